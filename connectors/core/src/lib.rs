@@ -1,0 +1,38 @@
+//! The vocabulary of followupd: what a CRM holds, in words that belong to no vendor.
+//!
+//! Connectors turn wire shapes into these values, the store keeps them, the rules judge them, and the connector
+//! contract ([`Connector`]) carries them back. This crate knows no async runtime, no HTTP and no storage.
+//!
+//! Read in this order: [`id`] (names of records), [`person`], [`deal`], [`activity`], [`task`] (the records),
+//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`error`].
+
+pub mod activity;
+pub mod connector;
+pub mod deal;
+pub mod error;
+pub mod id;
+pub mod person;
+pub mod record;
+pub mod subject_line;
+pub mod task;
+
+pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, MeetingResult};
+pub use connector::{
+    Capability, Connector, Cursor, Future, Gone, Lane, Page, PageEnd, Probe, ProbeProblem, PullRequest,
+    Quarantined, Stream, StreamAccess, Usage,
+};
+pub use deal::{Deal, DealState, StageEntry, StageKind};
+pub use error::ConnectorError;
+pub use id::{
+    AccountId, ActivityId, ConnectionId, DealId, IdError, OwnerId, PersonId, Provider, RecordKind, RecordRef,
+    TaskId, TaskKey,
+};
+pub use person::{
+    Absence, Account, ContactFlags, Conversion, Editor, Merge, Owner, OwnerKind, OwnerSpell, Person, Source,
+    Stamp,
+};
+pub use record::Record;
+pub use task::{
+    Closing, CreateOutcome, DraftLinks, FoundTask, Task, TaskChange, TaskDraft, TaskFields, TaskOrigin,
+    TaskQuery, TaskStatus, WriteOutcome, WriteOutcomes,
+};

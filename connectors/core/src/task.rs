@@ -1,0 +1,221 @@
+//! Tasks as the CRM holds them, and the values with which we create, amend and look them up.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{DealId, OwnerId, PersonId, TaskId, TaskKey},
+    person::Stamp,
+};
+
+/// Who wrote a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskOrigin {
+    /// A person.
+    Human,
+    /// This program: the task carries one of our keys.
+    Followupd,
+    /// Another tool or a workflow.
+    OtherTool,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// To be done.
+    Open,
+    /// Completed.
+    Done,
+    /// Put off or withdrawn.
+    Deferred,
+    /// Archived, deleted or in the recycle bin.
+    Deleted,
+}
+
+/// The fields of a task that we write and read back. Kept only for our own tasks.
+///
+/// The read-back of our own write is the baseline against which a human's edit is recognised, because vendors
+/// rewrite HTML, reminders and dates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFields {
+    /// Subject line as the CRM returns it.
+    pub subject: String,
+    /// Body as the CRM returns it (HTML on HubSpot).
+    pub body: String,
+    /// Status word as the CRM returns it.
+    pub status: String,
+    /// Priority word as the CRM returns it.
+    pub priority: String,
+    /// When the reminder goes off.
+    pub reminder_at: Option<Timestamp>,
+}
+
+/// One task record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The record.
+    pub id: TaskId,
+    /// Who wrote it.
+    pub origin: TaskOrigin,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// Who has it.
+    pub owner: Option<OwnerId>,
+    /// People it is linked to.
+    pub people: Vec<PersonId>,
+    /// Deals it is linked to.
+    pub deals: Vec<DealId>,
+    /// Our key, on our own tasks.
+    pub key: Option<TaskKey>,
+    /// What we wrote and read back, on our own tasks.
+    pub fields: Option<TaskFields>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was completed.
+    pub completed_at: Option<Timestamp>,
+    /// CRM change stamp.
+    pub stamp: Stamp,
+}
+
+/// The records a task is attached to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftLinks {
+    /// People.
+    pub people: Vec<PersonId>,
+    /// Deals.
+    pub deals: Vec<DealId>,
+}
+
+/// A task to be created. Texts are plain: the connector escapes them the vendor's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskDraft {
+    /// The key that stops a second task.
+    pub key: TaskKey,
+    /// Who gets it.
+    pub owner: OwnerId,
+    /// What it is attached to.
+    pub links: DraftLinks,
+    /// One line, at most 80 characters.
+    pub subject: String,
+    /// Several lines, separated by `\n`.
+    pub body: String,
+    /// The marker block that lists key, rule and gap ids; the connector puts it behind the body.
+    pub marker: String,
+    /// When it is due.
+    pub due_at: Timestamp,
+    /// When the reminder goes off; before `due_at`.
+    pub reminder_at: Option<Timestamp>,
+    /// Buyer-initiated: written with the vendor's high priority.
+    pub is_urgent: bool,
+}
+
+/// What happens to a task we wrote earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closing {
+    /// The follow-up happened: complete it.
+    Complete,
+    /// The gap stopped mattering: withdraw it the vendor's way, so that it does not read as done.
+    Withdraw,
+    /// The gap stopped mattering but a human touched the task: leave it open and append one line.
+    LetGo,
+}
+
+/// A change to a task we wrote earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskChange {
+    /// The task in the CRM.
+    pub id: TaskId,
+    /// Its key.
+    pub key: TaskKey,
+    /// What we last read back after writing: the baseline for a human's edits.
+    pub baseline: TaskFields,
+    /// Due instant we last read back.
+    pub baseline_due_at: Option<Timestamp>,
+    /// New subject line, if it is to change and no human changed it.
+    pub subject: Option<String>,
+    /// New body, if it is to change and no human changed it.
+    pub body: Option<String>,
+    /// The marker block that goes behind the body.
+    pub marker: String,
+    /// A line to append below our marker, for example why the task is no longer needed.
+    pub append: Option<String>,
+    /// Close it, or leave it open.
+    pub closing: Option<Closing>,
+    /// When the task was created: some vendors withdraw young and old tasks differently.
+    pub created_at: Timestamp,
+}
+
+/// What is known when looking for a task whose creation had no certain outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskQuery {
+    /// The key.
+    pub key: TaskKey,
+    /// What the task would be attached to: the way in when there is no strong key.
+    pub links: DraftLinks,
+    /// When the creation was first sent.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// A task of ours found by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundTask {
+    /// The key that matched.
+    pub key: TaskKey,
+    /// The record as it stands.
+    pub task: Task,
+}
+
+/// How one creation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CreateOutcome {
+    /// Created; the record as the CRM returned it.
+    Done(Box<Task>),
+    /// A task with this key was there already; the record, if the answer carried it.
+    AlreadyThere(Option<Box<Task>>),
+    /// Refused: repeating it changes nothing.
+    Rejected {
+        /// What the CRM said, without payload.
+        reason: String,
+    },
+    /// Not sent at all (no budget, no connection): sending it later is safe.
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+    /// Nobody knows: a timeout, a lost answer, a server error. Look before repeating.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How one change ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WriteOutcome {
+    /// Applied; the record as the CRM returned it, `None` if it was removed.
+    Done(Option<Box<Task>>),
+    /// The task is gone.
+    Gone,
+    /// A human changed the field since our baseline; the record as it stands. Nothing was overwritten.
+    HumanEdited(Box<Task>),
+    /// Refused: repeating it changes nothing.
+    Rejected {
+        /// What the CRM said, without payload.
+        reason: String,
+    },
+    /// Not applied or not known; the change is idempotent and can be sent again.
+    Retry {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Outcomes of a batch of changes by task id.
+pub type WriteOutcomes = BTreeMap<TaskId, WriteOutcome>;

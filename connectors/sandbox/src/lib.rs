@@ -1,0 +1,3 @@
+//! The server side of the CRMs over one simulated sales team.
+
+pub mod crm;

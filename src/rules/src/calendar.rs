@@ -1,0 +1,1 @@
+//! Business time: weekly hours per owner, zones, holidays, absences.
