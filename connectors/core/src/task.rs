@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     id::{DealId, OwnerId, PersonId, TaskId, TaskKey},
@@ -52,6 +53,57 @@ pub struct TaskFields {
     pub priority: String,
     /// When the reminder goes off.
     pub reminder_at: Option<Timestamp>,
+}
+
+/// What we read back after our last write, as hashes: enough to tell whether a human changed a field since.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// [`text_hash`] of the subject line.
+    pub subject_hash: String,
+    /// [`text_hash`] of the body.
+    pub body_hash: String,
+    /// Status word.
+    pub status: String,
+    /// When the reminder goes off.
+    pub reminder_at: Option<Timestamp>,
+    /// When the task is due.
+    pub due_at: Option<Timestamp>,
+    /// Who has it.
+    pub owner: Option<OwnerId>,
+}
+
+impl Baseline {
+    /// The baseline of a task as the CRM returned it.
+    pub fn of(task: &Task) -> Self {
+        let fields = task.fields.clone().unwrap_or_default();
+        Self {
+            subject_hash: text_hash(&fields.subject),
+            body_hash: text_hash(&fields.body),
+            status: fields.status,
+            reminder_at: fields.reminder_at,
+            due_at: task.due_at,
+            owner: task.owner.clone(),
+        }
+    }
+
+    /// Whether any field but status and reminder differs from `task`: only a human can have changed it.
+    pub fn is_edited(&self, task: &Task) -> bool {
+        let now = Self::of(task);
+        now.subject_hash != self.subject_hash
+            || now.body_hash != self.body_hash
+            || now.due_at != self.due_at
+            || now.owner != self.owner
+    }
+}
+
+/// First 16 bytes of the SHA-256 of a text, as hex: tells texts apart without keeping them.
+pub fn text_hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let head = digest
+        .iter()
+        .take(16)
+        .fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+    format!("{head:032x}")
 }
 
 /// One task record.
@@ -135,9 +187,7 @@ pub struct TaskChange {
     /// Its key.
     pub key: TaskKey,
     /// What we last read back after writing: the baseline for a human's edits.
-    pub baseline: TaskFields,
-    /// Due instant we last read back.
-    pub baseline_due_at: Option<Timestamp>,
+    pub baseline: Baseline,
     /// New subject line, if it is to change and no human changed it.
     pub subject: Option<String>,
     /// New body, if it is to change and no human changed it.
