@@ -1,0 +1,236 @@
+//! The ledger: what this program decided, wrote and learned about its own tasks, and nothing that a CRM could tell.
+//!
+//! It lives in memory and is rebuilt from the journal at every start: [`Entry`] values are appended durably first and
+//! applied second ([`Ledger::apply`] is the only way it changes), so a crash between the two loses nothing. Entries
+//! hold ids, instants and hashes, never names or texts.
+//!
+//! A task row walks `Planned → InFlight → Confirmed`, with `Unknown`, `Rejected` and `Closed` beside; see [`RowState`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use followup_core::{Baseline, Closing, ConnectionId, OwnerId, RecordRef, TaskId, TaskKey};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+mod entry;
+mod row;
+
+pub use entry::{Entry, FreezeReason, GapEnd, GapRow, WriteEnd};
+pub use row::{RowState, TaskRow};
+
+/// Everything the journal says, folded into its present state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ledger {
+    epoch: u64,
+    cutovers: BTreeMap<ConnectionId, Timestamp>,
+    frozen: Option<FreezeReason>,
+    gaps: BTreeMap<String, GapRow>,
+    tasks: BTreeMap<TaskKey, TaskRow>,
+    by_remote: BTreeMap<TaskId, TaskKey>,
+    by_subject: BTreeMap<RecordRef, BTreeSet<TaskKey>>,
+    owner_changes: BTreeMap<RecordRef, Vec<(Option<OwnerId>, Timestamp)>>,
+    quota: BTreeMap<ConnectionId, (String, u64)>,
+    policy_version: Option<String>,
+    runs: Vec<(String, Timestamp)>,
+}
+
+impl Ledger {
+    /// How often this state directory was opened.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The instant before which no anchor of a connection is acted on.
+    pub fn cutover(&self, connection: &ConnectionId) -> Option<Timestamp> {
+        self.cutovers.get(connection).copied()
+    }
+
+    /// Why writes are frozen, if they are.
+    pub const fn frozen(&self) -> Option<&FreezeReason> {
+        self.frozen.as_ref()
+    }
+
+    /// A gap by its id.
+    pub fn gap(&self, id: &str) -> Option<&GapRow> {
+        self.gaps.get(id)
+    }
+
+    /// Every gap, by id.
+    pub fn gaps(&self) -> impl Iterator<Item = (&String, &GapRow)> {
+        self.gaps.iter()
+    }
+
+    /// A task by its key.
+    pub fn task(&self, key: &TaskKey) -> Option<&TaskRow> {
+        self.tasks.get(key)
+    }
+
+    /// The task behind a CRM record.
+    pub fn task_by_remote(&self, id: &TaskId) -> Option<&TaskRow> {
+        self.by_remote.get(id).and_then(|key| self.tasks.get(key))
+    }
+
+    /// Every task, by key.
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskRow> {
+        self.tasks.values()
+    }
+
+    /// Tasks about a subject, by the record that stands for it.
+    pub fn tasks_about<'a>(&'a self, subject: &RecordRef) -> impl Iterator<Item = &'a TaskRow> + use<'a> {
+        self.by_subject
+            .get(subject)
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.tasks.get(key))
+    }
+
+    /// Changes of owner that were observed, oldest first.
+    pub fn owner_changes(&self, record: &RecordRef) -> &[(Option<OwnerId>, Timestamp)] {
+        self.owner_changes.get(record).map_or(&[], Vec::as_slice)
+    }
+
+    /// Requests counted against a connection's daily allowance: the day (in the vendor's terms) and the number.
+    pub fn quota(&self, connection: &ConnectionId) -> Option<(&str, u64)> {
+        self.quota
+            .get(connection)
+            .map(|(day, used)| (day.as_str(), *used))
+    }
+
+    /// The policy version of the last cycle.
+    pub fn policy_version(&self) -> Option<&str> {
+        self.policy_version.as_deref()
+    }
+
+    /// Run ids with their instants, oldest first.
+    pub fn runs(&self) -> &[(String, Timestamp)] {
+        &self.runs
+    }
+
+    /// Folds one entry in. Entries that do not fit the present state (a damaged journal) change what they can and
+    /// never panic.
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Opened { epoch, .. } => self.epoch = (*epoch).max(self.epoch),
+            Entry::Connected {
+                connection, cutover, ..
+            } => {
+                self.cutovers.insert(connection.clone(), *cutover);
+            }
+            Entry::Frozen { reason, .. } => self.frozen = Some(reason.clone()),
+            Entry::Confirmed { .. } => self.frozen = None,
+            Entry::PolicyUsed { version, .. } => self.policy_version = Some(version.clone()),
+            Entry::RunStarted { run, at } => self.runs.push((run.clone(), *at)),
+            Entry::OwnerChanged { record, owner, from } => {
+                self.owner_changes
+                    .entry(record.clone())
+                    .or_default()
+                    .push((owner.clone(), *from));
+            }
+            Entry::QuotaSpent {
+                connection,
+                day,
+                used,
+            } => {
+                self.quota.insert(connection.clone(), (day.clone(), *used));
+            }
+            Entry::GapOpened { id, gap } => {
+                self.gaps.insert(id.clone(), gap.clone());
+            }
+            Entry::GapEnded { id, end, at } => {
+                if let Some(gap) = self.gaps.get_mut(id) {
+                    gap.end = Some((*end, *at));
+                }
+            }
+            other => self.apply_task(other),
+        }
+    }
+
+    fn apply_task(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Intended { row } | Entry::Adopted { row } => self.insert_row((**row).clone()),
+            Entry::Sent { key, at, epoch } => self.with(key, |row| row.sent(*at, *epoch)),
+            Entry::Written { key, end, at } => {
+                self.with(key, |row| row.written(end, *at));
+                if let WriteEnd::Confirmed { id, .. } = end {
+                    self.by_remote.insert(id.clone(), key.clone());
+                }
+            }
+            Entry::ReadBack { key, baseline } => self.with(key, |row| row.baseline = baseline.clone()),
+            Entry::Folded { key, gaps, .. } => self.with(key, |row| row.gaps.clone_from(gaps)),
+            Entry::CloseIntended {
+                key,
+                closing,
+                why,
+                at,
+            } => {
+                self.with(key, |row| row.closing = Some((*closing, why.clone(), *at)));
+            }
+            Entry::Closed { key, closed, at } => self.with(key, |row| row.close(closed.clone(), *at)),
+            Entry::Moved { key, subject } => self.move_row(key, subject),
+            _ => {}
+        }
+    }
+
+    fn with(&mut self, key: &TaskKey, change: impl FnOnce(&mut TaskRow)) {
+        if let Some(row) = self.tasks.get_mut(key) {
+            change(row);
+        }
+    }
+
+    fn insert_row(&mut self, row: TaskRow) {
+        if let RowState::Confirmed { id } = &row.state {
+            self.by_remote.insert(id.clone(), row.key.clone());
+        }
+        self.by_subject
+            .entry(row.subject.clone())
+            .or_default()
+            .insert(row.key.clone());
+        self.tasks.insert(row.key.clone(), row);
+    }
+
+    fn move_row(&mut self, key: &TaskKey, subject: &RecordRef) {
+        let Some(row) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if let Some(keys) = self.by_subject.get_mut(&row.subject) {
+            keys.remove(key);
+        }
+        row.subject = subject.clone();
+        self.by_subject
+            .entry(subject.clone())
+            .or_default()
+            .insert(key.clone());
+    }
+}
+
+/// How a task of ours ended, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Closed {
+    /// We completed it on evidence.
+    Evidence(RecordRef),
+    /// We withdrew it; a word that says why.
+    Withdrawn(String),
+    /// We let go of it because a human had touched it; a word that says why.
+    LetGo(String),
+    /// The rep completed it.
+    Declared,
+    /// The rep put it off for good or deleted it.
+    Dismissed,
+    /// It was open for too long.
+    Expired,
+    /// `undo` withdrew it.
+    Undone,
+}
+
+impl Closed {
+    /// How a close we intended reads once it is done.
+    pub fn from_intent(closing: Closing, why: &str) -> Self {
+        match closing {
+            Closing::Withdraw => Self::Withdrawn(why.to_owned()),
+            Closing::LetGo | Closing::Complete => Self::LetGo(why.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
