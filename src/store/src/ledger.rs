@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_core::{Baseline, Closing, ConnectionId, OwnerId, RecordRef, TaskId, TaskKey};
+use followup_core::{ConnectionId, OwnerId, RecordRef, TaskId, TaskKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -160,10 +160,10 @@ impl Ledger {
             Entry::CloseIntended {
                 key,
                 closing,
-                why,
+                then,
                 at,
             } => {
-                self.with(key, |row| row.closing = Some((*closing, why.clone(), *at)));
+                self.with(key, |row| row.closing = Some((*closing, then.clone(), *at)));
             }
             Entry::Closed { key, closed, at } => self.with(key, |row| row.close(closed.clone(), *at)),
             Entry::Moved { key, subject } => self.move_row(key, subject),
@@ -220,16 +220,6 @@ pub enum Closed {
     Expired,
     /// `undo` withdrew it.
     Undone,
-}
-
-impl Closed {
-    /// How a close we intended reads once it is done.
-    pub fn from_intent(closing: Closing, why: &str) -> Self {
-        match closing {
-            Closing::Withdraw => Self::Withdrawn(why.to_owned()),
-            Closing::LetGo | Closing::Complete => Self::LetGo(why.to_owned()),
-        }
-    }
 }
 
 #[cfg(test)]

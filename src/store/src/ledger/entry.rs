@@ -83,6 +83,10 @@ pub enum WriteEnd {
 }
 
 /// One line of the journal.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries live only between a decision and the journal"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
     /// A process opened the state directory.
@@ -211,8 +215,8 @@ pub enum Entry {
         key: TaskKey,
         /// How.
         closing: Closing,
-        /// A word that says why.
-        why: String,
+        /// How it will have ended then.
+        then: Closed,
         /// When.
         at: Timestamp,
     },

@@ -60,8 +60,8 @@ pub struct TaskRow {
     pub due_at: Timestamp,
     /// What we last read back.
     pub baseline: Baseline,
-    /// A close that is on its way: how, why, since when.
-    pub closing: Option<(Closing, String, Timestamp)>,
+    /// A close that is on its way: how, what it will have been, since when.
+    pub closing: Option<(Closing, Closed, Timestamp)>,
     /// How and when it ended.
     pub closed: Option<(Closed, Timestamp)>,
 }

@@ -1,6 +1,6 @@
 //! The ledger as a fold over entries.
 
-use followup_core::{ConnectionId, RecordKind};
+use followup_core::{Baseline, ConnectionId, RecordKind};
 
 use super::*;
 
