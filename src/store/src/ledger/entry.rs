@@ -60,6 +60,10 @@ pub enum GapEnd {
 }
 
 /// How an attempt to create a task ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives only between an answer and the journal"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WriteEnd {
     /// It is there.
@@ -83,10 +87,6 @@ pub enum WriteEnd {
 }
 
 /// One line of the journal.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "entries live only between a decision and the journal"
-)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
     /// A process opened the state directory.
