@@ -22,9 +22,10 @@ pub use row::{RowState, TaskRow};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
     epoch: u64,
-    cutovers: BTreeMap<ConnectionId, Timestamp>,
+    cutovers: BTreeMap<ConnectionId, Cutover>,
     frozen: Option<FreezeReason>,
     gaps: BTreeMap<String, GapRow>,
+    open_gaps: BTreeMap<RecordRef, BTreeSet<String>>,
     tasks: BTreeMap<TaskKey, TaskRow>,
     by_remote: BTreeMap<TaskId, TaskKey>,
     by_subject: BTreeMap<RecordRef, BTreeSet<TaskKey>>,
@@ -41,7 +42,7 @@ impl Ledger {
     }
 
     /// The instant before which no anchor of a connection is acted on.
-    pub fn cutover(&self, connection: &ConnectionId) -> Option<Timestamp> {
+    pub fn cutover(&self, connection: &ConnectionId) -> Option<Cutover> {
         self.cutovers.get(connection).copied()
     }
 
@@ -58,6 +59,11 @@ impl Ledger {
     /// Every gap, by id.
     pub fn gaps(&self) -> impl Iterator<Item = (&String, &GapRow)> {
         self.gaps.iter()
+    }
+
+    /// Ids of the gaps about a subject that have not ended.
+    pub fn open_gaps_about(&self, subject: &RecordRef) -> impl Iterator<Item = &String> {
+        self.open_gaps.get(subject).into_iter().flatten()
     }
 
     /// A task by its key.
@@ -133,14 +139,8 @@ impl Ledger {
             } => {
                 self.quota.insert(connection.clone(), (day.clone(), *used));
             }
-            Entry::GapOpened { id, gap } => {
-                self.gaps.insert(id.clone(), gap.clone());
-            }
-            Entry::GapEnded { id, end, at } => {
-                if let Some(gap) = self.gaps.get_mut(id) {
-                    gap.end = Some((*end, *at));
-                }
-            }
+            Entry::GapOpened { id, gap } => self.open_gap(id, gap),
+            Entry::GapEnded { id, end, at } => self.end_gap(id, *end, *at),
             other => self.apply_task(other),
         }
     }
@@ -168,6 +168,26 @@ impl Ledger {
             Entry::Closed { key, closed, at } => self.with(key, |row| row.close(closed.clone(), *at)),
             Entry::Moved { key, subject } => self.move_row(key, subject),
             _ => {}
+        }
+    }
+
+    fn open_gap(&mut self, id: &str, gap: &GapRow) {
+        if let Some(before) = self.gaps.insert(id.to_owned(), gap.clone())
+            && let Some(ids) = self.open_gaps.get_mut(&before.subject)
+        {
+            ids.remove(id);
+        }
+        self.open_gaps
+            .entry(gap.subject.clone())
+            .or_default()
+            .insert(id.to_owned());
+    }
+
+    fn end_gap(&mut self, id: &str, end: GapEnd, at: Timestamp) {
+        let Some(gap) = self.gaps.get_mut(id) else { return };
+        gap.end = Some((end, at));
+        if let Some(ids) = self.open_gaps.get_mut(&gap.subject) {
+            ids.remove(id);
         }
     }
 
@@ -200,6 +220,26 @@ impl Ledger {
             .entry(subject.clone())
             .or_default()
             .insert(key.clone());
+    }
+}
+
+/// From when on a connection's gaps are acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cutover {
+    /// Anchors before this are never acted on.
+    pub at: Timestamp,
+    /// Set after the state directory was lost: no configuration may move it back.
+    pub is_after_loss: bool,
+}
+
+impl Cutover {
+    /// The cutover in force, given the configured one.
+    pub fn in_force(self, configured: Option<Timestamp>) -> Timestamp {
+        match configured {
+            Some(configured) if self.is_after_loss => configured.max(self.at),
+            Some(configured) => configured,
+            None => self.at,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use followup_core::{Baseline, Closing, ConnectionId, OwnerId, RecordRef, TaskId,
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Closed, TaskRow};
+use super::{Closed, Cutover, TaskRow};
 
 /// Why writes wait for an admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +100,8 @@ pub enum Entry {
     Connected {
         /// Which.
         connection: ConnectionId,
-        /// Anchors before this are never acted on.
-        cutover: Timestamp,
+        /// From when on its gaps are acted on.
+        cutover: Cutover,
         /// When.
         at: Timestamp,
     },
