@@ -1,3 +1,4 @@
 //! The server side of the CRMs over one simulated sales team.
 
 pub mod crm;
+pub mod team;

@@ -1,0 +1,194 @@
+//! Who plays: the reps, and an endless supply of invented buyers.
+//!
+//! No two buyers of a run share an address, a number or a company, so that no situation can touch another.
+
+use jiff::Timestamp;
+
+use crate::crm::{Crm, NewOwner};
+
+/// Domain of the selling company.
+pub(crate) const OUR_DOMAIN: &str = "brightdesk.example.org";
+
+/// Reps that always exist; larger runs get more.
+const REPS_MIN: u32 = 8;
+/// People one rep looks after.
+const PEOPLE_PER_REP: u32 = 10;
+
+const REP_FIRST: [&str; 8] = ["Ana", "Ben", "Chioma", "Daniel", "Elif", "Farid", "Greta", "Hiro"];
+const REP_LAST: [&str; 8] = [
+    "Ruiz", "Adler", "Okafor", "Novak", "Demir", "Rahimi", "Lund", "Tanaka",
+];
+const FIRST: [&str; 23] = [
+    "Priya", "Marco", "Ingrid", "Tomas", "Leila", "Oskar", "Nadia", "Pavel", "Rosa", "Henrik", "Amara",
+    "Luca", "Sofia", "Jonas", "Mei", "Karim", "Vera", "Diego", "Hanna", "Felix", "Yara", "Anton", "Clara",
+];
+const LAST: [&str; 29] = [
+    "Nair",
+    "Bianchi",
+    "Solberg",
+    "Horak",
+    "Haddad",
+    "Lindqvist",
+    "Petrova",
+    "Sokol",
+    "Delgado",
+    "Madsen",
+    "Diallo",
+    "Ferrari",
+    "Costa",
+    "Weber",
+    "Zhang",
+    "Aziz",
+    "Kovacs",
+    "Vega",
+    "Virtanen",
+    "Braun",
+    "Nasser",
+    "Hofer",
+    "Moreau",
+    "Silva",
+    "Keller",
+    "Ortiz",
+    "Berg",
+    "Dubois",
+    "Marek",
+];
+const COMPANY_HEAD: [&str; 19] = [
+    "Kestrel",
+    "Juniper",
+    "Harbor",
+    "Summit",
+    "Willow",
+    "Cobalt",
+    "Meadow",
+    "Lantern",
+    "Orchard",
+    "Granite",
+    "Falcon",
+    "Cedar",
+    "Beacon",
+    "Amber",
+    "Northgate",
+    "Silverline",
+    "Riverbend",
+    "Copper",
+    "Maple",
+];
+const COMPANY_TAIL: [&str; 11] = [
+    "Optics",
+    "Logistics",
+    "Foods",
+    "Robotics",
+    "Textiles",
+    "Health",
+    "Energy",
+    "Printing",
+    "Tools",
+    "Travel",
+    "Software",
+];
+
+/// A user of the CRM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rep {
+    /// Native owner id.
+    pub(crate) id: String,
+    /// Mail address.
+    pub(crate) email: String,
+}
+
+/// A buyer as the script imagines them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Persona {
+    /// Mail address.
+    pub(crate) email: String,
+    /// First name.
+    pub(crate) first_name: String,
+    /// Last name.
+    pub(crate) last_name: String,
+    /// Company.
+    pub(crate) company: String,
+    /// Phone number.
+    pub(crate) phone: Option<String>,
+}
+
+/// The users of the CRM.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    reps: Vec<Rep>,
+    /// A user who left and still owns records.
+    pub(crate) gone: Rep,
+}
+
+impl Cast {
+    /// Adds the users a run with `people` people needs.
+    pub(crate) fn hire(people: u32, at: Timestamp, crm: &mut dyn Crm) -> Self {
+        let count = REPS_MIN.max(people / PEOPLE_PER_REP);
+        let reps = (0..count).map(|number| hire(number, true, at, crm)).collect();
+        let gone = hire(count, false, at, crm);
+        Self { reps, gone }
+    }
+
+    /// The rep whose turn it is, and a colleague of theirs.
+    pub(crate) fn pair(&self, turn: usize) -> (Rep, Rep) {
+        let mut from_turn = self.reps.iter().cycle().skip(turn % self.reps.len().max(1));
+        let rep = from_turn.next().unwrap_or(&self.gone);
+        let colleague = from_turn.nth(2).unwrap_or(&self.gone);
+        (rep.clone(), colleague.clone())
+    }
+}
+
+fn hire(number: u32, is_active: bool, at: Timestamp, crm: &mut dyn Crm) -> Rep {
+    let first_name = pick(&REP_FIRST, number);
+    let last_name = pick(&REP_LAST, number + number / 8);
+    let email = format!(
+        "{}.{}@{OUR_DOMAIN}",
+        first_name.to_lowercase(),
+        last_name.to_lowercase()
+    );
+    let email = if number < 64 {
+        email
+    } else {
+        format!("rep{number}.{email}")
+    };
+    let owner = NewOwner {
+        email: email.clone(),
+        first_name,
+        last_name,
+        is_queue: false,
+        is_active,
+    };
+    Rep {
+        id: crm.add_owner(at, owner),
+        email,
+    }
+}
+
+/// The `number`-th buyer of a run.
+pub(crate) fn persona(number: u32) -> Persona {
+    let first_name = pick(&FIRST, number);
+    let last_name = pick(&LAST, number);
+    let head = pick(&COMPANY_HEAD, number);
+    let tail = pick(&COMPANY_TAIL, number);
+    let domain = format!(
+        "{}-{}-{number}.example.com",
+        head.to_lowercase(),
+        tail.to_lowercase()
+    );
+    Persona {
+        email: format!(
+            "{}.{}@{domain}",
+            first_name.to_lowercase(),
+            last_name.to_lowercase()
+        ),
+        first_name,
+        last_name,
+        company: format!("{head} {tail} {number}"),
+        phone: Some(format!("+1 {} 555 {:04}", 201 + number / 10_000, number % 10_000)),
+    }
+}
+
+fn pick(words: &[&str], number: u32) -> String {
+    let index = usize::try_from(number).unwrap_or(0) % words.len().max(1);
+    words.get(index).copied().unwrap_or_default().to_owned()
+}

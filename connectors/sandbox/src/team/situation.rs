@@ -1,0 +1,145 @@
+//! One situation: what happens, when, and what a careful human would expect a follow-up tool to do about it.
+//!
+//! Everything is written when the situation is generated. Two things only the run can say: native ids, and, where a rep
+//! answers to the reminder itself, the instant at which they did so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{act::Act, cast::Persona};
+use crate::crm::{TaskAct, TaskView};
+
+/// What the situation's gaps are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The person in this slot.
+    Person(usize),
+    /// The situation's deal.
+    Deal,
+}
+
+/// How a reminder is expected to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Somebody followed up: completed by the tool.
+    Answered,
+    /// It lost its point: withdrawn, never completed.
+    Moot,
+    /// The rep closes it with their own hands.
+    ByRep,
+    /// Nobody ever follows up.
+    Never,
+}
+
+/// A gap a careful human would see.
+#[derive(Debug, Clone)]
+pub(crate) struct Expect {
+    /// Rule id.
+    pub(crate) rule: &'static str,
+    /// The reminder is expected from here on.
+    pub(crate) from: Timestamp,
+    /// The reminder has no reason to stay open after this; `None` while it has.
+    pub(crate) until: Option<Timestamp>,
+    /// Whose list it belongs on.
+    pub(crate) owner: String,
+    /// How it ends.
+    pub(crate) ending: Ending,
+    /// A subject line the rep wrote over ours, which must stay.
+    pub(crate) renamed: Option<String>,
+}
+
+/// What a rep does once a reminder is on their list.
+#[derive(Debug, Clone)]
+pub(crate) struct Reaction {
+    /// Which expectation's reminder.
+    pub(crate) to: usize,
+    /// After the reminder was created.
+    pub(crate) after: SignedDuration,
+    /// What they do to it.
+    pub(crate) act: TaskAct,
+    /// The reminder was noticed and the act is planned.
+    pub(crate) is_planned: bool,
+}
+
+/// A situation with what has come of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Situation {
+    /// Its kind.
+    pub(crate) name: String,
+    /// What its gaps are about.
+    pub(crate) subject: Subject,
+    /// Buyers by slot.
+    pub(crate) personas: Vec<Persona>,
+    /// What happens, in no particular order.
+    pub(crate) steps: Vec<(Timestamp, Act)>,
+    /// What is expected, by time.
+    pub(crate) expects: Vec<Expect>,
+    /// What reps do to reminders.
+    pub(crate) reactions: Vec<Reaction>,
+    /// From here on everything about it can be judged.
+    pub(crate) ends_at: Timestamp,
+    /// Records it has brought into the CRM.
+    pub(crate) records: Records,
+}
+
+/// Native ids and what reps did to reminders, as the run goes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Records {
+    /// Present id of the person in each slot.
+    pub(crate) people: BTreeMap<usize, String>,
+    /// Every id any of its people ever had.
+    pub(crate) people_ever: BTreeSet<String>,
+    /// The deal.
+    pub(crate) deal: Option<String>,
+    /// The latest meeting.
+    pub(crate) meeting: Option<String>,
+    /// Tasks its people wrote themselves.
+    pub(crate) human_tasks: BTreeSet<String>,
+    /// Reminders a rep closed, with the act that did it.
+    pub(crate) closed_by_rep: BTreeMap<String, TaskAct>,
+}
+
+impl Situation {
+    /// Native id of the subject, once it exists.
+    pub(crate) fn subject_id(&self) -> Option<&str> {
+        match self.subject {
+            Subject::Person(slot) => self.records.people.get(&slot).map(String::as_str),
+            Subject::Deal => self.records.deal.as_deref(),
+        }
+    }
+
+    /// The task hangs on one of the situation's records.
+    pub(crate) fn concerns(&self, task: &TaskView) -> bool {
+        task.people.iter().any(|id| self.records.people_ever.contains(id))
+            || self
+                .records
+                .deal
+                .as_ref()
+                .is_some_and(|deal| task.deals.contains(deal))
+    }
+
+    /// The task hangs on the subject itself.
+    pub(crate) fn is_about_subject(&self, task: &TaskView) -> bool {
+        match self.subject {
+            Subject::Person(_) => task.people.iter().any(|id| self.records.people_ever.contains(id)),
+            Subject::Deal => self
+                .records
+                .deal
+                .as_ref()
+                .is_some_and(|deal| task.deals.contains(deal)),
+        }
+    }
+
+    /// A reminder is awaited by a rep who will do something to it.
+    pub(crate) fn awaits_reminder(&self, now: Timestamp) -> bool {
+        let is_due = |reaction: &&Reaction| {
+            !reaction.is_planned
+                && self
+                    .expects
+                    .get(reaction.to)
+                    .is_some_and(|expect| expect.from <= now)
+        };
+        self.reactions.iter().any(|reaction| is_due(&reaction))
+    }
+}
