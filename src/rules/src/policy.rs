@@ -1,13 +1,27 @@
 //! The policy: what the team wants to be reminded of, when, and how often.
 //!
-//! Defaults are the ones of the rules' specification; every key of a policy file changes one of them.
+//! Defaults are the ones of the rules' specification ([`Policy::default`]); every key of a policy file changes one of
+//! them ([`Policy::from_toml`], [`Policy::with`]). `config/policy.toml` shows every key at its default.
+
+mod canonical;
+mod defaults;
+mod read;
+mod span;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_core::Source;
+use followup_core::{ActivityKind, Source};
 use jiff::SignedDuration;
 
-use crate::model::{Code, RuleId};
+pub use self::{read::Unbuilt, span::SpanError};
+use crate::{
+    model::{Code, RuleId},
+    problem::{
+        Problem,
+        document::{Document, Format},
+        fields::Reader,
+    },
+};
 
 /// A length of time with its unit: `m`/`h`/`d` are calendar time, `bm`/`bh`/`bd` the owner's business time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,4 +109,100 @@ pub struct Policy {
     pub silent_sources: BTreeSet<Source>,
     /// Ask for the human task when it is due after today and a buyer-initiated rule is true: raise our own.
     pub raise_beside_later_human_task: bool,
+    /// A record that a user created or edited less than this ago is left alone.
+    pub grace: SignedDuration,
+    /// A merge takes this long to settle.
+    pub merge_settles: SignedDuration,
+    /// Wait after a task of the same subject was completed or dismissed.
+    pub cooldown: Span,
+    /// How long a buyer counts as away who gives no return date.
+    pub buyer_away: Span,
+    /// Rules for which a mail sent by a CRM sequence counts as a touch.
+    pub sequence_counts_as_touch: BTreeSet<RuleId>,
+    /// Plans of attempts by name: `inbound`, `outbound`, `deal`, and any of the team's own.
+    pub plans: BTreeMap<String, Plan>,
+    /// Deal amounts at which the larger segments begin.
+    pub segments: Segments,
 }
+
+/// How often and in which rhythm to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The wait after attempt 1, 2, …
+    pub gaps: Vec<Span>,
+    /// Attempts at most.
+    pub max: u32,
+    /// Mails among them at most.
+    pub max_emails: u32,
+    /// Explicit steps; empty = any channel, in the rhythm of `gaps`.
+    pub steps: Vec<PlanStep>,
+}
+
+/// One step of an explicit plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanStep {
+    /// Counted from the start of the plan.
+    pub after: Span,
+    /// The channel to use.
+    pub channel: ActivityKind,
+}
+
+/// Amount bands in whole units of the deal's currency; a deal below both, or without amount, is small.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Segments {
+    /// Mid-sized deals begin here; `None` = no such band.
+    pub mid_from: Option<i64>,
+    /// Enterprise deals begin here; `None` = no such band.
+    pub enterprise_from: Option<i64>,
+}
+
+impl Policy {
+    /// Reads a policy file over the defaults.
+    ///
+    /// # Errors
+    /// Every problem of the file: unknown keys, values of the wrong type or without unit, rules switched on that this
+    /// version does not judge.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
+        let document = Document::parse(text, file, Format::Toml)?;
+        Self::default().with(&document, Unbuilt::Refuse)
+    }
+
+    /// This policy with the keys of a document laid over it.
+    ///
+    /// # Errors
+    /// As [`Self::from_toml`].
+    pub fn with(&self, document: &Document, unbuilt: Unbuilt) -> Result<Self, Vec<Problem>> {
+        let mut policy = self.clone();
+        let reader = Reader::new(document);
+        read::apply(&reader, &document.root, unbuilt, &mut policy);
+        if reader.is_clean() {
+            policy.version = canonical::version(&policy);
+            Ok(policy)
+        } else {
+            Err(reader.into_problems())
+        }
+    }
+
+    /// The settings of a rule.
+    pub fn rule(&self, rule: RuleId) -> RulePolicy {
+        self.rules
+            .get(&rule)
+            .cloned()
+            .unwrap_or_else(|| defaults::rule_policy(rule))
+    }
+}
+
+impl RulePolicy {
+    /// The allowed wait for a source or state.
+    pub fn within_for(&self, word: &str) -> Span {
+        self.within_by.get(word).copied().unwrap_or(self.within)
+    }
+
+    /// When a gap is due for a source or state.
+    pub fn due_for(&self, word: &str) -> Due {
+        self.due_by.get(word).copied().unwrap_or(self.due)
+    }
+}
+
+#[cfg(test)]
+mod tests;

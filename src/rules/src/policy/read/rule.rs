@@ -1,0 +1,209 @@
+//! The tables `[rules.<id>]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use followup_core::Source;
+
+use super::{Unbuilt, read_elapsed, read_optional_span, read_set, read_span};
+use crate::{
+    model::RuleId,
+    policy::{Delivery, Due, Policy, RulePolicy},
+    problem::{
+        document::{Node, Value},
+        fields::{Fields, Reader},
+        suggest,
+    },
+};
+
+pub(super) fn apply_rules(rules: &Fields<'_, '_>, unbuilt: Unbuilt, policy: &mut Policy) {
+    for (name, node) in rules.named() {
+        let path = rules.path_of(name);
+        let Some(rule) = RuleId::parse(name) else {
+            let known = RuleId::ALL.iter().map(|rule| rule.as_str());
+            rules.reader.report(
+                "unknown_key",
+                rules.offset_of(name),
+                &path,
+                format!("`{name}` is not a known rule"),
+                suggest(name, known),
+            );
+            continue;
+        };
+        let Some(fields) = rules.reader.table(node, &path) else {
+            continue;
+        };
+        if rule == RuleId::FirstTouch
+            && let Some(sources) = fields.read("silent_sources", read_sources)
+        {
+            policy.silent_sources = sources;
+        }
+        if let Some(settings) = policy.rules.get_mut(&rule) {
+            apply_rule(rule, &fields, unbuilt, settings);
+        }
+        fields.finish();
+    }
+}
+
+fn apply_rule(rule: RuleId, fields: &Fields<'_, '_>, unbuilt: Unbuilt, settings: &mut RulePolicy) {
+    let deliveries = [
+        ("task", Delivery::Task),
+        ("digest", Delivery::Digest),
+        ("off", Delivery::Off),
+    ];
+    if let Some(delivery) = fields.read("delivery", |reader, node, path| {
+        reader.word(node, path, &deliveries)
+    }) {
+        if delivery != Delivery::Off && !rule.is_built() && unbuilt == Unbuilt::Refuse {
+            let built: Vec<&str> = RuleId::BUILT.iter().map(|rule| rule.as_str()).collect();
+            fields.reader.report(
+                "not_built",
+                fields.get("delivery").map_or(fields.offset, |node| node.offset),
+                &fields.path_of("delivery"),
+                format!("the rule {rule} is not built in this version, so it cannot be switched on"),
+                format!(
+                    "leave the key out or set it to \"off\"; built are: {}",
+                    built.join(", ")
+                ),
+            );
+        }
+        settings.delivery = delivery;
+    }
+    let words = table_words(rule);
+    if let Some(table) = fields.read("within", |reader, node, path| {
+        read_table(reader, node, path, words, read_span)
+    }) {
+        table.lay_over(&mut settings.within, &mut settings.within_by);
+    }
+    let read_due = |reader: &Reader<'_>, node: &Node, path: &str| read_due(reader, node, path, rule);
+    if let Some(table) = fields.read("due", |reader, node, path| {
+        read_table(reader, node, path, words, read_due)
+    }) {
+        table.lay_over(&mut settings.due, &mut settings.due_by);
+    }
+    if let Some(guard) = fields.read("guard", read_elapsed) {
+        settings.guard = guard;
+    }
+    if let Some(max_age) = fields.read("max_age", read_optional_span) {
+        settings.max_age = max_age;
+    }
+}
+
+/// The entries of a rule's `within` and `due` tables, besides `default`.
+fn table_words(rule: RuleId) -> &'static [&'static str] {
+    match rule {
+        RuleId::FirstTouch => &[
+            "demo",
+            "pricing",
+            "contact-us",
+            "content-download",
+            "chat",
+            "event",
+            "referral",
+            "import",
+            "list",
+            "api",
+            "other",
+        ],
+        RuleId::ReplyWaiting | RuleId::MissedCall => &["deal", "lead", "contact"],
+        RuleId::Handover | RuleId::NoOwner => &["inbound"],
+        RuleId::ProposalWaiting => &["repeat"],
+        RuleId::GoneQuiet => &["smb", "mid", "enterprise"],
+        _ => &[],
+    }
+}
+
+/// What a key holds that takes one value for all or a table.
+enum Table<T> {
+    All(T),
+    Entries {
+        rest: Option<T>,
+        entries: BTreeMap<String, T>,
+    },
+}
+
+impl<T> Table<T> {
+    /// One value replaces the table; a table changes the entries it names.
+    fn lay_over(self, rest_slot: &mut T, entries_slot: &mut BTreeMap<String, T>) {
+        match self {
+            Self::All(value) => {
+                *rest_slot = value;
+                entries_slot.clear();
+            }
+            Self::Entries { rest, entries } => {
+                if let Some(rest) = rest {
+                    *rest_slot = rest;
+                }
+                entries_slot.extend(entries);
+            }
+        }
+    }
+}
+
+fn read_table<T>(
+    reader: &Reader<'_>,
+    node: &Node,
+    path: &str,
+    words: &[&str],
+    read: impl Fn(&Reader<'_>, &Node, &str) -> Option<T>,
+) -> Option<Table<T>> {
+    let Value::Table(entries) = &node.value else {
+        return read(reader, node, path).map(Table::All);
+    };
+    let mut table = BTreeMap::new();
+    let mut rest = None;
+    for entry in entries {
+        let path = format!("{path}.{}", entry.key);
+        if entry.key == "default" {
+            rest = read(reader, &entry.node, &path);
+        } else if words.contains(&entry.key.as_str()) {
+            if let Some(value) = read(reader, &entry.node, &path) {
+                table.insert(entry.key.clone(), value);
+            }
+        } else {
+            let known = words.iter().copied().chain(["default"]);
+            reader.report(
+                "unknown_key",
+                entry.offset,
+                &path,
+                format!("`{}` is not a known key", entry.key),
+                suggest(&entry.key, known),
+            );
+        }
+    }
+    Some(Table::Entries { rest, entries: table })
+}
+
+fn read_due(reader: &Reader<'_>, node: &Node, path: &str, rule: RuleId) -> Option<Due> {
+    if let Value::Text(text) = &node.value {
+        match text.as_str() {
+            "closing-of-day" => return Some(Due::ClosingOfDay),
+            "closing-of-next-day" => return Some(Due::ClosingOfNextDay),
+            word if !word.starts_with(|first: char| first.is_ascii_digit()) => {
+                reader.report(
+                    "bad_value",
+                    node.offset,
+                    path,
+                    format!("`{word}` is no due date"),
+                    "expected closing-of-day, closing-of-next-day or a length of time such as 15bm"
+                        .to_owned(),
+                );
+                return None;
+            }
+            _ => {}
+        }
+    }
+    let span = read_span(reader, node, path)?;
+    Some(if rule == RuleId::AfterHoursLead {
+        Due::AfterOpening(span)
+    } else {
+        Due::AfterStart(span)
+    })
+}
+
+fn read_sources(reader: &Reader<'_>, node: &Node, path: &str) -> Option<BTreeSet<Source>> {
+    let words: Vec<(&str, Source)> = Source::ALL
+        .iter()
+        .map(|source| (source.as_str(), *source))
+        .collect();
+    read_set(reader, node, path, &words)
+}
