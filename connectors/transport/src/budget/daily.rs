@@ -1,0 +1,139 @@
+//! The day's allowance: our share of it, and who may still use what is left.
+
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+
+use super::Priority;
+
+/// Part of our share open to polls and writes, in percent: the rest is for writes and tokens alone.
+const POLLS_PERCENT: u64 = 90;
+/// Part of our share open to everything.
+const ANYTHING_PERCENT: u64 = 60;
+/// Part of the org's whole allowance that only writes may touch.
+const LEFT_TO_OTHERS_PERCENT: u64 = 10;
+/// After the server said "no more today", it is asked again after this long: its midnight may not be ours.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+#[derive(Debug)]
+pub(super) struct Daily {
+    maximum: u64,
+    share_percent: u64,
+    zone: TimeZone,
+    day: Option<Date>,
+    used: u64,
+    remaining: Option<u64>,
+    closed_until: Option<Timestamp>,
+}
+
+impl Daily {
+    pub(super) const fn new(maximum: u64, share_percent: u8) -> Self {
+        Self {
+            maximum,
+            share_percent: share_percent as u64,
+            zone: TimeZone::UTC,
+            day: None,
+            used: 0,
+            remaining: None,
+            closed_until: None,
+        }
+    }
+
+    pub(super) fn set_zone(&mut self, zone: TimeZone) {
+        self.zone = zone;
+    }
+
+    /// Whether one more request of this priority may leave at `now`; else when to come back.
+    pub(super) fn check(&mut self, priority: Priority, now: Timestamp) -> Result<(), Timestamp> {
+        self.turn_over(now);
+        if let Some(until) = self.closed_until {
+            if now < until {
+                return Err(until);
+            }
+            self.closed_until = None;
+        }
+        let open_percent = match priority {
+            Priority::Token | Priority::Write => 100,
+            Priority::Hot | Priority::Poll => POLLS_PERCENT,
+            Priority::Settled | Priority::Sweep | Priority::Backfill => ANYTHING_PERCENT,
+        };
+        let is_scarce = self
+            .remaining
+            .is_some_and(|remaining| remaining * 100 <= self.maximum * LEFT_TO_OTHERS_PERCENT);
+        if self.used >= self.share() * open_percent / 100 || (is_scarce && priority > Priority::Write) {
+            return Err(self.midnight_after(now));
+        }
+        Ok(())
+    }
+
+    pub(super) const fn take(&mut self) {
+        self.used += 1;
+        if let Some(remaining) = self.remaining {
+            self.remaining = Some(remaining.saturating_sub(1));
+        }
+    }
+
+    pub(super) fn observe(&mut self, maximum: Option<u64>, remaining: Option<u64>, now: Timestamp) {
+        self.turn_over(now);
+        if let Some(maximum) = maximum {
+            self.maximum = self.maximum.min(maximum);
+        }
+        if let Some(remaining) = remaining {
+            // What others leave is only known against the server's own maximum.
+            let against = maximum.unwrap_or(self.maximum);
+            self.remaining = Some(remaining.min(against) * self.maximum / against.max(1));
+        }
+    }
+
+    pub(super) fn close(&mut self, now: Timestamp) {
+        self.turn_over(now);
+        self.closed_until = Some(self.midnight_after(now).min(now + ASK_AGAIN));
+    }
+
+    pub(super) fn spent(&self) -> Option<(Date, u64)> {
+        self.day.map(|day| (day, self.used))
+    }
+
+    pub(super) fn restore(&mut self, day: Date, used: u64) {
+        match self.day {
+            Some(known) if known > day => {}
+            Some(known) if known == day => self.used = self.used.max(used),
+            _ => {
+                self.day = Some(day);
+                self.used = used;
+            }
+        }
+    }
+
+    pub(super) const fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(super) const fn share(&self) -> u64 {
+        self.maximum * self.share_percent / 100
+    }
+
+    pub(super) fn others(&self) -> u64 {
+        self.remaining.map_or(0, |remaining| {
+            self.maximum.saturating_sub(remaining).saturating_sub(self.used)
+        })
+    }
+
+    /// Starts a new day when the date has moved on. A clock that steps back does not give the day anew.
+    fn turn_over(&mut self, now: Timestamp) {
+        let today = self.zone.to_datetime(now).date();
+        if self.day.is_none_or(|day| day < today) {
+            self.day = Some(today);
+            self.used = 0;
+            self.remaining = None;
+        }
+    }
+
+    fn midnight_after(&self, now: Timestamp) -> Timestamp {
+        self.zone
+            .to_datetime(now)
+            .date()
+            .tomorrow()
+            .ok()
+            .and_then(|day| day.to_zoned(self.zone.clone()).ok())
+            .map_or(now + ASK_AGAIN, |midnight| midnight.timestamp())
+    }
+}

@@ -1,0 +1,519 @@
+//! One call from a connector, carried through budget, token, wire, parsing, classification and retry.
+//!
+//! Invariants: the body is read and parsed *inside* the retry, so that a cut or garbled answer is tried again; a read
+//! is repeated within bounds; a write is never repeated once it can have had an effect, and its [`CallError`] says so.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use followup_core::Usage;
+use http::{HeaderMap, Method, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::{
+    backoff,
+    budget::{Budget, Pool, Priority},
+    error::{CallError, Cause, Effect},
+    guard::Guarded,
+    send::{Reached, SendError, SendLimits},
+    text::tidy,
+    token::{Bearer, TokenSource},
+    vendor::{Failure, Limit, Vendor, Verdict},
+};
+
+/// Most tries of one call.
+const TRIES_MAX: u32 = 4;
+/// Wait assumed when a throttle names none.
+const THROTTLE_WAIT: Duration = Duration::from_secs(10);
+/// A wait longer than this is told to the caller instead of slept through.
+const BUSY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Whether repeating a request is harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Changes nothing, whatever its method.
+    Read,
+    /// Changes something: not repeated once it can have had an effect.
+    Write,
+}
+
+/// One request in a connector's words.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Method.
+    pub method: Method,
+    /// Path and query below the base URL, beginning with `/`.
+    pub path: String,
+    /// JSON body.
+    pub body: Option<Value>,
+    /// Who goes first.
+    pub priority: Priority,
+    /// Which window paces it.
+    pub pool: Pool,
+    /// Whether it may be repeated.
+    pub kind: Kind,
+    /// What is being tried, for messages: "read contacts".
+    pub action: &'static str,
+}
+
+impl Call {
+    /// A GET.
+    pub fn get(path: impl Into<String>, priority: Priority, action: &'static str) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+            priority,
+            pool: Pool::Burst,
+            kind: Kind::Read,
+            action,
+        }
+    }
+
+    /// A POST that only reads (a search, a batch read).
+    pub fn read_by_post(
+        path: impl Into<String>,
+        body: Value,
+        priority: Priority,
+        action: &'static str,
+    ) -> Self {
+        Self {
+            method: Method::POST,
+            path: path.into(),
+            body: Some(body),
+            priority,
+            pool: Pool::Burst,
+            kind: Kind::Read,
+            action,
+        }
+    }
+
+    /// A request that changes something.
+    pub fn write(method: Method, path: impl Into<String>, body: Option<Value>, action: &'static str) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body,
+            priority: Priority::Write,
+            pool: Pool::Burst,
+            kind: Kind::Write,
+            action,
+        }
+    }
+
+    /// The same call, paced by the search window.
+    #[must_use]
+    pub const fn as_search(mut self) -> Self {
+        self.pool = Pool::Search;
+        self
+    }
+}
+
+/// A successful answer, decoded.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// Status, 2xx.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The decoded body; an empty body decodes as `null`.
+    pub body: T,
+}
+
+/// What a client is made of.
+pub struct ClientParts {
+    /// The guarded wire.
+    pub wire: Guarded,
+    /// Where bearer tokens come from.
+    pub tokens: TokenSource,
+    /// The limits.
+    pub budget: Arc<Budget>,
+    /// The vendor's ways.
+    pub vendor: Arc<dyn Vendor>,
+    /// Scheme, host and path prefix of all requests.
+    pub base_url: Url,
+    /// Bounds of one exchange.
+    pub limits: SendLimits,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// Carries calls to one connection.
+pub struct Client {
+    parts: ClientParts,
+    rng: Mutex<fastrand::Rng>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("host", &self.parts.base_url.host_str())
+            .field("tokens", &self.parts.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to do after a try that brought no answer.
+enum Next {
+    /// Try again after this long.
+    Again(Duration, Failed),
+    /// Try again at once with a newer token.
+    NewToken(Failed),
+    /// Give up.
+    Stop(Failed),
+}
+
+struct Failed {
+    cause: Cause,
+    effect: Effect,
+    message: String,
+    status: Option<u16>,
+    body: Option<Box<Value>>,
+}
+
+impl Client {
+    /// A client over `parts`.
+    pub fn new(parts: ClientParts) -> Self {
+        let rng = Mutex::new(fastrand::Rng::with_seed(parts.seed));
+        Self { parts, rng }
+    }
+
+    /// The limits in use.
+    pub fn budget(&self) -> &Budget {
+        &self.parts.budget
+    }
+
+    /// Counters so far.
+    pub fn usage(&self) -> Usage {
+        self.parts.budget.usage()
+    }
+
+    /// Sends `call` and decodes the answer as `T`.
+    ///
+    /// # Errors
+    /// [`CallError`] after all tries; its `effect` tells whether a write can have happened all the same.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Answer<T>, CallError> {
+        let started = Instant::now();
+        let mut bearer = self
+            .parts
+            .tokens
+            .bearer(&self.parts.wire, &self.parts.budget, now)
+            .await
+            .map_err(|error| CallError {
+                action: call.action.to_owned(),
+                ..error
+            })?;
+        let mut has_new_token = false;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let date = now + SignedDuration::try_from(started.elapsed()).unwrap_or(SignedDuration::ZERO);
+            self.admit(call, date).await?;
+            let next = match self.attempt(call, &bearer, attempt, date).await {
+                Ok(answer) => return Ok(answer),
+                Err(next) => next,
+            };
+            match next {
+                Next::Again(wait, failed) if attempt < TRIES_MAX => {
+                    tracing::debug!(
+                        action = call.action,
+                        retry.attempt = attempt,
+                        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                        cause = failed.message,
+                        "trying again"
+                    );
+                    tokio::time::sleep(wait).await;
+                }
+                Next::NewToken(failed) if !has_new_token => {
+                    has_new_token = true;
+                    let newer = self
+                        .parts
+                        .tokens
+                        .newer(&bearer, &self.parts.wire, &self.parts.budget, date)
+                        .await?;
+                    let Some(newer) = newer else {
+                        return Err(failed.into_error(call));
+                    };
+                    bearer = newer;
+                }
+                Next::Again(_, failed) | Next::NewToken(failed) | Next::Stop(failed) => {
+                    return Err(failed.into_error(call));
+                }
+            }
+        }
+    }
+
+    async fn admit(&self, call: &Call, now: Timestamp) -> Result<(), CallError> {
+        self.parts
+            .budget
+            .admit(call.pool, call.priority, now)
+            .await
+            .map_err(|throttle| {
+                let message = format!("waiting for the {}", throttle.policy);
+                Failed::new(
+                    Cause::Throttled {
+                        until: throttle.until,
+                        policy: throttle.policy,
+                    },
+                    Effect::None,
+                    message,
+                )
+                .into_error(call)
+            })
+    }
+
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        bearer: &Bearer,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Answer<T>, Next> {
+        let request = self
+            .request(call, bearer)
+            .map_err(|message| Next::Stop(Failed::new(Cause::Refused, Effect::None, message)))?;
+        let answer = self
+            .parts
+            .wire
+            .send(request, self.parts.limits)
+            .await
+            .map_err(|error| self.no_answer(call, attempt, &error))?;
+        let (head, body) = answer.into_parts();
+        self.parts
+            .budget
+            .observe(&self.parts.vendor.rate_view(&head.headers), now);
+        if head.status.is_success() {
+            return match decode(&head.headers, &body) {
+                Ok(decoded) => Ok(Answer {
+                    status: head.status,
+                    headers: head.headers,
+                    body: decoded,
+                }),
+                Err(fault) => Err(self.unreadable(call, attempt, head.status, fault)),
+            };
+        }
+        let json = serde_json::from_slice::<Value>(&body).ok();
+        let verdict = self.parts.vendor.classify(&Failure {
+            status: head.status,
+            headers: &head.headers,
+            json: json.as_ref(),
+        });
+        let next = self.judge(call, bearer, attempt, head.status, verdict, now);
+        Err(next.with_body(json))
+    }
+
+    fn request(&self, call: &Call, bearer: &Bearer) -> Result<http::Request<Bytes>, String> {
+        let base = self.parts.base_url.as_str().trim_end_matches('/');
+        let mut value = header::HeaderValue::from_str(&format!("Bearer {}", bearer.secret.expose_secret()))
+            .map_err(|_| {
+            "the access token holds characters no header can carry; check its file".to_owned()
+        })?;
+        value.set_sensitive(true);
+        let mut request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{base}{}", call.path))
+            .header(header::AUTHORIZATION, value)
+            .header(header::ACCEPT, "application/json");
+        let body = match &call.body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Bytes::from(body.to_string())
+            }
+            None => Bytes::new(),
+        };
+        request
+            .body(body)
+            .map_err(|error| format!("the request cannot be built: {error}"))
+    }
+
+    fn no_answer(&self, call: &Call, attempt: u32, error: &SendError) -> Next {
+        let effect = match (error.reached, call.kind) {
+            (Reached::MaybeSent, Kind::Write) => Effect::Maybe,
+            _ => Effect::None,
+        };
+        let failed = Failed::new(Cause::Transport, effect, tidy(&error.message, &[]));
+        self.again_unless_effect(attempt, failed)
+    }
+
+    /// A success status whose body is no such thing.
+    fn unreadable(&self, call: &Call, attempt: u32, status: StatusCode, fault: DecodeFault) -> Next {
+        let effect = match call.kind {
+            Kind::Write => Effect::Maybe,
+            Kind::Read => Effect::None,
+        };
+        let mut failed = Failed::new(Cause::Decode, effect, fault.message);
+        failed.status = Some(status.as_u16());
+        if fault.is_garbled {
+            self.again_unless_effect(attempt, failed)
+        } else {
+            Next::Stop(failed)
+        }
+    }
+
+    fn again_unless_effect(&self, attempt: u32, failed: Failed) -> Next {
+        match failed.effect {
+            Effect::Maybe => Next::Stop(failed),
+            Effect::None => Next::Again(self.roll(|rng| backoff::after_fault(attempt, rng)), failed),
+        }
+    }
+
+    fn judge(
+        &self,
+        call: &Call,
+        bearer: &Bearer,
+        attempt: u32,
+        status: StatusCode,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Next {
+        let failed = |cause, effect, message: &str| {
+            let message = tidy(message, &[bearer.secret.expose_secret()]);
+            Failed {
+                status: Some(status.as_u16()),
+                ..Failed::new(cause, effect, message)
+            }
+        };
+        match verdict {
+            Verdict::Throttled { limit, wait, policy } => {
+                let wait = self.roll(|rng| {
+                    backoff::after_throttle(wait.unwrap_or(THROTTLE_WAIT).saturating_mul(attempt), rng)
+                });
+                self.parts.budget.close(limit, wait, now);
+                let until = now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+                let message = format!("the CRM asks to slow down: {policy}");
+                let failed = failed(Cause::Throttled { until, policy }, Effect::None, &message);
+                // The budget does the waiting, for everyone who shares the limit.
+                match limit {
+                    Limit::Burst | Limit::Search => Next::Again(Duration::ZERO, failed),
+                    Limit::Daily | Limit::Account => Next::Stop(failed),
+                }
+            }
+            Verdict::Busy { message, wait } => {
+                let failed = failed(Cause::Transport, Effect::None, &message);
+                if wait > BUSY_WAIT_MAX {
+                    Next::Stop(failed)
+                } else {
+                    Next::Again(self.roll(|rng| backoff::after_throttle(wait, rng)), failed)
+                }
+            }
+            Verdict::Unauthorized { message, fix } => {
+                Next::NewToken(failed(Cause::Unauthorized { fix }, Effect::None, &message))
+            }
+            Verdict::Forbidden { missing, fix } => {
+                let message = format!("missing {missing}");
+                Next::Stop(failed(Cause::Forbidden { missing, fix }, Effect::None, &message))
+            }
+            Verdict::NotFound => Next::Stop(failed(Cause::NotFound, Effect::None, "not there")),
+            Verdict::Refused { message } => Next::Stop(failed(Cause::Refused, Effect::None, &message)),
+            Verdict::Broken { message } => {
+                let effect = match call.kind {
+                    Kind::Write => Effect::Maybe,
+                    Kind::Read => Effect::None,
+                };
+                self.again_unless_effect(attempt, failed(Cause::Transport, effect, &message))
+            }
+        }
+    }
+
+    fn roll<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Next {
+    fn with_body(self, body: Option<Value>) -> Self {
+        let fill = |mut failed: Failed| {
+            failed.body = body.map(Box::new);
+            failed
+        };
+        match self {
+            Self::Again(wait, failed) => Self::Again(wait, fill(failed)),
+            Self::NewToken(failed) => Self::NewToken(fill(failed)),
+            Self::Stop(failed) => Self::Stop(fill(failed)),
+        }
+    }
+}
+
+impl Failed {
+    const fn new(cause: Cause, effect: Effect, message: String) -> Self {
+        Self {
+            cause,
+            effect,
+            message,
+            status: None,
+            body: None,
+        }
+    }
+
+    fn into_error(self, call: &Call) -> CallError {
+        CallError {
+            action: call.action.to_owned(),
+            cause: self.cause,
+            effect: self.effect,
+            message: self.message,
+            status: self.status,
+            body: self.body,
+        }
+    }
+}
+
+struct DecodeFault {
+    /// The bytes are no whole JSON document: another try may bring one.
+    is_garbled: bool,
+    message: String,
+}
+
+fn decode<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, DecodeFault> {
+    let body = if body.iter().all(u8::is_ascii_whitespace) {
+        b"null"
+    } else {
+        body
+    };
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    if !content_type.is_empty() && !content_type.contains("json") && body != b"null" {
+        return Err(DecodeFault {
+            is_garbled: true,
+            message: format!(
+                "answered with {} instead of JSON; a proxy or a wrong base_url may stand between",
+                tidy(content_type, &[])
+            ),
+        });
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let decoded = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        DecodeFault {
+            is_garbled: !error.is_data(),
+            message: if error.is_data() {
+                format!("unexpected shape at {path}, column {}", error.column())
+            } else {
+                format!("cut or garbled JSON after {} bytes", body.len())
+            },
+        }
+    })?;
+    reader.end().map_err(|_| DecodeFault {
+        is_garbled: true,
+        message: "trailing bytes after the JSON document".to_owned(),
+    })?;
+    Ok(decoded)
+}

@@ -1,0 +1,114 @@
+//! Where the bearer token comes from: a fixed one, or OAuth 2 with refresh.
+//!
+//! Invariants: at most one refresh is in flight per connection, everyone else waits for it and uses its result; a
+//! rotated refresh token is durable before the new access token is used; a token never shows in `Debug`, errors or logs.
+
+mod oauth;
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::{budget::Budget, error::CallError, guard::Guarded, send::Future};
+
+pub use oauth::{OAuth, OAuthConfig};
+
+/// The tokens of a connection, as they are stored.
+#[derive(Clone)]
+pub struct TokenPair {
+    /// Sent with each request.
+    pub access: SecretString,
+    /// Buys the next access token.
+    pub refresh: SecretString,
+    /// When the access token was bought.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for TokenPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenPair")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps the tokens of one connection across restarts.
+pub trait TokenStore: Send + Sync {
+    /// Reads them; `None` if there are none yet.
+    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>>;
+
+    /// Writes them; durable when it returns. The text of an error says what went wrong, without a token.
+    fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>>;
+}
+
+/// A bearer token, and which one it is in the row of tokens.
+#[derive(Clone)]
+pub(crate) struct Bearer {
+    pub(crate) secret: SecretString,
+    pub(crate) generation: u64,
+}
+
+/// Where a connection's bearer token comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// One token that never changes.
+    Fixed(SecretString),
+    /// OAuth 2 with refresh.
+    OAuth(Arc<OAuth>),
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed(_) => "TokenSource::Fixed",
+            Self::OAuth(_) => "TokenSource::OAuth",
+        })
+    }
+}
+
+impl TokenSource {
+    /// A token that never changes. White space around it (a trailing newline of its file) is ignored.
+    pub fn fixed(token: &str) -> Self {
+        Self::Fixed(SecretString::from(token.trim().to_owned()))
+    }
+
+    /// OAuth 2 with refresh tokens kept in `store`.
+    pub fn oauth(config: OAuthConfig, store: Arc<dyn TokenStore>) -> Self {
+        Self::OAuth(Arc::new(OAuth::new(config, store)))
+    }
+
+    pub(crate) async fn bearer(
+        &self,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Result<Bearer, CallError> {
+        match self {
+            Self::Fixed(secret) => Ok(Bearer {
+                secret: secret.clone(),
+                generation: 0,
+            }),
+            Self::OAuth(oauth) => oauth.bearer(None, wire, budget, now).await,
+        }
+    }
+
+    /// A newer token than `stale`, or `None` if there is no way to get one.
+    pub(crate) async fn newer(
+        &self,
+        stale: &Bearer,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Result<Option<Bearer>, CallError> {
+        match self {
+            Self::Fixed(_) => Ok(None),
+            Self::OAuth(oauth) => oauth
+                .bearer(Some(stale.generation), wire, budget, now)
+                .await
+                .map(Some),
+        }
+    }
+}

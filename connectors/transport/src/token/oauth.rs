@@ -1,0 +1,540 @@
+//! OAuth 2 refresh: ahead of expiry, one at a time, durable before use.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use oauth2::{
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken,
+    TokenResponse as _, TokenUrl, basic::BasicClient,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::{sync::Mutex, time::Instant};
+use url::Url;
+
+use super::{Bearer, TokenPair, TokenStore};
+use crate::{
+    budget::{Budget, Pool, Priority},
+    error::{CallError, Cause, Effect},
+    guard::Guarded,
+    send::{Future, SendError, SendLimits},
+    text::tidy,
+};
+
+/// A token is renewed this long before its end, or when 80 % of its life is over, whichever comes first.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// Life assumed when an answer names none: the shortest among the vendors.
+const LIFE_UNKNOWN: Duration = Duration::from_mins(30);
+/// Tries of one refresh before the caller hears of it.
+const TRIES_MAX: u32 = 3;
+/// Pause between tries.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Bounds of a token request: small answers, quick servers.
+const LIMITS: SendLimits = SendLimits {
+    total: Duration::from_secs(30),
+    body_bytes_max: 64 * 1024,
+};
+
+/// What a connection needs to buy access tokens.
+#[derive(Clone)]
+pub struct OAuthConfig {
+    /// Token endpoint.
+    pub token_url: Url,
+    /// Public name of the app.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// The refresh token to begin with; what the store holds wins.
+    pub refresh_token: SecretString,
+    /// The exact step that brings a new consent, shown when the refresh token is refused.
+    pub fix: String,
+}
+
+impl fmt::Debug for OAuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthConfig")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tokens of one connection in use.
+pub struct OAuth {
+    config: OAuthConfig,
+    store: Arc<dyn TokenStore>,
+    // Held across a refresh on purpose: whoever comes meanwhile waits for that refresh instead of starting another.
+    live: Mutex<Option<Live>>,
+}
+
+struct Live {
+    pair: TokenPair,
+    generation: u64,
+    renew_at: Instant,
+}
+
+/// Why a refresh brought no token.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("{0}")]
+    Send(#[from] SendError),
+    #[error("{code}: {message}")]
+    Denied { code: String, message: String },
+    #[error("{0}")]
+    Broken(String),
+    #[error("no budget before {until}: {policy}")]
+    Budget { until: Timestamp, policy: String },
+}
+
+impl OAuth {
+    pub(super) fn new(config: OAuthConfig, store: Arc<dyn TokenStore>) -> Self {
+        Self {
+            config,
+            store,
+            live: Mutex::new(None),
+        }
+    }
+
+    /// The token in use; a newer one if it is near its end, or if it is the refused `stale` one.
+    pub(super) async fn bearer(
+        &self,
+        stale: Option<u64>,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Result<Bearer, CallError> {
+        let mut live = self.live.lock().await;
+        if live.is_none() {
+            *live = self.load(now).await?;
+        }
+        if let Some(known) = live.as_ref()
+            && stale != Some(known.generation)
+            && Instant::now() < known.renew_at
+            && now < renew_date(&known.pair)
+        {
+            return Ok(known.bearer());
+        }
+        let generation = live.as_ref().map_or(1, |known| known.generation + 1);
+        let refresh = live.as_ref().map_or_else(
+            || self.config.refresh_token.clone(),
+            |known| known.pair.refresh.clone(),
+        );
+        let pair = self.renew(&refresh, wire, budget, now).await?;
+        // Durable before use: a crash from here on must not lose a rotated refresh token.
+        self.store.store(pair.clone()).await.map_err(|message| {
+            failed(
+                Cause::Transport,
+                format!("the new token cannot be stored: {message}"),
+            )
+        })?;
+        let fresh = Live::new(pair, generation, now);
+        let bearer = fresh.bearer();
+        *live = Some(fresh);
+        Ok(bearer)
+    }
+
+    async fn load(&self, now: Timestamp) -> Result<Option<Live>, CallError> {
+        let stored = self.store.load().await.map_err(|message| {
+            failed(
+                Cause::Transport,
+                format!("the stored token cannot be read: {message}"),
+            )
+        })?;
+        Ok(stored.map(|pair| Live::new(pair, 1, now)))
+    }
+
+    /// One refresh with its tries. A refused refresh token is looked up again: a sibling may have rotated it.
+    async fn renew(
+        &self,
+        refresh: &SecretString,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Result<TokenPair, CallError> {
+        let mut refresh = refresh.clone();
+        let mut tries = 0;
+        let mut has_looked_again = false;
+        loop {
+            tries += 1;
+            let fault = match self.ask(&refresh, wire, budget, now).await {
+                Ok(pair) => return Ok(pair),
+                Err(fault) => fault,
+            };
+            match fault {
+                Fault::Denied { .. } if !has_looked_again => {
+                    has_looked_again = true;
+                    match self.store.load().await {
+                        Ok(Some(stored)) if stored.refresh.expose_secret() != refresh.expose_secret() => {
+                            refresh = stored.refresh;
+                        }
+                        _ => return Err(self.explain(&fault, &refresh)),
+                    }
+                }
+                Fault::Send(_) | Fault::Broken(_) if tries < TRIES_MAX => {
+                    tokio::time::sleep(PAUSE * tries).await;
+                }
+                _ => return Err(self.explain(&fault, &refresh)),
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        refresh: &SecretString,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Future<'static, Result<TokenPair, Fault>> {
+        let refresh = refresh.clone();
+        let token_url = TokenUrl::from_url(self.config.token_url.clone());
+        let client = BasicClient::new(ClientId::new(self.config.client_id.clone()))
+            .set_client_secret(ClientSecret::new(
+                self.config.client_secret.expose_secret().to_owned(),
+            ))
+            // HubSpot reads the client from the body, not from HTTP Basic; the other vendors accept it there.
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(token_url);
+        let token = RefreshToken::new(refresh.expose_secret().to_owned());
+        let send = Exchange {
+            wire: wire.clone(),
+            budget: Arc::clone(budget),
+            now,
+        };
+        Box::pin(async move {
+            let answer = client
+                .exchange_refresh_token(&token)
+                .request_async(&send)
+                .await
+                .map_err(|error| match error {
+                    oauth2::RequestTokenError::Request(fault) => fault,
+                    _ => Fault::Broken("the token answer cannot be read".to_owned()),
+                })?;
+            let life = answer.expires_in().unwrap_or(LIFE_UNKNOWN);
+            Ok(TokenPair {
+                access: SecretString::from(answer.access_token().secret().to_owned()),
+                refresh: answer
+                    .refresh_token()
+                    .map_or(refresh, |token| SecretString::from(token.secret().to_owned())),
+                issued_at: now,
+                expires_at: now + SignedDuration::try_from(life).unwrap_or(SignedDuration::from_mins(30)),
+            })
+        })
+    }
+
+    fn explain(&self, fault: &Fault, refresh: &SecretString) -> CallError {
+        let secrets = [refresh.expose_secret(), self.config.client_secret.expose_secret()];
+        let message = tidy(&fault.to_string(), &secrets);
+        let cause = match fault {
+            Fault::Denied { .. } => Cause::Unauthorized {
+                fix: self.config.fix.clone(),
+            },
+            Fault::Budget { until, policy } => Cause::Throttled {
+                until: *until,
+                policy: policy.clone(),
+            },
+            Fault::Send(_) | Fault::Broken(_) => Cause::Transport,
+        };
+        failed(cause, message)
+    }
+}
+
+impl Live {
+    fn new(pair: TokenPair, generation: u64, now: Timestamp) -> Self {
+        let left = Duration::try_from(renew_date(&pair).duration_since(now)).unwrap_or(Duration::ZERO);
+        Self {
+            pair,
+            generation,
+            renew_at: Instant::now() + left,
+        }
+    }
+
+    fn bearer(&self) -> Bearer {
+        Bearer {
+            secret: self.pair.access.clone(),
+            generation: self.generation,
+        }
+    }
+}
+
+/// When a token is due for renewal.
+fn renew_date(pair: &TokenPair) -> Timestamp {
+    let life = pair.expires_at.duration_since(pair.issued_at);
+    (pair.issued_at + life * 4 / 5).min(pair.expires_at - AHEAD)
+}
+
+/// Sends token requests and makes sure that only a token answer reaches the OAuth library, whose own parser knows
+/// neither errors inside a 200 nor HTML.
+struct Exchange {
+    wire: Guarded,
+    budget: Arc<Budget>,
+    now: Timestamp,
+}
+
+impl<'c> AsyncHttpClient<'c> for Exchange {
+    type Error = Fault;
+    type Future = Future<'c, Result<HttpResponse, Fault>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+impl Exchange {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
+        self.budget
+            .admit(Pool::Burst, Priority::Token, self.now)
+            .await
+            .map_err(|throttle| Fault::Budget {
+                until: throttle.until,
+                policy: throttle.policy,
+            })?;
+        let answer = self.wire.send(request.map(Bytes::from), LIMITS).await?;
+        let json: Option<Value> = serde_json::from_slice(answer.body()).ok();
+        let text = |key: &str| {
+            json.as_ref()
+                .and_then(|json| json.get(key))
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        if answer.status().is_success() && text("access_token").is_some() {
+            return Ok(answer.map(|body| body.to_vec()));
+        }
+        // An `error` word is the server's verdict on our credentials, whatever the status; 5xx and 429 are not.
+        if let Some(code) = text("error")
+            && !answer.status().is_server_error()
+            && answer.status().as_u16() != 429
+        {
+            let message = text("error_description")
+                .or_else(|| text("message"))
+                .unwrap_or_else(|| "no reason given".to_owned());
+            return Err(Fault::Denied { code, message });
+        }
+        Err(Fault::Broken(format!(
+            "the token endpoint answered {}",
+            answer.status()
+        )))
+    }
+}
+
+fn failed(cause: Cause, message: String) -> CallError {
+    CallError {
+        action: "get an access token".to_owned(),
+        cause,
+        effect: Effect::None,
+        message,
+        status: None,
+        body: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::{budget::BudgetLimits, guard::AllowList, send::Transport};
+    use http::Method;
+
+    const PLANTED: &str = "planted-refresh-token";
+
+    /// Answers each request with the next scripted status and body; the last one repeats.
+    struct Scripted {
+        answers: Vec<(u16, &'static str)>,
+        seen: AtomicUsize,
+        bodies: StdMutex<Vec<String>>,
+    }
+
+    impl Transport for Scripted {
+        fn send(
+            &self,
+            request: http::Request<Bytes>,
+            _: SendLimits,
+        ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
+            let turn = self
+                .seen
+                .fetch_add(1, Ordering::SeqCst)
+                .min(self.answers.len() - 1);
+            self.bodies
+                .lock()
+                .unwrap()
+                .push(String::from_utf8_lossy(request.body()).into_owned());
+            let (status, body) = self.answers[turn];
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                let mut answer = http::Response::new(Bytes::from_static(body.as_bytes()));
+                *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+                Ok(answer)
+            })
+        }
+    }
+
+    #[derive(Default)]
+    struct Memory(StdMutex<Option<TokenPair>>);
+
+    impl TokenStore for Memory {
+        fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
+            let pair = self.0.lock().unwrap().clone();
+            Box::pin(async move { Ok(pair) })
+        }
+        fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
+            *self.0.lock().unwrap() = Some(tokens);
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    struct Scene {
+        wire: Guarded,
+        script: Arc<Scripted>,
+        budget: Arc<Budget>,
+        store: Arc<Memory>,
+        oauth: OAuth,
+    }
+
+    fn scene(answers: &[(u16, &'static str)]) -> Scene {
+        let script = Arc::new(Scripted {
+            answers: answers.to_vec(),
+            seen: AtomicUsize::new(0),
+            bodies: StdMutex::default(),
+        });
+        let base = Url::parse("https://api.example.com").unwrap();
+        let allowed = AllowList::new().allow(Method::POST, "/oauth/*/token");
+        let store = Arc::new(Memory::default());
+        Scene {
+            wire: Guarded::new(script.clone(), allowed, &[base]).unwrap(),
+            script,
+            budget: Arc::new(Budget::new(&BudgetLimits {
+                burst_max: 1_000,
+                burst_window: Duration::from_secs(10),
+                burst_share: 50,
+                search_per_second: 1,
+                search_burst: 4,
+                daily_max: 10_000,
+                api_share: 10,
+                wait_max: Duration::from_mins(1),
+            })),
+            oauth: OAuth::new(
+                OAuthConfig {
+                    token_url: Url::parse("https://api.example.com/oauth/2026-09/token").unwrap(),
+                    client_id: "client".to_owned(),
+                    client_secret: SecretString::from("planted-client-secret".to_owned()),
+                    refresh_token: SecretString::from(PLANTED.to_owned()),
+                    fix: "run the login again".to_owned(),
+                },
+                store.clone(),
+            ),
+            store,
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2026-03-02T10:00:00Z".parse().unwrap()
+    }
+
+    const GOOD: &str = r#"{"access_token":"first-token","refresh_token":"rotated-token","token_type":"bearer",
+        "token_use":"access_token","expires_in":1800,"hub_id":4242,"scopes":["oauth"]}"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn many_callers_at_expiry_cause_one_refresh_and_the_rotated_token_is_stored() {
+        let scene = Arc::new(scene(&[(200, GOOD)]));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let scene = Arc::clone(&scene);
+            tasks.spawn(async move {
+                let bearer = scene
+                    .oauth
+                    .bearer(None, &scene.wire, &scene.budget, now())
+                    .await
+                    .unwrap();
+                bearer.secret.expose_secret().to_owned()
+            });
+        }
+        for token in tasks.join_all().await {
+            assert_eq!(token, "first-token");
+        }
+        assert_eq!(scene.script.seen.load(Ordering::SeqCst), 1);
+        let body = scene.script.bodies.lock().unwrap()[0].clone();
+        assert!(
+            body.contains("grant_type=refresh_token") && body.contains("client_secret="),
+            "{body}"
+        );
+        let stored = scene.store.0.lock().unwrap().clone().unwrap();
+        assert_eq!(stored.refresh.expose_secret(), "rotated-token");
+        assert!(!format!("{stored:?}").contains("token\""));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_at_four_fifths_of_its_life_and_not_before() {
+        let scene = scene(&[(200, GOOD)]);
+        let ask = async |now| {
+            scene
+                .oauth
+                .bearer(None, &scene.wire, &scene.budget, now)
+                .await
+                .unwrap();
+            scene.script.seen.load(Ordering::SeqCst)
+        };
+        assert_eq!(ask(now()).await, 1);
+        assert_eq!(ask(now() + SignedDuration::from_mins(23)).await, 1);
+        assert_eq!(ask(now() + SignedDuration::from_mins(24)).await, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_token_is_renewed_once_for_everyone_who_held_it() {
+        let scene = scene(&[(200, GOOD)]);
+        let first = scene
+            .oauth
+            .bearer(None, &scene.wire, &scene.budget, now())
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            scene
+                .oauth
+                .bearer(Some(first.generation), &scene.wire, &scene.budget, now())
+                .await
+                .unwrap();
+        }
+        assert_eq!(scene.script.seen.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revoked_consent_names_the_fix_and_no_secret() {
+        let scene = scene(&[(
+            400,
+            r#"{"error":"invalid_grant","status":"BAD_REFRESH_TOKEN","message":"planted-refresh-token is bad"}"#,
+        )]);
+        let Err(error) = scene.oauth.bearer(None, &scene.wire, &scene.budget, now()).await else {
+            panic!("a refused refresh token must not yield a token");
+        };
+        assert_eq!(
+            error.cause,
+            Cause::Unauthorized {
+                fix: "run the login again".to_owned()
+            }
+        );
+        assert!(!format!("{error:?} {error}").contains("planted"), "{error:?}");
+        assert_eq!(scene.script.seen.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn errors_inside_a_200_and_html_are_never_taken_for_tokens() {
+        let denied = scene(&[(200, r#"{"error":"invalid_code"}"#)]);
+        assert!(
+            denied
+                .oauth
+                .bearer(None, &denied.wire, &denied.budget, now())
+                .await
+                .is_err()
+        );
+        let html = scene(&[(200, "<html>"), (503, "busy"), (200, GOOD)]);
+        assert!(
+            html.oauth
+                .bearer(None, &html.wire, &html.budget, now())
+                .await
+                .is_ok()
+        );
+        assert_eq!(html.script.seen.load(Ordering::SeqCst), 3);
+    }
+}
