@@ -85,6 +85,16 @@ impl Calendar {
         self
     }
 
+    /// The weekly hours.
+    pub const fn hours(&self) -> &WeeklyHours {
+        &self.hours
+    }
+
+    /// The days without hours, as dates in the zone.
+    pub const fn holidays(&self) -> &BTreeSet<Date> {
+        &self.holidays
+    }
+
     /// The zone in which dates and hours are meant.
     pub const fn zone(&self) -> &TimeZone {
         &self.zone
