@@ -53,3 +53,137 @@ mod wait {
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
+
+    use super::*;
+    use crate::team::{
+        act::{Act, Outbound},
+        calendar::Calendar,
+        cast::Rep,
+        situation::Situation,
+    };
+
+    const MINUTES: fn(i64) -> jiff::SignedDuration = jiff::SignedDuration::from_mins;
+
+    fn rep(name: &str) -> Rep {
+        Rep {
+            id: name.to_owned(),
+            email: format!("{name}@example.org"),
+        }
+    }
+
+    /// Every kind under several seeds and first days of the week.
+    fn all() -> impl Iterator<Item = (Timestamp, Situation)> {
+        let starts = [
+            "2026-03-02T08:00:00Z",
+            "2026-03-04T12:00:00Z",
+            "2026-03-06T09:00:00Z",
+            "2026-03-07T00:00:00Z",
+        ];
+        let starts = starts.map(|start| start.parse::<Timestamp>().unwrap());
+        (0..200u64)
+            .zip(starts.into_iter().cycle())
+            .flat_map(|(seed, as_of)| {
+                names().map(move |name| {
+                    let calendar = Calendar::starting(as_of);
+                    let mut rng = fastrand::Rng::with_seed(seed);
+                    let mut script =
+                        Script::new(name, 7, calendar, (rep("ana"), rep("ben"), rep("gone")), &mut rng);
+                    play(name).unwrap()(&mut script);
+                    (as_of, script.finish())
+                })
+            })
+    }
+
+    fn is_office_hours(at: Timestamp) -> bool {
+        let zoned = at.to_zoned(TimeZone::UTC);
+        zoned.weekday().to_monday_zero_offset() < 5 && (9..17).contains(&zoned.hour())
+    }
+
+    #[test]
+    fn reminders_are_owed_in_office_hours_and_for_half_an_hour_at_least() {
+        for (_, situation) in all() {
+            for expect in &situation.expects {
+                assert!(
+                    is_office_hours(expect.from),
+                    "{} at {}",
+                    situation.name,
+                    expect.from
+                );
+                let until = expect.until.unwrap_or(Timestamp::MAX);
+                assert!(
+                    until.duration_since(expect.from) >= MINUTES(30),
+                    "{}",
+                    situation.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_acts_near_an_expected_instant_but_to_ask() {
+        for (_, situation) in all() {
+            for expect in &situation.expects {
+                let near = |at: Timestamp| at >= expect.from - MINUTES(30) && at < expect.from + MINUTES(30);
+                for (at, act) in situation.steps.iter().filter(|(at, _)| near(*at)) {
+                    let is_asking = matches!(act, Act::Form { .. } | Act::HumanTask { .. })
+                        || matches!(
+                            act,
+                            Act::MailOut {
+                                kind: Outbound::Automated,
+                                ..
+                            }
+                        );
+                    assert!(
+                        is_asking,
+                        "{}: {act:?} at {at}, owed from {}",
+                        situation.name, expect.from
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn our_people_act_in_office_hours_but_for_one_kind() {
+        for (_, situation) in all().filter(|(_, s)| s.name != "night-inquiry-answered-before-opening") {
+            for (at, act) in &situation.steps {
+                let is_ours = match act {
+                    Act::MailOut { kind, .. } => *kind != Outbound::Automated,
+                    Act::Call { .. }
+                    | Act::Note { .. }
+                    | Act::Meeting { .. }
+                    | Act::Change { .. }
+                    | Act::Merge { .. }
+                    | Act::MoveDeal(_)
+                    | Act::HumanTask { .. }
+                    | Act::Person { .. } => true,
+                    _ => false,
+                };
+                assert!(
+                    !is_ours || is_office_hours(*at),
+                    "{}: {act:?} at {at}",
+                    situation.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_happens_and_can_be_judged_within_a_fortnight() {
+        for (as_of, situation) in all() {
+            let first = situation.steps.iter().map(|(at, _)| *at).min().unwrap();
+            assert!(first > as_of, "{} begins at {first}", situation.name);
+            let end = as_of + jiff::SignedDuration::from_hours(14 * 24);
+            assert!(
+                situation.ends_at + MINUTES(15) <= end,
+                "{} ends at {}",
+                situation.name,
+                situation.ends_at
+            );
+        }
+    }
+}

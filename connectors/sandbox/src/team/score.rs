@@ -135,7 +135,7 @@ impl Judge<'_> {
             .filter(|task| self.situation.records.human_tasks.contains(&task.id))
         {
             if task.state != TaskState::Open {
-                self.wrong(format!("a human's own task {} was closed", task.id));
+                self.wrong(&format!("a human's own task {} was closed", task.id));
             }
         }
         let entry = self
@@ -172,19 +172,19 @@ impl Judge<'_> {
 
     fn placed_right(&mut self, expect: &Expect, task: &TaskView) {
         if task.owner.as_deref() != Some(expect.owner.as_str()) {
-            self.wrong(format!(
+            self.wrong(&format!(
                 "task {} is on the list of {:?}, not of {}",
                 task.id, task.owner, expect.owner
             ));
         }
         if !self.situation.is_about_subject(task) {
-            self.wrong(format!(
+            self.wrong(&format!(
                 "task {} hangs on {:?}{:?}, not on the subject",
                 task.id, task.people, task.deals
             ));
         }
         if let Some(words) = expect.renamed.as_ref().filter(|words| **words != task.subject) {
-            self.wrong(format!(
+            self.wrong(&format!(
                 "task {} lost the rep's own subject line `{words}`",
                 task.id
             ));
@@ -199,7 +199,7 @@ impl Judge<'_> {
                 _ => TaskState::Deleted,
             };
             if task.state != left_as {
-                self.wrong(format!(
+                self.wrong(&format!(
                     "task {} was closed by its rep and is {:?}",
                     task.id, task.state
                 ));
@@ -209,7 +209,7 @@ impl Judge<'_> {
         let latest = expect.until.map(|until| until + self.tolerance);
         if task.state == TaskState::Open {
             if latest.is_some_and(|latest| latest < self.now) {
-                self.wrong(format!(
+                self.wrong(&format!(
                     "task {} is open, its {} ended at {:?}",
                     task.id, expect.rule, expect.until
                 ));
@@ -221,7 +221,7 @@ impl Judge<'_> {
             .is_none_or(|until| task.closed_at.is_some_and(|closed_at| closed_at < until));
         let is_late = latest.is_some_and(|latest| task.closed_at.is_some_and(|closed_at| closed_at > latest));
         if is_early || is_late {
-            self.wrong(format!(
+            self.wrong(&format!(
                 "task {} was closed at {:?}, not at {:?}",
                 task.id, task.closed_at, expect.until
             ));
@@ -229,9 +229,9 @@ impl Judge<'_> {
         let is_done = task.state == TaskState::Done;
         match expect.ending {
             Ending::Answered if !is_done => {
-                self.wrong(format!("task {} was answered and is {:?}", task.id, task.state))
+                self.wrong(&format!("task {} was answered and is {:?}", task.id, task.state));
             }
-            Ending::Moot if is_done => self.wrong(format!("task {} was moot and counts as done", task.id)),
+            Ending::Moot if is_done => self.wrong(&format!("task {} was moot and counts as done", task.id)),
             _ => {}
         }
     }
@@ -254,7 +254,7 @@ impl Judge<'_> {
             self.score.duplicates += 1;
             self.problem(&format!("task {} came while {} was open", task.id, first.id));
         } else {
-            self.wrong(format!(
+            self.wrong(&format!(
                 "task {} of {} is not owed: {}",
                 task.id, task.created_at, task.subject
             ));
@@ -272,9 +272,9 @@ impl Judge<'_> {
         }
     }
 
-    fn wrong(&mut self, words: String) {
+    fn wrong(&mut self, words: &str) {
         self.score.wrong_tasks += 1;
-        self.problem(&words);
+        self.problem(words);
     }
 
     fn problem(&mut self, words: &str) {

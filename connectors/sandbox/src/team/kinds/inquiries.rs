@@ -30,6 +30,7 @@ pub(super) const KINDS: &[(&str, Play)] = &[
     ("merged-duplicate", merged_duplicate),
     ("human-task-in-three-days", human_task_in_three_days),
     ("disqualified-while-open", disqualified_while_open),
+    ("two-reasons-one-reminder", two_reasons_one_reminder),
     ("never-handled", never_handled),
 ];
 
@@ -290,6 +291,19 @@ fn disqualified_while_open(s: &mut Script<'_>) {
     s.asks(asked, FormKind::Demo);
     s.change(seen_through, PersonChange::Disqualified);
     s.owes_until_moot(rule::FIRST_TOUCH, from, seen_through);
+}
+
+/// The lead also writes; by the time that mail is owed an answer the reminder is open, and it says so there.
+fn two_reasons_one_reminder(s: &mut Script<'_>) {
+    let day = s.day(1);
+    let asked = s.some_time(day, (10, 11));
+    let wrote = asked + s.some_minutes((60, 120));
+    let mail_owed = s.calendar.later(wrote, 1) + wait::LATE_MAIL;
+    let called = mail_owed + s.some_minutes(wait::HANDLING);
+    s.asks(asked, FormKind::Demo);
+    s.buyer_writes(wrote, "main");
+    s.calls(called, CallResult::Connected);
+    s.owes(rule::FIRST_TOUCH, asked + wait::REQUEST, called);
 }
 
 fn never_handled(s: &mut Script<'_>) {

@@ -1,0 +1,255 @@
+//! The scripted team against a CRM in memory: what a perfect daemon scores, and that no flaw goes unseen.
+
+mod daemon;
+mod fake;
+
+use followup_sandbox::team::{Score, Team};
+use jiff::Timestamp;
+
+use crate::{
+    daemon::{Flaw, Run, TOLERANCE, play},
+    fake::FakeCrm,
+};
+
+const MONDAY: &str = "2026-03-02T08:00:00Z";
+
+fn last(run: &Run) -> &Score {
+    run.scores.last().expect("a run is judged at its end")
+}
+
+fn marks(flaw: Flaw) -> Score {
+    last(&play(3, 60, MONDAY, 14, flaw)).clone()
+}
+
+fn wrong_situations(score: &Score) -> u64 {
+    score.by_situation.values().map(|kind| kind.n - kind.right).sum()
+}
+
+#[test]
+fn a_perfect_daemon_is_right_wherever_ten_seeds_are_stopped() {
+    for seed in 1..=10 {
+        let run = play(seed, 60, MONDAY, 14, Flaw::None);
+        for score in &run.scores {
+            assert_eq!(score.problems, Vec::<String>::new(), "seed {seed}");
+            assert_eq!(
+                (score.gaps_missed, score.duplicates, score.wrong_tasks),
+                (0, 0, 0)
+            );
+            assert_eq!(wrong_situations(score), 0);
+            assert_eq!(score.gaps_found, score.gaps_expected);
+        }
+        let score = last(&run);
+        assert!(
+            score.gaps_expected >= 30,
+            "seed {seed}: {} gaps",
+            score.gaps_expected
+        );
+        assert!(
+            score.tasks_closed_by_evidence >= 15,
+            "seed {seed}: {}",
+            score.tasks_closed_by_evidence
+        );
+        assert!(score.by_situation.len() >= 16);
+        assert!(
+            score.by_situation.values().all(|kind| kind.n >= 1),
+            "seed {seed}: {:?}",
+            score.by_situation
+        );
+        assert_eq!(score.by_situation.values().map(|kind| kind.n).sum::<u64>(), 60);
+        assert_eq!(score.tasks_created, score.gaps_found);
+    }
+}
+
+#[test]
+fn a_run_may_start_on_any_day_and_hour() {
+    for as_of in [
+        "2026-03-03T09:15:00Z",
+        "2026-03-04T16:59:59Z",
+        "2026-03-06T13:00:00Z",
+        "2026-03-08T00:00:00.25Z",
+    ] {
+        let run = play(11, 60, as_of, 14, Flaw::None);
+        assert_eq!(last(&run).problems, Vec::<String>::new(), "from {as_of}");
+        assert!(
+            last(&run).by_situation.values().all(|kind| kind.n >= 1),
+            "from {as_of}"
+        );
+    }
+}
+
+#[test]
+fn acts_come_in_time_order_and_equal_seeds_act_alike() {
+    let (one, two) = (
+        play(5, 60, MONDAY, 14, Flaw::None),
+        play(5, 60, MONDAY, 14, Flaw::None),
+    );
+    assert_eq!(one.crm.book, two.crm.book);
+    assert!(one.crm.instants.is_sorted());
+    assert_ne!(one.crm.book, play(6, 60, MONDAY, 14, Flaw::None).crm.book);
+}
+
+#[test]
+fn acts_are_the_same_however_the_clock_is_stepped() {
+    let as_of: Timestamp = MONDAY.parse().unwrap();
+    let end = as_of + jiff::SignedDuration::from_hours(14 * 24);
+    let (mut at_once, mut stepped) = (FakeCrm::default(), FakeCrm::default());
+    Team::new(9, 60, as_of, &mut at_once).run_until(end, &mut at_once);
+    let mut team = Team::new(9, 60, as_of, &mut stepped);
+    while let Some(next) = team.next_act_at() {
+        team.run_until(next, &mut stepped);
+    }
+    assert_eq!(at_once.book, stepped.book);
+    assert!(at_once.instants.iter().all(|at| *at >= as_of && *at < end));
+}
+
+#[test]
+fn an_empty_world_has_owners_only() {
+    let as_of: Timestamp = MONDAY.parse().unwrap();
+    let mut crm = FakeCrm::default();
+    let mut team = Team::new(1, 0, as_of, &mut crm);
+    team.run_until(as_of + jiff::SignedDuration::from_hours(999), &mut crm);
+    assert!(crm.book.len() >= 7 && crm.book.iter().all(|words| words.contains("NewOwner")));
+    assert_eq!(team.next_act_at(), None);
+    assert_eq!(
+        team.truth(&crm),
+        serde_json::json!({"situations": [], "tasks": []})
+    );
+}
+
+#[test]
+fn a_larger_team_shares_no_address_and_meets_the_caps() {
+    let run = play(2, 200, MONDAY, 14, Flaw::None);
+    assert_eq!(last(&run).problems, Vec::<String>::new());
+    let mut by_day = std::collections::BTreeMap::new();
+    for task in run.crm.tasks.iter().filter(|task| task.key.is_some()) {
+        let day = task.created_at.to_string()[..10].to_owned();
+        *by_day.entry((task.owner.clone(), day)).or_insert(0) += 1;
+    }
+    assert!(by_day.values().all(|n| *n <= 15), "{by_day:?}");
+}
+
+#[test]
+fn silence_misses_every_gap() {
+    let score = marks(Flaw::Lazy);
+    assert_eq!(
+        (score.gaps_found, score.tasks_created, score.wrong_tasks),
+        (0, 0, 0)
+    );
+    assert!(score.gaps_expected >= 30);
+    assert_eq!(score.gaps_missed, score.gaps_expected);
+    assert!(wrong_situations(&score) >= 25);
+}
+
+#[test]
+fn a_missing_rule_misses_its_gaps_only() {
+    let (score, perfect) = (marks(Flaw::NoReplies), marks(Flaw::None));
+    assert!(score.gaps_missed >= 10);
+    assert_eq!(score.gaps_found + score.gaps_missed, perfect.gaps_found);
+    assert!(score.by_situation["demo-called-after-reminder"].right >= 1);
+    assert_eq!(score.by_situation["customer-reply-forgotten"].right, 0);
+}
+
+#[test]
+fn a_second_task_is_a_duplicate_by_key_or_by_subject() {
+    for flaw in [Flaw::SameKeyTwice, Flaw::TwoKeys] {
+        let score = marks(flaw);
+        assert_eq!(score.duplicates, score.gaps_found, "{flaw:?}");
+        assert_eq!(score.gaps_missed, 0, "{flaw:?}");
+        assert_eq!(score.by_situation["demo-called-after-reminder"].right, 0);
+    }
+}
+
+#[test]
+fn a_task_on_another_list_is_wrong() {
+    let score = marks(Flaw::OtherOwner);
+    assert!(score.wrong_tasks >= score.gaps_found - 1);
+    assert_eq!(score.gaps_missed, 0);
+}
+
+#[test]
+fn a_task_outside_its_window_is_wrong_and_the_gap_missed() {
+    for flaw in [Flaw::Late, Flaw::Early] {
+        let score = marks(flaw);
+        assert_eq!(score.gaps_found, 0, "{flaw:?}");
+        assert_eq!(score.gaps_missed, score.gaps_expected, "{flaw:?}");
+        assert!(
+            score.wrong_tasks >= score.gaps_expected - 2,
+            "{flaw:?}: {score:?}"
+        );
+    }
+}
+
+#[test]
+fn a_task_that_stays_or_goes_too_soon_is_wrong() {
+    let perfect = marks(Flaw::None);
+    let closings = perfect.tasks_closed_by_evidence + perfect.tasks_moot;
+    assert_eq!(marks(Flaw::NeverCloses).wrong_tasks, closings);
+    assert_eq!(marks(Flaw::NeverCloses).tasks_closed_by_evidence, 0);
+    assert!(marks(Flaw::ClosesAtOnce).wrong_tasks >= closings);
+}
+
+#[test]
+fn done_and_moot_are_told_apart() {
+    let perfect = marks(Flaw::None);
+    assert!(perfect.tasks_moot >= 2);
+    assert_eq!(marks(Flaw::MootAsDone).wrong_tasks, perfect.tasks_moot);
+    assert_eq!(
+        marks(Flaw::DoneAsMoot).wrong_tasks,
+        perfect.tasks_closed_by_evidence
+    );
+}
+
+#[test]
+fn what_a_rep_closed_must_not_come_back() {
+    let score = marks(Flaw::Nags);
+    assert!(score.wrong_tasks >= 3);
+    for name in [
+        "reminder-deferred",
+        "reminder-deleted",
+        "reminder-completed-by-hand",
+    ] {
+        assert_eq!(score.by_situation[name].right, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_task_nobody_owes_is_wrong() {
+    let score = marks(Flaw::Unasked);
+    assert!(score.wrong_tasks >= 14, "{}", score.wrong_tasks);
+    assert_eq!(score.by_situation["out-of-office"].right, 0);
+}
+
+#[test]
+fn what_humans_wrote_must_stay() {
+    assert_eq!(marks(Flaw::Rewrites).by_situation["reminder-rewritten"].right, 0);
+    let tidy = marks(Flaw::Tidies);
+    assert_eq!(tidy.by_situation["human-task-due-today"].right, 0);
+    assert!(tidy.wrong_tasks >= 2);
+}
+
+#[test]
+fn what_is_not_due_yet_is_not_judged() {
+    let as_of: Timestamp = MONDAY.parse().unwrap();
+    let mut crm = FakeCrm::default();
+    let mut team = Team::new(3, 60, as_of, &mut crm);
+    let noon = as_of + jiff::SignedDuration::from_mins(1);
+    team.run_until(noon, &mut crm);
+    let score = team.score(&crm, noon, TOLERANCE);
+    assert_eq!((score.gaps_expected, score.gaps_missed), (0, 0));
+    assert!(score.by_situation.values().all(|kind| kind.n == 0));
+}
+
+#[test]
+fn a_gap_shorter_than_the_tolerance_may_go_without_a_task() {
+    let run = play(3, 60, MONDAY, 14, Flaw::Lazy);
+    let end: Timestamp = "2026-03-16T08:00:00Z".parse().unwrap();
+    let patient = run
+        .team
+        .score(&run.crm, end, jiff::SignedDuration::from_mins(100));
+    let strict = last(&run);
+    assert!(patient.gaps_missed >= 1 && patient.gaps_missed < strict.gaps_missed / 2);
+    assert_eq!(
+        patient.by_situation["demo-called-after-reminder"].right,
+        patient.by_situation["demo-called-after-reminder"].n
+    );
+}
