@@ -1,0 +1,424 @@
+//! One page of changes as one batch: records whose content differs, index entries, tombstones, cursor, dirty marks.
+//!
+//! Applying a page twice, or overlapping pages, writes nothing the second time. An older version never overwrites a
+//! newer one. The journal entries that must precede the batch (owner changes no CRM returns) are collected beside it.
+
+use std::collections::BTreeSet;
+
+use followup_core::{
+    Gone, Lane, OwnerId, OwnerSpell, Page, PageEnd, Quarantined, Record, RecordKind, RecordRef, Stamp,
+    Stream, Task,
+};
+use jiff::Timestamp;
+
+use crate::{
+    codec,
+    error::StoreError,
+    human, index,
+    keys::{self, Rid, table},
+    ledger::{Entry, Ledger},
+    view::{Counts, Tombstone, View},
+};
+
+/// One page of a lane, to be committed with its cursor.
+#[derive(Debug, Clone, Copy)]
+pub struct PageCommit<'a> {
+    /// Which connection it was read from.
+    pub connection: &'a followup_core::ConnectionId,
+    /// Which stream.
+    pub stream: Stream,
+    /// Which lane.
+    pub lane: Lane,
+    /// The page.
+    pub page: &'a Page,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What a page changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Records the cache did not have.
+    pub new: u64,
+    /// Records whose content differs from the cached version.
+    pub changed: u64,
+    /// Records that say what the cache says already, or something older.
+    pub unchanged: u64,
+    /// Records that vanished with this page.
+    pub gone: u64,
+    /// Records set aside with this page.
+    pub quarantined: u64,
+}
+
+/// How a record came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// In an index that may show what is no longer true.
+    Indexed,
+    /// From a list of what is there: a record that was gone is back.
+    Listed,
+}
+
+/// A batch in the making.
+pub(crate) struct Draft<'a> {
+    pub(crate) view: View<'a>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) committed: Committed,
+    /// Records changed that others' timelines depend on, not only activities and tasks.
+    pub(crate) is_structural: bool,
+    pub(crate) touched: BTreeSet<Rid>,
+    ledger: &'a Ledger,
+    counts: Counts,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(view: View<'a>, ledger: &'a Ledger) -> Result<Self, StoreError> {
+        let counts = view.counts()?;
+        Ok(Self {
+            view,
+            entries: Vec::new(),
+            committed: Committed::default(),
+            is_structural: false,
+            touched: BTreeSet::new(),
+            ledger,
+            counts,
+        })
+    }
+
+    /// Everything of a page but its dirty marks.
+    pub(crate) fn page(&mut self, commit: &PageCommit<'_>) -> Result<(), StoreError> {
+        let arrival = match commit.lane {
+            Lane::Backfill | Lane::Sweep => Arrival::Listed,
+            Lane::Hot | Lane::Settled => Arrival::Indexed,
+        };
+        for record in &commit.page.records {
+            self.record(record, arrival)?;
+        }
+        for gone in &commit.page.gone {
+            self.remove(gone)?;
+        }
+        for quarantined in &commit.page.quarantined {
+            self.set_aside(quarantined)?;
+        }
+        self.finish_counts()?;
+        let end: PageEnd = commit.page.end;
+        lanes_advance(&mut self.view, commit, end)
+    }
+
+    /// Our own write's read-back.
+    pub(crate) fn task(&mut self, task: &Task) -> Result<(), StoreError> {
+        self.record(&Record::Task(task.clone()), Arrival::Listed)?;
+        self.finish_counts()
+    }
+
+    fn finish_counts(&mut self) -> Result<(), StoreError> {
+        if self.view.counts()? != self.counts {
+            self.view.put_counts(&self.counts)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, incoming: &Record, arrival: Arrival) -> Result<(), StoreError> {
+        let rid = self.view.intern(incoming.id())?;
+        let hash = codec::content_hash(incoming)?;
+        let old_bytes = self.view.get(&keys::of(table::RECORD, rid))?;
+        if old_bytes.as_deref().and_then(codec::record_hash) == Some(hash) {
+            self.committed.unchanged += 1;
+            return self.readable(rid);
+        }
+        let old = old_bytes.map(|bytes| codec::decode_record(&bytes)).transpose()?;
+        let is_older = old
+            .as_ref()
+            .is_some_and(|old| incoming.stamp().modified_at < old.stamp().modified_at);
+        if is_older || !self.revive(rid, incoming.stamp(), arrival)? {
+            self.committed.unchanged += 1;
+            return Ok(());
+        }
+        let mut record = incoming.clone();
+        self.carry_owner_history(&mut record, old.as_ref());
+        self.reindex(rid, old.as_ref(), Some(&record))?;
+        self.view.put(
+            keys::of(table::RECORD, rid),
+            codec::encode_record(&hash, &record)?,
+        );
+        self.readable(rid)?;
+        match old {
+            Some(_) => self.committed.changed += 1,
+            None => {
+                self.committed.new += 1;
+                *self.counts.of(&record) += 1;
+            }
+        }
+        self.watch_unknown_owner(rid, &record)
+    }
+
+    /// Takes a tombstone away if the record is back; false = the record is still gone and this version is stale.
+    fn revive(&mut self, rid: Rid, stamp: &Stamp, arrival: Arrival) -> Result<bool, StoreError> {
+        let Some(tombstone) = self.view.tombstone(rid)? else {
+            return Ok(true);
+        };
+        if arrival == Arrival::Indexed && stamp.modified_at <= tombstone.gone.at {
+            return Ok(false);
+        }
+        self.view.delete(keys::of(table::GONE, rid));
+        if let Some(into) = &tombstone.gone.merged_into {
+            let into = self.view.intern(into)?;
+            self.view.delete(keys::pair(table::MERGED, into, rid));
+            self.touched.insert(into);
+        }
+        self.counts.gone = self.counts.gone.saturating_sub(1);
+        Ok(true)
+    }
+
+    /// A good version ends a quarantine.
+    fn readable(&mut self, rid: Rid) -> Result<(), StoreError> {
+        let key = keys::of(table::QUARANTINE, rid);
+        if self.view.has(&key)? {
+            self.view.delete(key);
+            self.counts.quarantined = self.counts.quarantined.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Writes the difference between the index keys of two versions, and notes whom it concerns.
+    fn reindex(&mut self, rid: Rid, old: Option<&Record>, new: Option<&Record>) -> Result<(), StoreError> {
+        let before = self.index_keys(rid, old)?;
+        let after = self.index_keys(rid, new)?;
+        for key in before.symmetric_difference(&after) {
+            self.touch_peers(key)?;
+        }
+        for key in before.difference(&after) {
+            self.view.delete(key.clone());
+        }
+        for key in after.difference(&before) {
+            self.view.put(key.clone(), Vec::new());
+        }
+        for record in old.into_iter().chain(new) {
+            for subject in index::subjects(record) {
+                let subject = self.view.intern(subject)?;
+                self.touched.insert(subject);
+            }
+        }
+        if !matches!(old.or(new), Some(Record::Activity(_) | Record::Task(_))) {
+            self.is_structural = true;
+        }
+        if matches!(old.or(new), Some(Record::Owner(_))) {
+            self.touch_owned(rid)?;
+        }
+        Ok(())
+    }
+
+    fn index_keys(&mut self, rid: Rid, record: Option<&Record>) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+        let Some(record) = record else {
+            return Ok(BTreeSet::new());
+        };
+        let view = &mut self.view;
+        index::keys_of(record, rid, &mut |id| view.intern(id).map(Some))
+    }
+
+    /// Whoever shared, or now shares, an identity with the record behind a key.
+    fn touch_peers(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if matches!(key.first(), Some(&(table::EMAIL | table::PHONE))) {
+            let prefix = key.get(..17).unwrap_or(key);
+            self.touched.extend(self.view.rids_under(prefix)?);
+        }
+        Ok(())
+    }
+
+    /// An owner changed: everything it owns, and whatever was done by it before it was known, is judged again.
+    fn touch_owned(&mut self, owner: Rid) -> Result<(), StoreError> {
+        self.touched
+            .extend(self.view.rids_under(&keys::of(table::OWNED, owner))?);
+        for activity in self.view.rids_under(&keys::of(table::UNKNOWN_OWNER, owner))? {
+            self.view
+                .delete(keys::pair(table::UNKNOWN_OWNER, owner, activity));
+            if let Some(record) = self.view.record(activity)? {
+                for subject in index::subjects(&record) {
+                    self.touched.extend(self.view.rid(subject)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers an activity done by somebody the cache does not know yet: whether it is a touch is still open.
+    fn watch_unknown_owner(&mut self, rid: Rid, record: &Record) -> Result<(), StoreError> {
+        if let Record::Activity(activity) = record
+            && let Some(by) = &activity.by
+        {
+            let owner = self.view.intern(by.record())?;
+            if !self.view.has(&keys::of(table::RECORD, owner))? {
+                self.view
+                    .put(keys::pair(table::UNKNOWN_OWNER, owner, rid), Vec::new());
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, gone: &Gone) -> Result<(), StoreError> {
+        let rid = self.view.intern(&gone.id)?;
+        let known = self.view.tombstone(rid)?;
+        let old = self.view.record(rid)?;
+        let says_nothing_new = known
+            .as_ref()
+            .is_some_and(|known| gone.merged_into.is_none() || known.gone.merged_into == gone.merged_into);
+        // A deletion older than the version we hold was undone since; a merge is never undone.
+        let is_undone =
+            gone.merged_into.is_none() && old.as_ref().is_some_and(|old| old.stamp().modified_at > gone.at);
+        if says_nothing_new || is_undone {
+            return Ok(());
+        }
+        self.reindex(rid, old.as_ref(), None)?;
+        self.is_structural = true;
+        self.touched.insert(rid);
+        if let Some(into) = &gone.merged_into {
+            let into = self.view.intern(into)?;
+            self.touched.insert(into);
+            self.view.put(keys::pair(table::MERGED, into, rid), Vec::new());
+        }
+        if let Some(old) = &old {
+            self.view.delete(keys::of(table::RECORD, rid));
+            let count = self.counts.of(old);
+            *count = count.saturating_sub(1);
+        }
+        if known.is_none() {
+            self.counts.gone += 1;
+        }
+        self.readable(rid)?;
+        let tombstone = Tombstone {
+            gone: gone.clone(),
+            last: old.or_else(|| known.and_then(|known| known.last)),
+        };
+        let bytes = codec::encode(&tombstone, "a tombstone")?;
+        self.view.put(keys::of(table::GONE, rid), bytes);
+        self.committed.gone += 1;
+        Ok(())
+    }
+
+    fn set_aside(&mut self, quarantined: &Quarantined) -> Result<(), StoreError> {
+        let rid = self.view.intern(&quarantined.id)?;
+        let key = keys::of(table::QUARANTINE, rid);
+        let bytes = codec::encode(quarantined, "a quarantined record")?;
+        let before = self.view.get(&key)?;
+        if before.as_ref() == Some(&bytes) {
+            return Ok(());
+        }
+        if before.is_none() {
+            self.counts.quarantined += 1;
+        }
+        self.view.put(key, bytes);
+        self.committed.quarantined += 1;
+        Ok(())
+    }
+
+    /// Keeps earlier owners where the CRM tells only the present one, and journals a change of owner.
+    fn carry_owner_history(&mut self, record: &mut Record, old: Option<&Record>) {
+        let before = old
+            .and_then(ownership)
+            .map(|(owner, history, stamp)| (owner.clone(), history.to_vec(), stamp.modified_at));
+        let id = record.id().clone();
+        let (owner, history, modified_at) = match record {
+            Record::Person(person) => (&person.owner, &mut person.owner_history, person.stamp.modified_at),
+            Record::Deal(deal) => (&deal.owner, &mut deal.owner_history, deal.stamp.modified_at),
+            _ => return,
+        };
+        if !history.is_empty() {
+            return;
+        }
+        let mut spells = self.journalled_spells(&id);
+        let mut news = Vec::new();
+        if spells.is_empty() {
+            if let Some((before, earlier, since)) = before {
+                spells = earlier;
+                if spells.is_empty() && before != *owner {
+                    news.push(OwnerSpell {
+                        owner: before,
+                        from: since,
+                    });
+                }
+            } else {
+                return;
+            }
+        }
+        let last = news.last().or(spells.last());
+        if let Some(last) = last
+            && last.owner != *owner
+        {
+            let from = modified_at.max(last.from);
+            news.push(OwnerSpell {
+                owner: owner.clone(),
+                from,
+            });
+        }
+        self.entries.extend(news.iter().map(|spell| Entry::OwnerChanged {
+            record: id.clone(),
+            owner: spell.owner.clone(),
+            from: spell.from,
+        }));
+        spells.extend(news);
+        *history = spells;
+    }
+
+    fn journalled_spells(&self, id: &RecordRef) -> Vec<OwnerSpell> {
+        let known = self
+            .ledger
+            .owner_changes(id)
+            .iter()
+            .map(|(owner, from)| OwnerSpell {
+                owner: owner.clone(),
+                from: *from,
+            });
+        let pending = self.entries.iter().filter_map(|entry| match entry {
+            Entry::OwnerChanged { record, owner, from } if record == id => Some(OwnerSpell {
+                owner: owner.clone(),
+                from: *from,
+            }),
+            _ => None,
+        });
+        known.chain(pending).collect()
+    }
+
+    /// Marks everybody whom the changes concern. `already` = subjects all of whose circle is marked.
+    pub(crate) fn mark_concerned(&mut self, already: &BTreeSet<Rid>) -> Result<(), StoreError> {
+        let touched: BTreeSet<Rid> = self
+            .touched
+            .iter()
+            .copied()
+            .filter(|rid| rid.kind().is_some_and(human::is_subject))
+            .filter(|rid| self.is_structural || !already.contains(rid))
+            .collect();
+        for rid in human::concerned(&self.view, &touched)? {
+            mark(&mut self.view, rid)?;
+        }
+        Ok(())
+    }
+}
+
+fn lanes_advance(view: &mut View<'_>, commit: &PageCommit<'_>, end: PageEnd) -> Result<(), StoreError> {
+    let lane = (commit.connection, commit.stream, commit.lane);
+    crate::lanes::advance(view, lane, &commit.page.cursor, end)
+}
+
+type Ownership<'a> = (&'a Option<OwnerId>, &'a [OwnerSpell], &'a Stamp);
+
+fn ownership(record: &Record) -> Option<Ownership<'_>> {
+    match record {
+        Record::Person(person) => Some((&person.owner, &person.owner_history, &person.stamp)),
+        Record::Deal(deal) => Some((&deal.owner, &deal.owner_history, &deal.stamp)),
+        _ => None,
+    }
+}
+
+/// Marks a subject dirty if it is, or was, there and is not marked yet.
+pub(crate) fn mark(view: &mut View<'_>, rid: Rid) -> Result<bool, StoreError> {
+    let key = keys::of(table::DIRTY, rid);
+    let is_subject = rid.kind().is_some_and(|kind: RecordKind| human::is_subject(kind));
+    if !is_subject || view.has(&key)? {
+        return Ok(false);
+    }
+    let is_known = view.has(&keys::of(table::RECORD, rid))? || view.has(&keys::of(table::GONE, rid))?;
+    if is_known {
+        view.put(key, Vec::new());
+    }
+    Ok(is_known)
+}

@@ -1,0 +1,173 @@
+//! The state directory: whose it is, who has it, which format it has, and what lies where.
+//!
+//! One process at a time, run by the user that owns it; the directory is 0700 and our files are 0600. A format this
+//! version does not know is refused, never guessed at.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    error::{Problem, StoreError},
+    journal::{sync_parent, write_new},
+};
+
+/// The format of the directory this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+const FORMAT_WORD: &str = "followupd-state";
+
+/// A locked state directory; the lock goes with the value.
+#[derive(Debug)]
+pub(crate) struct StateDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Locks a directory, making it where there is none.
+    pub(crate) fn lock(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, StoreError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(StoreError::io("creating the state directory", path))?;
+        check_owner(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o700))
+            .map_err(StoreError::io("closing to others", path))?;
+        let dir = Self {
+            path: path.to_owned(),
+            _lock: take_lock(path)?,
+        };
+        dir.check_format(problems)?;
+        Ok(dir)
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("journal.log")
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+
+    fn check_format(&self, problems: &mut Vec<Problem>) -> Result<(), StoreError> {
+        let path = self.path.join("format");
+        let ours = format!("{FORMAT_WORD} {FORMAT}\n");
+        match fs::read_to_string(&path) {
+            Ok(found) if found == ours => Ok(()),
+            Ok(found) => Err(StoreError::Format {
+                dir: self.path.clone(),
+                found: found.trim().chars().take(40).collect(),
+                supported: FORMAT,
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if self.journal().exists() {
+                    problems.push(Problem::new(
+                        "directory",
+                        path.display().to_string(),
+                        "the format file is missing beside a journal",
+                        format!("it was written again as format {FORMAT}"),
+                    ));
+                }
+                let fresh = self.path.join("format.new");
+                write_new(&fresh, ours.as_bytes())?;
+                fs::rename(&fresh, &path).map_err(StoreError::io("renaming", fresh))?;
+                sync_parent(&path)
+            }
+            Err(error) => Err(StoreError::io("reading", path)(error)),
+        }
+    }
+
+    /// Makes the directory of the cache.
+    pub(crate) fn create_cache(&self) -> Result<(), StoreError> {
+        let path = self.cache();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(StoreError::io("creating", path))
+    }
+
+    /// Moves the cache out of the way, keeping only the newest such copy. Returns where it lies now.
+    pub(crate) fn set_cache_aside(&self, now: Timestamp) -> Result<PathBuf, StoreError> {
+        self.drop_asides()?;
+        let aside = self.path.join(format!("cache.aside-{}", now.as_second()));
+        let cache = self.cache();
+        fs::rename(&cache, &aside).map_err(StoreError::io("moving aside", cache))?;
+        sync_parent(&aside)?;
+        Ok(aside)
+    }
+
+    /// Removes the cache and every copy that was set aside.
+    pub(crate) fn drop_cache(&self) -> Result<(), StoreError> {
+        self.drop_asides()?;
+        remove_dir(&self.cache())
+    }
+
+    fn drop_asides(&self) -> Result<(), StoreError> {
+        let entries = fs::read_dir(&self.path).map_err(StoreError::io("listing", &self.path))?;
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("listing", &self.path))?;
+            if entry.file_name().to_string_lossy().starts_with("cache.aside-") {
+                remove_dir(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove_dir(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("removing", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn take_lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(StoreError::io("opening", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io("locking", path)(error)),
+    }
+}
+
+/// Refuses a directory of somebody else: files made there would lock its owner out, and root would leave root's.
+fn check_owner(dir: &Path) -> Result<(), StoreError> {
+    let owner = fs::metadata(dir)
+        .map_err(StoreError::io("looking at", dir))?
+        .uid();
+    // The kernel gives /proc/self the effective user of this process; without /proc there is nothing to compare.
+    let Ok(process) = fs::metadata("/proc/self") else {
+        return Ok(());
+    };
+    refuse_stranger(dir, owner, process.uid())
+}
+
+fn refuse_stranger(dir: &Path, owner: u32, user: u32) -> Result<(), StoreError> {
+    if owner == user {
+        return Ok(());
+    }
+    Err(StoreError::NotOwner {
+        dir: dir.to_owned(),
+        owner,
+        user,
+    })
+}
+
+#[cfg(test)]
+mod tests;

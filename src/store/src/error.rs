@@ -1,0 +1,145 @@
+//! What can go wrong in the store, by what the caller can do about it.
+
+use std::{error::Error, io, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A failure of the store. Nothing of a failed write is visible afterwards, unless the variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the state directory.
+    #[error(
+        "the state directory {} is in use by another followupd process. Fix: stop that process first (for example `systemctl stop followupd`), then repeat",
+        dir.display()
+    )]
+    Locked {
+        /// The state directory.
+        dir: PathBuf,
+    },
+    /// The state directory belongs to another user.
+    #[error(
+        "the state directory {} belongs to user id {owner}, but this process runs as user id {user}. Fix: run the command as the owner of the directory (for example with `sudo -u followupd`)",
+        dir.display()
+    )]
+    NotOwner {
+        /// The state directory.
+        dir: PathBuf,
+        /// User id of the directory.
+        owner: u32,
+        /// User id of this process.
+        user: u32,
+    },
+    /// The state directory was written in a format this version does not read.
+    #[error(
+        "the state directory {} has format `{found}`, this followupd reads format {supported}. Fix: run the followupd version that wrote it, or point `state_dir` at another directory",
+        dir.display()
+    )]
+    Format {
+        /// The state directory.
+        dir: PathBuf,
+        /// What its `format` file says, capped at 40 characters.
+        found: String,
+        /// The format this version reads and writes.
+        supported: u32,
+    },
+    /// The operating system refused.
+    #[error("{action} {}", path.display())]
+    Io {
+        /// What was tried, for example "creating".
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// The journal failed earlier and takes no more entries until the directory is opened again: what it holds
+    /// durably is not known.
+    #[error("the journal takes no more entries because {why}. Fix: mend the cause and restart followupd")]
+    JournalClosed {
+        /// What happened.
+        why: &'static str,
+    },
+    /// The cache failed or is damaged. It holds nothing that cannot be fetched again.
+    #[error(
+        "the cache failed while {action}: {message}. Fix: `followupd store rebuild` fetches its content again"
+    )]
+    Cache {
+        /// What was tried, for example "reading a key".
+        action: &'static str,
+        /// Why it failed.
+        message: String,
+    },
+    /// Stored bytes are not what this version writes.
+    #[error("decoding {what}")]
+    Decode {
+        /// What was read, for example "a record".
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// A number space of the cache is used up, or a value is too large for its place.
+    #[error("{what} does not fit: more than {max}")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// The largest that fits.
+        max: u64,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) const fn decode(what: &'static str) -> Self {
+        Self::Decode { what, source: None }
+    }
+
+    /// A stable word for logs, status and JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "locked",
+            Self::NotOwner { .. } => "not_owner",
+            Self::Format { .. } => "format",
+            Self::Io { .. } => "io",
+            Self::JournalClosed { .. } => "journal_closed",
+            Self::Cache { .. } => "cache",
+            Self::Decode { .. } => "decode",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// Damage that was found, and what was done or is to be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which part of the state: `journal`, `cache` or `directory`.
+    pub part: String,
+    /// File, byte range or key.
+    #[serde(rename = "where")]
+    pub where_: String,
+    /// What is wrong.
+    pub message: String,
+    /// What was done, or what the admin should do.
+    pub fix: String,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        part: &str,
+        where_: impl Into<String>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            part: part.to_owned(),
+            where_: where_.into(),
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The journal on disk: one file of frames, fsynced with every append.
+//!
+//! A torn tail (a crash in the middle of an append that was never acknowledged) is cut at the last good frame, kept
+//! aside and reported. Damage in the middle is reported, and what verifies behind it is read. After a failed write or
+//! sync nothing more is appended: what the disk holds is not known until the file is opened again.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Journal, VisitEntry, check_sizes,
+    frame::{self, HEADER, Walk},
+};
+use crate::error::{Problem, StoreError};
+
+/// The journal of a state directory.
+#[derive(Debug)]
+pub struct FileJournal {
+    path: PathBuf,
+    file: File,
+    len: u64,
+    last_seq: u64,
+    closed: Option<&'static str>,
+}
+
+/// How a journal was found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) journal: FileJournal,
+    /// There was none; an empty one was made.
+    pub(crate) is_new: bool,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl FileJournal {
+    /// Opens the journal at `path`, or makes an empty one, and visits its entries.
+    pub(crate) fn open(path: &Path, visit: VisitEntry<'_>) -> Result<Opened, StoreError> {
+        let is_new = !path.exists();
+        if is_new {
+            create(path)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(StoreError::io("opening", path))?;
+        let bytes = read_all(&mut file, path)?;
+        let walk = frame::walk(&bytes, visit)?;
+        let mut problems = describe(path, &walk, &bytes);
+        let mut len = bytes.len();
+        if walk.good_len < len && walk.good_len >= HEADER.len() {
+            let kept = cut_tail(path, &file, &bytes, walk.good_len)?;
+            problems.push(Problem::new(
+                "journal",
+                format!("{}, bytes {}..{len}", path.display(), walk.good_len),
+                "the end of the journal is torn or damaged",
+                format!(
+                    "it was cut there and kept as {}; after a crash or power cut nothing else needs doing",
+                    kept.display()
+                ),
+            ));
+            len = walk.good_len;
+        }
+        file.seek(SeekFrom::Start(len as u64))
+            .map_err(StoreError::io("seeking in", path))?;
+        let journal = Self {
+            path: path.to_owned(),
+            file,
+            len: len as u64,
+            last_seq: walk.last_seq,
+            closed: None,
+        };
+        Ok(Opened {
+            journal,
+            is_new,
+            problems,
+        })
+    }
+
+    /// Reads a journal without changing it: what `verify` does.
+    pub(crate) fn inspect(path: &Path, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
+        let mut file = File::open(path).map_err(StoreError::io("opening", path))?;
+        let bytes = read_all(&mut file, path)?;
+        let walk = frame::walk(&bytes, visit)?;
+        let mut problems = describe(path, &walk, &bytes);
+        if walk.good_len < bytes.len() {
+            problems.push(Problem::new(
+                "journal",
+                format!("{}, bytes {}..{}", path.display(), walk.good_len, bytes.len()),
+                "the end of the journal is torn or damaged",
+                "the next start cuts it there and keeps the rest aside",
+            ));
+        }
+        Ok(problems)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        if let Err(source) = self.file.write_all(bytes) {
+            // Half a frame may be there: take it back, or take no more.
+            let is_undone = self.file.set_len(self.len).is_ok()
+                && self.file.seek(SeekFrom::Start(self.len)).is_ok()
+                && self.file.sync_all().is_ok();
+            if !is_undone {
+                self.closed = Some("a write failed and could not be taken back");
+            }
+            return Err(StoreError::io("writing", &self.path)(source));
+        }
+        if let Err(source) = self.file.sync_data() {
+            self.closed = Some("a sync failed");
+            return Err(StoreError::io("syncing", &self.path)(source));
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> Result<(), StoreError> {
+    let fresh = path.with_extension("new");
+    write_new(&fresh, HEADER)?;
+    fs::rename(&fresh, path).map_err(StoreError::io("renaming", fresh))?;
+    sync_parent(path)
+}
+
+/// Writes a file of ours (mode 0600) durably.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(StoreError::io("creating", path))?;
+    file.write_all(bytes).map_err(StoreError::io("writing", path))?;
+    file.sync_all().map_err(StoreError::io("syncing", path))
+}
+
+/// Makes the names in the directory of `path` durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), StoreError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(StoreError::io("syncing", dir))
+}
+
+fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(StoreError::io("reading", path))?;
+    Ok(bytes)
+}
+
+fn cut_tail(path: &Path, file: &File, bytes: &[u8], at: usize) -> Result<PathBuf, StoreError> {
+    let mut kept = path.with_extension(format!("tail-{at}"));
+    let mut number = 1;
+    while kept.exists() {
+        number += 1;
+        kept = path.with_extension(format!("tail-{at}-{number}"));
+    }
+    write_new(&kept, bytes.get(at..).unwrap_or_default())?;
+    sync_parent(path)?;
+    file.set_len(at as u64)
+        .and_then(|()| file.sync_all())
+        .map_err(StoreError::io("cutting", path))?;
+    Ok(kept)
+}
+
+fn describe(path: &Path, walk: &Walk, bytes: &[u8]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !bytes.starts_with(HEADER) {
+        problems.push(Problem::new(
+            "journal",
+            path.display().to_string(),
+            "the file does not begin as a journal does",
+            "put the journal back from a backup; until then check every task that followupd wrote",
+        ));
+    }
+    for damage in &walk.damage {
+        let missing = match damage.missing.end - damage.missing.start {
+            0 => "no entry is missing".to_owned(),
+            1 => format!("entry {} is missing", damage.missing.start),
+            _ => format!(
+                "entries {} to {} are missing",
+                damage.missing.start,
+                damage.missing.end - 1
+            ),
+        };
+        problems.push(Problem::new(
+            "journal",
+            format!(
+                "{}, bytes {}..{}",
+                path.display(),
+                damage.bytes.start,
+                damage.bytes.end
+            ),
+            format!("these bytes are damaged; {missing}"),
+            "later entries were read; compare the open followupd tasks in the CRM with `followupd status`",
+        ));
+    }
+    problems
+}
+
+impl Journal for FileJournal {
+    fn append(&mut self, payloads: &[&[u8]]) -> Result<(), StoreError> {
+        if let Some(why) = self.closed {
+            return Err(StoreError::JournalClosed { why });
+        }
+        check_sizes(payloads)?;
+        let mut bytes = Vec::new();
+        let mut seq = self.last_seq;
+        for payload in payloads {
+            seq += 1;
+            frame::write(&mut bytes, seq, payload)?;
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.write(&bytes)?;
+        self.len += bytes.len() as u64;
+        self.last_seq = seq;
+        Ok(())
+    }
+
+    fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
+        Self::inspect(&self.path, visit)
+    }
+
+    fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.len)
+    }
+}

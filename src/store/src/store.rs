@@ -1,0 +1,521 @@
+//! The store as the rest of the program sees it: one value that owns journal, ledger and cache.
+//!
+//! Order of every write: journal first (durable), ledger second, cache last. So after a crash the ledger is never
+//! behind what was acted on, and the cache at most repeats work. Methods block; run them where blocking is allowed.
+
+use std::{collections::BTreeSet, fmt, path::Path};
+
+use followup_core::{
+    ConnectionId, Cursor, Gone, Lane, Owner, PersonId, Quarantined, Record, RecordKind, RecordRef, Stream,
+    Task,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Counts, Gathered, LaneState, codec,
+    commit::{self, Committed, Draft, PageCommit},
+    dir::StateDir,
+    error::{Problem, StoreError},
+    gather, human, index,
+    journal::{Journal, SimJournal},
+    keys::{self, Rid, table},
+    kv::{Durability, Kv, SimKv},
+    lanes,
+    ledger::{Entry, Ledger},
+    open,
+    view::View,
+};
+
+/// How a store is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Size of the cache's page cache in bytes; plan three times as much memory.
+    pub cache_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 128 << 20,
+        }
+    }
+}
+
+/// How the state directory was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// No journal was there: a first start, or a loss of the directory.
+    pub is_new: bool,
+    /// A cache was there, or should have been, and begins empty now; records are fetched again.
+    pub cache_rebuilt: bool,
+    /// Damage that was found, and what was done about it.
+    pub problems: Vec<Problem>,
+    /// How often this directory was opened, this time included.
+    pub epoch: u64,
+}
+
+/// Journal, ledger and cache of one state directory.
+pub struct Store {
+    kv: Box<dyn Kv>,
+    journal: Box<dyn Journal>,
+    ledger: Ledger,
+    /// Subjects whose whole circle is marked dirty: spares looking the circle up again while one is only read in.
+    marked: BTreeSet<Rid>,
+    /// Held for its lock; last, so that it is released after the cache is closed.
+    _dir: Option<StateDir>,
+}
+
+/// Where the memory of marked subjects is dropped rather than grown.
+const MARKED_MAX: usize = 100_000;
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("epoch", &self.ledger.epoch())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens a state directory, making it where there is none.
+    ///
+    /// Blocks for as long as the cache takes to read its log (seconds, after a long run).
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::NotOwner`], [`StoreError::Format`]: nothing was touched.
+    /// [`StoreError::Io`] where the disk refuses. Damage is no error: it is mended, or set aside, and reported.
+    pub fn open(dir: &Path, options: &StoreOptions, now: Timestamp) -> Result<(Self, Opening), StoreError> {
+        let mut opening = Opening::default();
+        let dir = StateDir::lock(dir, &mut opening.problems)?;
+        let (journal, ledger) = open::journal(&dir, &mut opening)?;
+        let kv = open::cache(&dir, options, now, &mut opening)?;
+        Self::start(Box::new(kv), Box::new(journal), ledger, Some(dir), opening, now)
+    }
+
+    /// A store over simulated parts.
+    ///
+    /// # Errors
+    /// As the parts fail.
+    pub fn simulated(kv: SimKv, journal: SimJournal, now: Timestamp) -> Result<(Self, Opening), StoreError> {
+        let mut opening = Opening {
+            is_new: journal.is_empty(),
+            ..Opening::default()
+        };
+        let mut ledger = Ledger::default();
+        open::replay(&journal, &mut ledger, &mut opening.problems)?;
+        if opening.is_new || !open::has_our_layout(&kv)? {
+            opening.cache_rebuilt = !open::is_empty(&kv)?;
+            open::clear(&kv)?;
+        }
+        Self::start(Box::new(kv), Box::new(journal), ledger, None, opening, now)
+    }
+
+    fn start(
+        kv: Box<dyn Kv>,
+        journal: Box<dyn Journal>,
+        ledger: Ledger,
+        dir: Option<StateDir>,
+        mut opening: Opening,
+        now: Timestamp,
+    ) -> Result<(Self, Opening), StoreError> {
+        open::write_layout(&*kv)?;
+        let mut store = Self {
+            kv,
+            journal,
+            ledger,
+            marked: BTreeSet::new(),
+            _dir: dir,
+        };
+        let epoch = store.ledger.epoch() + 1;
+        store.record(&[Entry::Opened { epoch, at: now }])?;
+        opening.epoch = epoch;
+        Ok((store, opening))
+    }
+
+    /// What the journal says.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Writes entries into the journal, durably and first, then applies them to the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::JournalClosed`]: the ledger is as before; what the disk holds is told by
+    /// the next opening. [`StoreError::TooLarge`]: nothing was written.
+    pub fn record(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let payloads = entries
+            .iter()
+            .map(|entry| codec::encode(entry, "a journal entry"))
+            .collect::<Result<Vec<_>, _>>()?;
+        let payloads: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
+        self.journal.append(&payloads)?;
+        for entry in entries {
+            self.ledger.apply(entry);
+        }
+        Ok(())
+    }
+
+    /// Commits a page with its cursor in one atomic batch; durable when it returns, if it changed any record.
+    ///
+    /// # Errors
+    /// Nothing of the page is visible, and the page can be committed again.
+    pub fn commit_page(&mut self, commit: PageCommit<'_>) -> Result<Committed, StoreError> {
+        let mut draft = Draft::new(View::new(&*self.kv), &self.ledger)?;
+        draft.page(&commit)?;
+        draft.mark_concerned(&self.marked)?;
+        let Draft {
+            view,
+            entries,
+            committed,
+            is_structural,
+            touched,
+            ..
+        } = draft;
+        let batch = view.into_writes();
+        self.record(&entries)?;
+        if !batch.is_empty() {
+            let is_more_than_a_cursor = committed
+                != Committed {
+                    unchanged: committed.unchanged,
+                    ..Committed::default()
+                };
+            // A lost cursor only repeats reads, so it waits for the next sync.
+            let durability = if is_more_than_a_cursor {
+                Durability::Synced
+            } else {
+                Durability::Buffered
+            };
+            self.kv.apply(&batch, durability)?;
+        }
+        self.remember_marked(is_structural, touched);
+        Ok(committed)
+    }
+
+    fn remember_marked(&mut self, is_structural: bool, touched: BTreeSet<Rid>) {
+        if is_structural || self.marked.len() + touched.len() > MARKED_MAX {
+            self.marked.clear();
+        }
+        self.marked.extend(touched);
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(&*self.kv)
+    }
+
+    /// Where a lane of a stream stands; `None` = at its start.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn cursor(
+        &self,
+        connection: &ConnectionId,
+        stream: Stream,
+        lane: Lane,
+    ) -> Result<Option<Cursor>, StoreError> {
+        lanes::cursor(&self.view(), connection, stream, lane)
+    }
+
+    /// How far a stream was read.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn lanes(&self, connection: &ConnectionId, stream: Stream) -> Result<LaneState, StoreError> {
+        lanes::state(&self.view(), connection, stream)
+    }
+
+    /// Forgets the cursor of a lane, so that it starts again (the backfill counts as not done then).
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn reset_lane(
+        &mut self,
+        connection: &ConnectionId,
+        stream: Stream,
+        lane: Lane,
+    ) -> Result<(), StoreError> {
+        let mut view = self.view();
+        lanes::reset(&mut view, connection, stream, lane)?;
+        let batch = view.into_writes();
+        self.kv.apply(&batch, Durability::Synced)
+    }
+
+    /// People and deals to be judged again, at most `limit`.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn dirty(&self, limit: usize) -> Result<Vec<RecordRef>, StoreError> {
+        let view = self.view();
+        view.under(&[table::DIRTY], limit)?
+            .iter()
+            .map(|(key, _)| view.name(keys::last_rid(key)?))
+            .collect()
+    }
+
+    /// Subjects whose wake-up instant is `now` or earlier, earliest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordRef>, StoreError> {
+        let view = self.view();
+        view.due(now, limit)?
+            .into_iter()
+            .map(|rid| view.name(rid))
+            .collect()
+    }
+
+    /// The earliest wake-up instant.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let first = self.view().under(&[table::DUE], 1)?;
+        first
+            .first()
+            .map(|(key, _)| keys::time_of(key.get(1..9).unwrap_or_default()))
+            .transpose()
+    }
+
+    /// Notes that subjects were judged: clears their dirty marks and replaces their wake-ups, in one batch.
+    ///
+    /// # Errors
+    /// As the cache fails; then the subjects are judged again.
+    pub fn settle(&mut self, subjects: &[(RecordRef, Option<Timestamp>)]) -> Result<(), StoreError> {
+        let mut view = self.view();
+        for (subject, wake_at) in subjects {
+            let Some(rid) = view.rid(subject)? else {
+                continue;
+            };
+            settle_one(&mut view, rid, *wake_at)?;
+        }
+        let batch = view.into_writes();
+        self.marked.clear();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.kv.apply(&batch, Durability::Buffered)
+    }
+
+    /// Marks people and deals that the cache knows to be judged again; just these, not who is connected with them.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn mark_dirty(&mut self, records: &[RecordRef]) -> Result<(), StoreError> {
+        let mut view = self.view();
+        for record in records {
+            if let Some(rid) = view.rid(record)? {
+                commit::mark(&mut view, rid)?;
+            }
+        }
+        let batch = view.into_writes();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.kv.apply(&batch, Durability::Synced)
+    }
+
+    /// Marks every person and deal to be judged again; returns how many records were looked at.
+    ///
+    /// # Errors
+    /// As the cache fails; a part may be marked then.
+    pub fn mark_all_dirty(&mut self) -> Result<u64, StoreError> {
+        let marked = open::mark_all_dirty(&*self.kv)?;
+        self.kv.flush()?;
+        Ok(marked)
+    }
+
+    /// A record that is there.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn get(&self, id: &RecordRef) -> Result<Option<Record>, StoreError> {
+        let view = self.view();
+        match view.rid(id)? {
+            Some(rid) => view.record(rid),
+            None => Ok(None),
+        }
+    }
+
+    /// Why a record is no longer there.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn tombstone(&self, id: &RecordRef) -> Result<Option<Gone>, StoreError> {
+        let view = self.view();
+        match view.rid(id)? {
+            Some(rid) => Ok(view.tombstone(rid)?.map(|tombstone| tombstone.gone)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every owner of a connection.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn owners(&self, connection: &ConnectionId) -> Result<Vec<Owner>, StoreError> {
+        let view = self.view();
+        let Some(connection) = view.connection(connection)? else {
+            return Ok(Vec::new());
+        };
+        let mut owners = Vec::new();
+        for (_, bytes) in view.under(&keys::records_of(connection, RecordKind::Owner), usize::MAX)? {
+            if let Record::Owner(owner) = codec::decode_record(&bytes)? {
+                owners.push(owner);
+            }
+        }
+        owners.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(owners)
+    }
+
+    /// Puts the read-back of our own write into the cache at once; nobody is marked dirty by it.
+    ///
+    /// # Errors
+    /// As the cache fails; the next poll brings the task then.
+    pub fn put_task(&mut self, task: &Task) -> Result<(), StoreError> {
+        let mut draft = Draft::new(self.view(), &self.ledger)?;
+        draft.task(task)?;
+        let batch = draft.view.into_writes();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.kv.apply(&batch, Durability::Buffered)
+    }
+
+    /// All records of the human behind a person record, itself included.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn human(&self, person: &PersonId) -> Result<BTreeSet<PersonId>, StoreError> {
+        let view = self.view();
+        let Some(rid) = view.rid(person.record())? else {
+            return Ok(BTreeSet::from([person.clone()]));
+        };
+        human::human(&view, rid)?
+            .into_iter()
+            .map(|rid| view.name(rid).map(PersonId))
+            .collect()
+    }
+
+    /// People with this address, in any connection.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn person_by_email(&self, email: &str) -> Result<Vec<PersonId>, StoreError> {
+        let Some(hash) = index::email_hash(email) else {
+            return Ok(Vec::new());
+        };
+        let view = self.view();
+        let mut people = view
+            .rids_under(&keys::key(table::EMAIL, &[&hash]))?
+            .into_iter()
+            .map(|rid| view.name(rid).map(PersonId))
+            .collect::<Result<Vec<_>, _>>()?;
+        people.sort();
+        Ok(people)
+    }
+
+    /// Everything about one subject (a person or a deal).
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn gather(&self, subject: &RecordRef) -> Result<Gathered, StoreError> {
+        gather::gather(&self.view(), subject)
+    }
+
+    /// How many records the cache holds.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.view().counts()
+    }
+
+    /// Records that were set aside, with the reason.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>, StoreError> {
+        let mut rows = self
+            .view()
+            .under(&[table::QUARANTINE], usize::MAX)?
+            .iter()
+            .map(|(_, bytes)| codec::decode(bytes, "a quarantined record"))
+            .collect::<Result<Vec<Quarantined>, _>>()?;
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(rows)
+    }
+
+    /// Bytes on disk: cache and journal.
+    ///
+    /// # Errors
+    /// As the parts fail.
+    pub fn size_bytes(&self) -> Result<(u64, u64), StoreError> {
+        Ok((self.kv.size_bytes()?, self.journal.size_bytes()?))
+    }
+
+    /// Keys looked up or visited since the store was opened: the cost of reading, for benchmarks and tests.
+    pub fn keys_read(&self) -> u64 {
+        self.kv.keys_read()
+    }
+
+    /// Checks a state directory without changing what it says: the journal's frames and entries, and that records
+    /// and indexes of the cache agree.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while a daemon runs, and as [`Store::open`].
+    pub fn verify(dir: &Path) -> Result<Vec<Problem>, StoreError> {
+        crate::verify::verify(dir)
+    }
+
+    /// Drops the cache and keeps the journal; the next run fetches the records again. Returns what is wrong with
+    /// the journal.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while a daemon runs, and as [`Store::open`].
+    pub fn rebuild(dir: &Path, _now: Timestamp) -> Result<Vec<Problem>, StoreError> {
+        crate::verify::rebuild(dir)
+    }
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        self.kv.flush()
+    }
+
+    /// Makes everything durable and lets the directory go.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.flush()
+    }
+}
+
+fn settle_one(view: &mut View<'_>, rid: Rid, wake_at: Option<Timestamp>) -> Result<(), StoreError> {
+    let dirty = keys::of(table::DIRTY, rid);
+    if view.has(&dirty)? {
+        view.delete(dirty);
+    }
+    let wake = keys::of(table::WAKE, rid);
+    let before = view.get(&wake)?;
+    let after = wake_at.map(|at| keys::time_key_up(at).to_vec());
+    if before == after {
+        return Ok(());
+    }
+    if let Some(before) = before {
+        view.delete(keys::key(table::DUE, &[&before, &rid.bytes()]));
+        view.delete(wake.clone());
+    }
+    if let Some(after) = after {
+        view.put(keys::key(table::DUE, &[&after, &rid.bytes()]), Vec::new());
+        view.put(wake, after);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
