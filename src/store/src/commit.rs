@@ -105,6 +105,28 @@ impl<'a> Draft<'a> {
         lanes_advance(&mut self.view, commit, end)
     }
 
+    /// Records read again by id, and those that turned out to be gone; answers which of them say something new.
+    pub(crate) fn refresh(
+        &mut self,
+        records: &[Record],
+        gone: &[Gone],
+    ) -> Result<Vec<RecordRef>, StoreError> {
+        let mut news = Vec::new();
+        for record in records {
+            let before = self.committed;
+            self.record(record, Arrival::Listed)?;
+            if self.committed.new + self.committed.changed > before.new + before.changed {
+                news.push(record.id().clone());
+            }
+        }
+        for gone in gone {
+            self.remove(gone)?;
+            news.push(gone.id.clone());
+        }
+        self.finish_counts()?;
+        Ok(news)
+    }
+
     /// Our own write's read-back.
     pub(crate) fn task(&mut self, task: &Task) -> Result<(), StoreError> {
         self.record(&Record::Task(task.clone()), Arrival::Listed)?;

@@ -99,6 +99,14 @@ impl StoreError {
         Self::Decode { what, source: None }
     }
 
+    /// A thread that worked on the store ended without an answer.
+    pub fn died() -> Self {
+        Self::Cache {
+            action: "working",
+            message: "the thread ended without an answer".to_owned(),
+        }
+    }
+
     /// A stable word for logs, status and JSON.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -383,6 +383,31 @@ impl Store {
         self.kv.apply(&batch, Durability::Buffered)
     }
 
+    /// Takes in records that were read again by id, outside any lane, and those found gone; answers which of them
+    /// say something new. Whom they concern is marked dirty, as by a page.
+    ///
+    /// # Errors
+    /// Nothing of it is visible, and it can be repeated.
+    pub fn refresh(&mut self, records: &[Record], gone: &[Gone]) -> Result<Vec<RecordRef>, StoreError> {
+        let mut draft = Draft::new(View::new(&*self.kv), &self.ledger)?;
+        let news = draft.refresh(records, gone)?;
+        draft.mark_concerned(&self.marked)?;
+        let Draft {
+            view,
+            entries,
+            is_structural,
+            touched,
+            ..
+        } = draft;
+        let batch = view.into_writes();
+        self.record(&entries)?;
+        if !batch.is_empty() {
+            self.kv.apply(&batch, Durability::Synced)?;
+        }
+        self.remember_marked(is_structural, touched);
+        Ok(news)
+    }
+
     /// All records of the human behind a person record, itself included.
     ///
     /// # Errors
