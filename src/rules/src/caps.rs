@@ -1,0 +1,142 @@
+//! Caps: how many new and open tasks one owner gets. What is beyond waits, visibly.
+//!
+//! Buyers come first, then the order of rules, then age. Gaps a buyer raised pass the soft caps and stop at the hard
+//! ones. A gap that goes into a task that is already open costs nothing.
+
+use std::collections::BTreeMap;
+
+use followup_core::{OwnerId, TaskStatus};
+use jiff::Timestamp;
+
+use crate::{
+    context::{Context, start_of_next_day},
+    fold,
+    model::{Evaluation, Gap, GapKey, Outcome, OwnTask, RuleId, TaskVerdict},
+};
+
+/// What an owner already has from us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnerLoad {
+    /// Tasks created on the owner's local date.
+    pub new_today: u32,
+    /// Tasks that are open.
+    pub open: u32,
+}
+
+/// Counts what every owner already has.
+pub fn owner_load(own_tasks: &[OwnTask], context: &Context<'_>) -> BTreeMap<OwnerId, OwnerLoad> {
+    let mut load: BTreeMap<OwnerId, OwnerLoad> = BTreeMap::new();
+    for task in own_tasks {
+        let Some(owner) = &task.owner else { continue };
+        let calendar = context.calendar(Some(owner));
+        let entry = load.entry(owner.clone()).or_default();
+        if calendar.date_on(task.created_at) == calendar.date_on(context.now) {
+            entry.new_today = entry.new_today.saturating_add(1);
+        }
+        if task.status == TaskStatus::Open {
+            entry.open = entry.open.saturating_add(1);
+        }
+    }
+    load
+}
+
+/// A gap that would open a new task.
+struct Candidate {
+    priority: (RuleId, Timestamp, GapKey),
+    place: usize,
+}
+
+/// Marks gaps that an owner's caps leave no room for as [`Outcome::Queued`]; `load` is what each owner already has.
+pub fn apply_caps(
+    evaluations: &mut [Evaluation],
+    load: &BTreeMap<OwnerId, OwnerLoad>,
+    context: &Context<'_>,
+) {
+    let mut load = load.clone();
+    let mut queue: Vec<Candidate> = evaluations
+        .iter()
+        .enumerate()
+        .filter(|(_, evaluation)| !has_open_task(evaluation))
+        .filter_map(|(place, evaluation)| candidate(place, evaluation))
+        .collect();
+    while let Some(next) = queue
+        .iter()
+        .enumerate()
+        .min_by(|(_, a), (_, b)| (&a.priority, a.place).cmp(&(&b.priority, b.place)))
+        .map(|(at, _)| at)
+    {
+        let candidate = queue.swap_remove(next);
+        let Some(evaluation) = evaluations.get_mut(candidate.place) else {
+            continue;
+        };
+        let Some(first) = lead_of(evaluation) else {
+            continue;
+        };
+        let owner = first.owner.clone();
+        let has_room = owner
+            .as_ref()
+            .is_none_or(|owner| take_room(load.entry(owner.clone()).or_default(), first.key.rule, context));
+        if !has_room {
+            queue_lead(evaluation, context);
+            queue.extend(self::candidate(candidate.place, evaluation));
+        }
+    }
+}
+
+fn candidate(place: usize, evaluation: &Evaluation) -> Option<Candidate> {
+    let gap = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task)?;
+    Some(Candidate {
+        priority: (gap.key.rule, gap.anchor_at, gap.key.clone()),
+        place,
+    })
+}
+
+fn lead_of(evaluation: &mut Evaluation) -> Option<&mut Gap> {
+    evaluation
+        .gaps
+        .iter_mut()
+        .find(|gap| gap.outcome == Outcome::Task)
+}
+
+fn has_open_task(evaluation: &Evaluation) -> bool {
+    evaluation
+        .tasks
+        .values()
+        .any(|verdict| matches!(verdict, TaskVerdict::Keep | TaskVerdict::Snoozed(_)))
+}
+
+/// Takes room for one more task, if there is any.
+fn take_room(load: &mut OwnerLoad, rule: RuleId, context: &Context<'_>) -> bool {
+    let caps = context.policy.caps;
+    let factor = if rule.is_buyer_initiated() {
+        caps.hard_factor.max(1)
+    } else {
+        1
+    };
+    let has_room = load.new_today < caps.new_per_day.saturating_mul(factor)
+        && load.open < caps.open.saturating_mul(factor);
+    if has_room {
+        load.new_today = load.new_today.saturating_add(1);
+        load.open = load.open.saturating_add(1);
+    }
+    has_room
+}
+
+/// Queues the leading gap; what was folded into it may lead in its place.
+fn queue_lead(evaluation: &mut Evaluation, context: &Context<'_>) {
+    let mut owner = None;
+    for gap in &mut evaluation.gaps {
+        match gap.outcome {
+            Outcome::Task => {
+                owner.clone_from(&gap.owner);
+                gap.outcome = Outcome::Queued;
+            }
+            Outcome::Folded(_) => gap.outcome = Outcome::Task,
+            Outcome::Bundled | Outcome::Digest | Outcome::Queued | Outcome::Held(_) | Outcome::Blocked(_) => {
+            }
+        }
+    }
+    fold::fold(&mut evaluation.gaps);
+    let again_at = start_of_next_day(context.calendar(owner.as_ref()), context.now);
+    evaluation.wake_at = Some(evaluation.wake_at.map_or(again_at, |known| known.min(again_at)));
+}

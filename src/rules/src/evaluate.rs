@@ -1,0 +1,358 @@
+//! The judgement: what is owed to a subject now, what is not and why, what becomes of our tasks, and when to look again.
+//!
+//! Order: a rule's definition and closing events first; then, for what is true and due, suppression; then folding. The
+//! humans of a subject are judged whole and the result is filtered, so that a gap belongs to exactly one subject no
+//! matter which one is asked about.
+
+use std::collections::BTreeSet;
+
+use followup_core::TaskStatus;
+use jiff::Timestamp;
+
+use crate::{
+    caps,
+    context::{Context, Wake, next_turn, start_of_next_day},
+    finding::{Finding, State},
+    fold,
+    index::{Human, Index},
+    model::{
+        Code, Evaluation, EvidenceLine, Facts, Gap, Outcome, RuleId, RuleState, Skip, Subject,
+        SuppressorCheck,
+    },
+    policy::{Delivery, Due},
+    predicates, report,
+    rules::{self, Rule},
+    suppress::{self, Case, Verdict},
+    tasks,
+};
+
+/// Judges one subject. Records that do not concern it change nothing.
+///
+/// If the facts hold an open task of ours on the subject ([`Evaluation::tasks`] says `keep`), the gap with outcome
+/// `task` belongs into that task; else it opens a new one under its own key.
+pub fn evaluate(subject: &Subject, facts: &Facts, context: &Context<'_>) -> Evaluation {
+    evaluate_indexed(subject, &Index::new(facts, context), context)
+}
+
+/// Every subject of the facts: every human by the record shown for it, every deal, and whatever else has a task of
+/// ours.
+pub fn subjects_of(facts: &Facts) -> Vec<Subject> {
+    let (policy, calendars, coverage) = Default::default();
+    let context = Context {
+        policy: &policy,
+        calendars: &calendars,
+        coverage: &coverage,
+        now: Timestamp::MIN,
+    };
+    subjects_indexed(&Index::new(facts, &context))
+}
+
+/// Judges every subject of the facts, then applies the caps to all of them together.
+pub fn judge(facts: &Facts, context: &Context<'_>) -> Vec<Evaluation> {
+    let index = Index::new(facts, context);
+    let mut evaluations: Vec<Evaluation> = subjects_indexed(&index)
+        .iter()
+        .map(|subject| evaluate_indexed(subject, &index, context))
+        .collect();
+    let load = caps::owner_load(&facts.own_tasks, context);
+    caps::apply_caps(&mut evaluations, &load, context);
+    evaluations
+}
+
+fn subjects_indexed(index: &Index<'_>) -> Vec<Subject> {
+    let humans = index.humans.iter().map(Human::subject);
+    let deals = index
+        .facts
+        .deals
+        .iter()
+        .map(|deal| Subject::Deal(deal.id.clone()));
+    let own = index.facts.own_tasks.iter().map(|task| {
+        index
+            .resolve(&task.subject)
+            .unwrap_or_else(|| task.subject.clone())
+    });
+    let subjects: BTreeSet<Subject> = humans.chain(deals).chain(own).collect();
+    subjects.into_iter().collect()
+}
+
+/// What became of one finding.
+pub(crate) enum Fate {
+    /// True, but its time has not come.
+    NotDue,
+    /// Not owed.
+    Closed,
+    /// The rep put it off until then.
+    Snoozed(Timestamp),
+    /// Its task was open for too long.
+    Expired,
+    /// True and due, taken away for good.
+    Skipped(Code, String),
+    /// Open.
+    Open(Box<Gap>),
+}
+
+/// A finding with its fate.
+pub(crate) struct Judged<'a> {
+    pub(crate) finding: Finding<'a>,
+    pub(crate) fate: Fate,
+}
+
+fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>) -> Evaluation {
+    let subject = index.resolve(subject).unwrap_or_else(|| subject.clone());
+    let mut wake = Wake::new(context.now);
+    let mut judged = Vec::new();
+    let mut reports = Vec::with_capacity(rules::BUILT.len());
+    for rule in rules::BUILT.iter().copied() {
+        if context.delivery(rule.id()) == Delivery::Off {
+            reports.push(report::report(
+                rule.id(),
+                RuleState::NotApplicable,
+                "off",
+                "the policy switches it off",
+                None,
+            ));
+            continue;
+        }
+        let mut rule_wake = Wake::new(context.now);
+        let mut quiet = (
+            "no_person",
+            "no person record of this subject is known".to_owned(),
+        );
+        let from = judged.len();
+        for human in index.humans_of(&subject) {
+            let found = rule.find(human, index, context);
+            rule_wake.consider_any(found.wake.at());
+            quiet = found.quiet;
+            judge_all(
+                found.findings,
+                rule,
+                human,
+                index,
+                context,
+                &mut rule_wake,
+                &mut judged,
+            );
+        }
+        let on_subject: Vec<&Judged<'_>> = judged
+            .iter()
+            .skip(from)
+            .filter(|judged| judged.finding.subject == subject)
+            .collect();
+        reports.push(report::report_of(rule.id(), &on_subject, &quiet, rule_wake.at()));
+        wake.consider_any(rule_wake.at());
+    }
+    judged.retain(|judged| judged.finding.subject == subject);
+    judged.sort_by(|a, b| a.finding.key.cmp(&b.finding.key));
+    judged.dedup_by(|a, b| a.finding.key == b.finding.key);
+    let tasks = tasks::verdicts(&subject, &judged, index, context);
+    let (gaps, skips) = split(judged, &subject);
+    Evaluation {
+        subject,
+        gaps,
+        skips,
+        tasks,
+        reports,
+        wake_at: wake.at(),
+    }
+}
+
+fn split(judged: Vec<Judged<'_>>, subject: &Subject) -> (Vec<Gap>, Vec<Skip>) {
+    let mut gaps = Vec::new();
+    let mut skips = Vec::new();
+    for judged in judged {
+        match judged.fate {
+            Fate::Open(gap) => gaps.push(*gap),
+            Fate::Skipped(reason, detail) => skips.push(Skip {
+                key: judged.finding.key,
+                subject: subject.clone(),
+                reason,
+                detail,
+            }),
+            Fate::NotDue | Fate::Closed | Fate::Snoozed(_) | Fate::Expired => {}
+        }
+    }
+    fold::fold(&mut gaps);
+    (gaps, skips)
+}
+
+/// Judges what one rule found with one human. Of several records with the same gap the older one keeps it.
+fn judge_all<'a>(
+    mut findings: Vec<Finding<'a>>,
+    rule: &'static dyn Rule,
+    human: &Human<'a>,
+    index: &Index<'a>,
+    context: &Context<'_>,
+    wake: &mut Wake,
+    judged: &mut Vec<Judged<'a>>,
+) {
+    let has_open_task =
+        |finding: &Finding<'_>| finding.task.is_some_and(|task| task.status == TaskStatus::Open);
+    findings.sort_by(|a, b| {
+        (!has_open_task(a), a.anchor_at, &a.key).cmp(&(!has_open_task(b), b.anchor_at, &b.key))
+    });
+    let mut kept: Option<Finding<'a>> = None;
+    for finding in findings {
+        let (fate, is_kept) = judge_one(&finding, rule, human, index, context, kept.as_ref(), wake);
+        if is_kept && kept.is_none() {
+            kept = Some(finding.clone());
+        }
+        judged.push(Judged { finding, fate });
+    }
+}
+
+/// The fate of one finding, and whether younger gaps of the same rule are its duplicates.
+fn judge_one<'a>(
+    finding: &Finding<'a>,
+    rule: &'static dyn Rule,
+    human: &Human<'a>,
+    index: &Index<'a>,
+    context: &Context<'_>,
+    kept: Option<&Finding<'a>>,
+    wake: &mut Wake,
+) -> (Fate, bool) {
+    let now = context.now;
+    if !matches!(finding.state, State::Owed | State::Elsewhere) {
+        return (Fate::Closed, false);
+    }
+    let open_task = finding.task.filter(|task| task.status == TaskStatus::Open);
+    if finding.visible_at > now && open_task.is_none() {
+        wake.consider(finding.visible_at);
+        return (Fate::NotDue, false);
+    }
+    let deal = match &finding.subject {
+        Subject::Deal(id) => index.deal(id),
+        Subject::Human(_) => None,
+    };
+    let case = Case {
+        finding,
+        rule,
+        human,
+        deal,
+        people: index.humans_of(&finding.subject),
+        index,
+        context,
+        calendar: context.calendar(finding.owner.as_ref()),
+        has_open_task: open_task.is_some(),
+        is_duplicate: kept.is_some_and(|kept| is_duplicate(finding, kept, rule)),
+    };
+    let is_kept = !suppress::is_final(&case);
+    let (verdict, checks) = suppress::ask(&case, wake);
+    if let Verdict::Final(code, detail) = verdict {
+        return (Fate::Skipped(code, detail), is_kept);
+    }
+    let mut outcome = match verdict {
+        Verdict::Blocked(detail) => Outcome::Blocked(detail),
+        Verdict::Held(code) => Outcome::Held(code),
+        Verdict::Free | Verdict::Final(..) => free_outcome(finding, rule.id(), context),
+    };
+    if let Some(task) = open_task {
+        match tasks::age(task, case.calendar, now, wake) {
+            tasks::Age::Snoozed(until) => return (Fate::Snoozed(until), is_kept),
+            tasks::Age::Expired => return (Fate::Expired, is_kept),
+            tasks::Age::Stale if outcome == Outcome::Task => outcome = Outcome::Digest,
+            tasks::Age::Stale | tasks::Age::Fresh => {}
+        }
+    }
+    consider_turns(&case, wake);
+    (Fate::Open(Box::new(gap_of(&case, outcome, checks))), is_kept)
+}
+
+/// Where a gap goes that nothing suppresses.
+fn free_outcome(finding: &Finding<'_>, rule: RuleId, context: &Context<'_>) -> Outcome {
+    if finding.weakness.is_some() || context.delivery(rule) == Delivery::Digest {
+        Outcome::Digest
+    } else {
+        Outcome::Task
+    }
+}
+
+/// Whether a younger finding asks for the same thing as one that is kept: by another record of the human or, for rules
+/// with one gap per human, by another message. Two inquiries of one record, or of a record and the one it was merged
+/// into, fold instead, unless both already have a task.
+fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> bool {
+    if rule.is_one_per_human() {
+        return true;
+    }
+    let is_open = |finding: &Finding<'_>| finding.task.is_some_and(|task| task.status == TaskStatus::Open);
+    let are_merged = finding.record.merged.is_some() || kept.record.merged.is_some();
+    finding.record.id != kept.record.id && (!are_merged || (is_open(finding) && is_open(kept)))
+}
+
+/// The instants at which an open gap may change by time alone: the owner's day and hours, and its own age.
+fn consider_turns(case: &Case<'_, '_>, wake: &mut Wake) {
+    let now = case.context.now;
+    wake.consider(start_of_next_day(case.calendar, now));
+    if !case.has_open_task {
+        wake.consider(next_turn(case.calendar, now));
+        wake.consider_any(suppress::too_old_from(case));
+    }
+}
+
+fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorCheck>) -> Gap {
+    let finding = case.finding;
+    let opened_at = suppress::opened_at(case);
+    let adopted = finding
+        .task
+        .filter(|task| task.status == TaskStatus::Open)
+        .and_then(|task| task.owner.as_ref())
+        .filter(|owner| case.index.is_valid_owner(owner));
+    Gap {
+        key: finding.key.clone(),
+        subject: finding.subject.clone(),
+        owner: adopted.or(finding.owner.as_ref()).cloned(),
+        anchor_at: finding.anchor_at,
+        deadline_at: finding.deadline_at,
+        opened_at,
+        due_at: due_at(case, opened_at),
+        outcome,
+        clause: case.rule.clause(finding, case.context),
+        evidence: evidence_of(case),
+        suppressors,
+    }
+}
+
+/// When a gap is due that opened at an instant. A clock that ran out during a hold starts again at its end.
+fn due_at(case: &Case<'_, '_>, opened_at: Timestamp) -> Timestamp {
+    let calendar = case.calendar;
+    match case.finding.due {
+        Due::AfterStart(span) => {
+            let due_at = calendar.add(case.finding.anchor_at, span);
+            if due_at > opened_at {
+                due_at
+            } else {
+                calendar.add(opened_at, span)
+            }
+        }
+        Due::AfterOpening(span) => calendar.add(opened_at, span),
+        Due::ClosingOfDay => calendar.closing_of_day(opened_at),
+        Due::ClosingOfNextDay => calendar.closing_of_next_day(opened_at),
+    }
+}
+
+/// The records a gap rests on, the anchor first.
+fn evidence_of(case: &Case<'_, '_>) -> Vec<EvidenceLine> {
+    let finding = case.finding;
+    let fact = case.rule.fact(finding);
+    if finding.basis.is_empty() {
+        return vec![EvidenceLine {
+            record: finding.record.id.record().clone(),
+            version: finding.record.stamp.modified_at,
+            fact,
+        }];
+    }
+    let mut lines: Vec<EvidenceLine> = Vec::new();
+    let distinct = predicates::distinct(&finding.basis);
+    for activity in distinct {
+        let fact = if lines.is_empty() {
+            fact.clone()
+        } else {
+            "further message from the buyer".to_owned()
+        };
+        lines.push(EvidenceLine {
+            record: activity.id.record().clone(),
+            version: activity.stamp.modified_at,
+            fact,
+        });
+    }
+    lines
+}

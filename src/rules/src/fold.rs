@@ -1,0 +1,20 @@
+//! One open task per subject: the first gap in the order of rules leads, the others' facts live in its task.
+
+use crate::model::{Gap, Outcome};
+
+/// Folds the gaps of one subject: every gap that would be a task, but the first, lives in the first one's task.
+/// Held, queued, blocked and digest gaps neither lead nor fold.
+pub(crate) fn fold(gaps: &mut [Gap]) {
+    let lead = gaps
+        .iter()
+        .enumerate()
+        .filter(|(_, gap)| gap.outcome == Outcome::Task)
+        .min_by(|(_, a), (_, b)| (a.key.rule, a.anchor_at, &a.key).cmp(&(b.key.rule, b.anchor_at, &b.key)))
+        .map(|(place, gap)| (place, gap.key.rule));
+    let Some((lead, rule)) = lead else { return };
+    for (place, gap) in gaps.iter_mut().enumerate() {
+        if place != lead && matches!(gap.outcome, Outcome::Task | Outcome::Bundled) {
+            gap.outcome = Outcome::Folded(rule);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The facts of one judgement, indexed once: who is the same human, who is on which deal, what happened with whom.
+//!
+//! Everything is sorted by content, so that the order in which records arrive never matters. Activities later than
+//! `now` are left out and only remembered as the instant at which they will count.
+
+use std::collections::BTreeMap;
+
+use followup_core::{
+    Activity, Deal, DealId, DealState, Owner, OwnerId, OwnerKind, Person, PersonId, TaskStatus,
+};
+use jiff::Timestamp;
+
+use crate::{
+    context::Context,
+    model::{Facts, GapKey, OwnTask, Subject},
+    predicates,
+};
+
+/// One human: all records of the same person, and what concerns it.
+#[derive(Debug)]
+pub(crate) struct Human<'a> {
+    /// The record by which the human is shown.
+    pub(crate) shown: &'a Person,
+    /// All records, by id.
+    pub(crate) records: Vec<&'a Person>,
+    /// The deals it is on, in any state, by id.
+    pub(crate) deals: Vec<&'a Deal>,
+    /// What names this human, or nobody but one of its deals; by instant, then id; nothing later than now.
+    pub(crate) activities: Vec<&'a Activity>,
+    /// When the next known activity starts to count.
+    pub(crate) next_at: Option<Timestamp>,
+}
+
+impl<'a> Human<'a> {
+    /// Whether a person record is one of this human's.
+    pub(crate) fn has(&self, id: &PersonId) -> bool {
+        self.records.iter().any(|record| record.id == *id)
+    }
+
+    /// The subject that stands for the human itself.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::Human(self.shown.id.clone())
+    }
+
+    /// Who is responsible: the owner of the shown record, else of the first other record that has one.
+    pub(crate) fn owner(&self) -> Option<&'a OwnerId> {
+        self.shown.owner.as_ref().or_else(|| {
+            self.records
+                .iter()
+                .filter(|record| record.merged.is_none())
+                .find_map(|record| record.owner.as_ref())
+        })
+    }
+
+    /// The deals that were open at an instant.
+    pub(crate) fn deals_open_at(&self, at: Timestamp) -> impl Iterator<Item = &'a Deal> + '_ {
+        self.deals
+            .iter()
+            .copied()
+            .filter(move |deal| is_open_at(deal, at))
+    }
+}
+
+/// Whether a deal was open at an instant: created by then, and not closed by then.
+pub(crate) fn is_open_at(deal: &Deal, at: Timestamp) -> bool {
+    deal.created_at <= at && (deal.state == DealState::Open || deal.stage_entered_at > at)
+}
+
+/// The facts, indexed.
+#[derive(Debug)]
+pub(crate) struct Index<'a> {
+    /// What was indexed.
+    pub(crate) facts: &'a Facts,
+    /// All humans, by shown id.
+    pub(crate) humans: Vec<Human<'a>>,
+    of_person: BTreeMap<&'a PersonId, usize>,
+    deals: BTreeMap<&'a DealId, &'a Deal>,
+}
+
+impl<'a> Index<'a> {
+    /// Indexes the facts as they stand at `context.now`.
+    pub(crate) fn new(facts: &'a Facts, context: &Context<'_>) -> Self {
+        let groups = groups_of(facts);
+        let mut humans: Vec<Human<'a>> = groups
+            .into_iter()
+            .filter_map(|records| {
+                let shown = shown_of(&records)?;
+                Some(Human {
+                    shown,
+                    records,
+                    deals: Vec::new(),
+                    activities: Vec::new(),
+                    next_at: None,
+                })
+            })
+            .collect();
+        humans.sort_by(|a, b| a.shown.id.cmp(&b.shown.id));
+        let mut of_person = BTreeMap::new();
+        for (position, human) in humans.iter().enumerate() {
+            for record in &human.records {
+                of_person.insert(&record.id, position);
+            }
+        }
+        let deals = facts.deals.iter().map(|deal| (&deal.id, deal)).collect();
+        let mut index = Self {
+            facts,
+            humans,
+            of_person,
+            deals,
+        };
+        index.add_deals();
+        index.add_activities(context);
+        index
+    }
+
+    /// The human a person record belongs to.
+    pub(crate) fn human_of(&self, id: &PersonId) -> Option<&Human<'a>> {
+        self.humans.get(*self.of_person.get(id)?)
+    }
+
+    /// The deal with this id.
+    pub(crate) fn deal(&self, id: &DealId) -> Option<&'a Deal> {
+        self.deals.get(id).copied()
+    }
+
+    /// The humans a subject is made of: the human itself, or everybody on the deal, by shown id.
+    pub(crate) fn humans_of(&self, subject: &Subject) -> Vec<&Human<'a>> {
+        match subject {
+            Subject::Human(id) => self.human_of(id).into_iter().collect(),
+            Subject::Deal(id) => {
+                let people = self.deal(id).map_or(&[][..], |deal| &deal.people);
+                let mut positions: Vec<usize> = people
+                    .iter()
+                    .filter_map(|person| self.of_person.get(person).copied())
+                    .collect();
+                positions.sort_unstable();
+                positions.dedup();
+                positions
+                    .into_iter()
+                    .filter_map(|position| self.humans.get(position))
+                    .collect()
+            }
+        }
+    }
+
+    /// The subject under the record shown for it; `None` if none of its records is known.
+    pub(crate) fn resolve(&self, subject: &Subject) -> Option<Subject> {
+        match subject {
+            Subject::Human(id) => self.human_of(id).map(Human::subject),
+            Subject::Deal(id) => self.deal(id).map(|deal| Subject::Deal(deal.id.clone())),
+        }
+    }
+
+    /// The owner record behind an id.
+    pub(crate) fn owner(&self, id: &OwnerId) -> Option<&'a Owner> {
+        self.facts.owners.get(id)
+    }
+
+    /// Whether work can be given to an owner: an active user.
+    pub(crate) fn is_valid_owner(&self, id: &OwnerId) -> bool {
+        self.owner(id)
+            .is_some_and(|owner| owner.kind == OwnerKind::User && owner.is_active)
+    }
+
+    /// Our task that holds a gap: an open one before a closed one, then the oldest.
+    pub(crate) fn own_task(&self, key: &GapKey) -> Option<&'a OwnTask> {
+        self.facts
+            .own_tasks
+            .iter()
+            .filter(|task| task.gaps.contains(key))
+            .min_by_key(|task| (task.status != TaskStatus::Open, task.created_at, &task.key))
+    }
+
+    /// The position of the human an activity is attributed to: the first known person it names.
+    pub(crate) fn first_human(&self, activity: &Activity) -> Option<usize> {
+        activity
+            .people
+            .iter()
+            .find_map(|person| self.of_person.get(person).copied())
+    }
+
+    /// Whether an activity names this human first.
+    pub(crate) fn is_attributed_to(&self, activity: &Activity, human: &Human<'_>) -> bool {
+        self.first_human(activity)
+            .and_then(|position| self.humans.get(position))
+            .is_some_and(|first| first.shown.id == human.shown.id)
+    }
+
+    fn add_deals(&mut self) {
+        let mut deals: Vec<&'a Deal> = self.facts.deals.iter().collect();
+        deals.sort_by(|a, b| a.id.cmp(&b.id));
+        for deal in deals {
+            for person in &deal.people {
+                let Some(human) = self
+                    .of_person
+                    .get(person)
+                    .and_then(|position| self.humans.get_mut(*position))
+                else {
+                    continue;
+                };
+                if human.deals.last().is_none_or(|last| last.id != deal.id) {
+                    human.deals.push(deal);
+                }
+            }
+        }
+    }
+
+    fn add_activities(&mut self, context: &Context<'_>) {
+        let mut activities: Vec<&'a Activity> = self.facts.activities.iter().collect();
+        activities.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        for activity in activities {
+            for position in self.concerned(activity) {
+                if let Some(human) = self.humans.get_mut(position) {
+                    note(human, activity, context.now);
+                }
+            }
+        }
+    }
+
+    /// The humans an activity concerns: those it names or, if it names nobody, everybody on its deals.
+    fn concerned(&self, activity: &Activity) -> Vec<usize> {
+        let of_deals = activity
+            .deals
+            .iter()
+            .filter(|_| activity.people.is_empty())
+            .filter_map(|deal| self.deal(deal))
+            .flat_map(|deal| deal.people.iter());
+        let mut positions: Vec<usize> = activity
+            .people
+            .iter()
+            .chain(of_deals)
+            .filter_map(|person| self.of_person.get(person).copied())
+            .collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
+    }
+}
+
+fn note<'a>(human: &mut Human<'a>, activity: &'a Activity, now: Timestamp) {
+    let counts_at = if activity.at > now {
+        Some(activity.at)
+    } else {
+        human.activities.push(activity);
+        activity
+            .meeting
+            .as_ref()
+            .map(predicates::meeting_end)
+            .filter(|end| *end > now)
+    };
+    if let Some(at) = counts_at {
+        human.next_at = Some(human.next_at.map_or(at, |known| known.min(at)));
+    }
+}
+
+/// Sets of records that are the same human: as given, joined further by the merges and conversions the CRM states.
+fn groups_of(facts: &Facts) -> Vec<Vec<&Person>> {
+    let mut people: Vec<&Person> = facts.people.iter().collect();
+    people.sort_by(|a, b| a.id.cmp(&b.id));
+    people.dedup_by(|a, b| a.id == b.id);
+    let position: BTreeMap<&PersonId, usize> = people
+        .iter()
+        .enumerate()
+        .map(|(place, person)| (&person.id, place))
+        .collect();
+    let mut links: Vec<(usize, usize)> = Vec::new();
+    for set in &facts.humans {
+        let members: Vec<usize> = set.iter().filter_map(|id| position.get(id).copied()).collect();
+        links.extend(members.iter().zip(members.iter().skip(1)).map(|(a, b)| (*a, *b)));
+    }
+    for (place, person) in people.iter().enumerate() {
+        let merged = person.merged.as_ref().map(|merge| &merge.into);
+        let converted = person.converted.as_ref().and_then(|done| done.contact.as_ref());
+        for other in merged.into_iter().chain(converted) {
+            links.extend(position.get(other).map(|other| (place, *other)));
+        }
+    }
+    let mut label: Vec<usize> = (0..people.len()).collect();
+    for (a, b) in links {
+        let (a, b) = (label.get(a).copied(), label.get(b).copied());
+        if let (Some(a), Some(b)) = (a, b)
+            && a != b
+        {
+            for entry in &mut label {
+                if *entry == a.max(b) {
+                    *entry = a.min(b);
+                }
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<&Person>> = BTreeMap::new();
+    for (person, label) in people.into_iter().zip(label) {
+        groups.entry(label).or_default().push(person);
+    }
+    groups.into_values().collect()
+}
+
+/// The record by which a human is shown: the survivor of a merge, else a contact before the lead that became it, else
+/// the oldest; ties by id.
+fn shown_of<'a>(records: &[&'a Person]) -> Option<&'a Person> {
+    let is_there = |id: &PersonId| records.iter().any(|record| record.id == *id);
+    let is_superseded = |person: &Person| {
+        let merged = person.merged.as_ref().is_some_and(|merge| is_there(&merge.into));
+        let converted = person
+            .converted
+            .as_ref()
+            .and_then(|done| done.contact.as_ref())
+            .is_some_and(is_there);
+        merged || converted
+    };
+    let is_survivor = |person: &Person| {
+        records
+            .iter()
+            .any(|other| other.merged.as_ref().is_some_and(|merge| merge.into == person.id))
+    };
+    records.iter().copied().min_by_key(|person| {
+        (
+            is_superseded(person),
+            !is_survivor(person),
+            person.created_at,
+            &person.id,
+        )
+    })
+}

@@ -1,0 +1,62 @@
+//! `first-touch`: a person came to us and nobody has touched them.
+
+use followup_core::Person;
+
+use super::{Rule, Words, inquiry};
+use crate::{
+    context::Context,
+    finding::{Finding, Found},
+    index::{Human, Index},
+    model::{Gap, RuleId},
+    wording::{Scene, asked_for, full_name, span_text, step_for_inquiry},
+};
+
+/// The rule.
+pub(super) struct FirstTouch;
+
+impl Rule for FirstTouch {
+    fn id(&self) -> RuleId {
+        RuleId::FirstTouch
+    }
+
+    fn yields_to_worked_deal(&self) -> bool {
+        true
+    }
+
+    fn find<'a>(&self, human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Found<'a> {
+        inquiry::find(self.id(), human, index, context)
+    }
+
+    fn clause(&self, finding: &Finding<'_>, context: &Context<'_>) -> String {
+        let source = finding.record.source.as_str();
+        let within = context
+            .rule(self.id())
+            .map(|rule| *rule.within_by.get(source).unwrap_or(&rule.within));
+        let within = within.map_or_else(|| "the policy's wait".to_owned(), span_text);
+        format!("an inbound person (source {source}) without a human touch {within} after the inquiry")
+    }
+
+    fn fact(&self, finding: &Finding<'_>) -> String {
+        format!("inquiry, source {}", finding.record.source.as_str())
+    }
+
+    fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        words(gap, person, scene)
+    }
+}
+
+/// The words of an inquiry nobody answered, shared with `after-hours-lead`.
+pub(super) fn words(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+    let asked = person.map_or("got in touch", |person| asked_for(person.source));
+    let when = scene.local(gap.anchor_at);
+    Words {
+        headline: format!("{asked} {}", scene.short(gap.anchor_at)),
+        happened: vec![
+            format!("{} {asked} on {when}.", full_name(person)),
+            "No call or personal email is recorded yet, as far as the CRM shows.".to_owned(),
+        ],
+        step: step_for_inquiry(person),
+        closes: "a call, a personal email, a message or a held meeting with this person is recorded"
+            .to_owned(),
+    }
+}

@@ -1,0 +1,125 @@
+//! Data sufficiency: nothing is concluded from the absence of records that may not have been seen.
+//!
+//! For every connection a human or deal has records in, each kind of activity the rule looks for must be readable up to
+//! the deadline and the kind's guard. Kinds a connection does not log at all (short messages, chats) are not needed;
+//! mails, calls and meetings always are.
+
+use std::collections::BTreeSet;
+
+use followup_core::{ActivityKind, ConnectionId, RecordRef};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Case, Reading};
+use crate::{
+    context::later,
+    model::{EvidenceKind, Readable},
+};
+
+/// How long mails may take to become visible, at most as long as the rule waits at all.
+const MAIL_GUARD: SignedDuration = SignedDuration::from_mins(30);
+
+/// How long other kinds may take to become visible.
+const OTHER_GUARD: SignedDuration = SignedDuration::from_mins(10);
+
+/// When a watermark that lags is looked at again.
+const LAG_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// When a kind that cannot be read is looked at again.
+const BLIND_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is needed, where it is not there.
+pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
+    let rule_guard = case
+        .context
+        .rule(case.finding.key.rule)
+        .map(|rule| rule.guard)
+        .unwrap_or_default();
+    for connection in connections_of(case) {
+        for kind in case.rule.needs().iter().copied() {
+            let guard = guard_of(kind).min(rule_guard);
+            let needed_to = later(case.finding.deadline_at, guard);
+            match readable(case, connection, kind) {
+                Known::Missing => {
+                    let detail = format!("{} of {connection} cannot be read", word(kind));
+                    return Reading::Blocked(detail, later(now, BLIND_AGAIN));
+                }
+                Known::Blind(why) => {
+                    let detail = format!("{} of {connection} cannot be read: {why}", word(kind));
+                    return Reading::Blocked(detail, later(now, BLIND_AGAIN));
+                }
+                Known::To(watermark) if watermark < needed_to => {
+                    let detail = format!(
+                        "{} of {connection} was read up to {watermark}, needed is {needed_to}",
+                        word(kind)
+                    );
+                    return Reading::Blocked(detail, later(now, LAG_AGAIN));
+                }
+                Known::NotLogged | Known::To(_) => {}
+            }
+        }
+    }
+    Reading::Clear
+}
+
+enum Known<'a> {
+    NotLogged,
+    Missing,
+    Blind(&'a str),
+    To(Timestamp),
+}
+
+fn readable<'c>(case: &'c Case<'_, '_>, connection: &ConnectionId, kind: EvidenceKind) -> Known<'c> {
+    let coverage = case.context.coverage;
+    let known = coverage
+        .connections
+        .get(connection)
+        .and_then(|known| known.kinds.get(&kind));
+    match known {
+        Some(Readable::Blind(why)) => Known::Blind(why),
+        Some(Readable::To(watermark)) => Known::To(exception(case, connection, kind).unwrap_or(*watermark)),
+        None if is_optional(kind) => Known::NotLogged,
+        None => exception(case, connection, kind).map_or(Known::Missing, Known::To),
+    }
+}
+
+/// The watermark of this subject, by any of its records of that connection; the earliest if there are several.
+fn exception(case: &Case<'_, '_>, connection: &ConnectionId, kind: EvidenceKind) -> Option<Timestamp> {
+    let subjects = &case.context.coverage.subjects;
+    if subjects.is_empty() {
+        return None;
+    }
+    records_of(case)
+        .filter(|record| record.connection == *connection)
+        .filter_map(|record| subjects.get(&(record.clone(), kind)).copied())
+        .min()
+}
+
+fn connections_of<'c>(case: &'c Case<'_, '_>) -> BTreeSet<&'c ConnectionId> {
+    records_of(case).map(|record| &record.connection).collect()
+}
+
+fn records_of<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = &'c RecordRef> {
+    let people = case.human.records.iter().map(|record| record.id.record());
+    people.chain(case.deal.map(|deal| deal.id.record()))
+}
+
+const fn is_optional(kind: EvidenceKind) -> bool {
+    matches!(
+        kind,
+        EvidenceKind::Activity(ActivityKind::Sms | ActivityKind::Chat)
+    )
+}
+
+const fn guard_of(kind: EvidenceKind) -> SignedDuration {
+    match kind {
+        EvidenceKind::Activity(ActivityKind::Email) => MAIL_GUARD,
+        EvidenceKind::Activity(_) | EvidenceKind::Task => OTHER_GUARD,
+    }
+}
+
+const fn word(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Activity(kind) => kind.as_str(),
+        EvidenceKind::Task => "task",
+    }
+}

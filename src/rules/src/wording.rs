@@ -1,0 +1,309 @@
+//! The text of a task: five blocks, dated facts in the owner's zone, one next step, no blame.
+//!
+//! Texts are plain: a connector escapes them its vendor's way. Names come from web forms; control characters are
+//! stripped here. Subject lines and bodies of mails are never part of a text.
+
+use followup_core::{Person, PersonId, Source};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    context::Context,
+    marker::{self, Marker},
+    model::{Facts, Gap, GapKey, Subject},
+    policy::Span,
+    rules::{self, Words},
+};
+
+/// Longest subject line, in characters.
+pub const SUBJECT_CHARS_MAX: usize = 80;
+
+/// Most lines under "What happened".
+const HAPPENED_LINES_MAX: usize = 4;
+
+/// How to put a task aside, in every task.
+const NOT_NEEDED: &str = "Move the due date and it comes back then. Defer or delete this task and it is not asked \
+                          again. Give it to somebody else and it is theirs.";
+
+/// The text of one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskText {
+    /// One line, at most [`SUBJECT_CHARS_MAX`] characters.
+    pub subject: String,
+    /// Several lines, separated by `\n`.
+    pub body: String,
+    /// The machine-readable block that goes behind the body: one line of ASCII.
+    pub marker: String,
+}
+
+/// What a rule may look at while it puts a gap in words.
+pub(crate) struct Scene<'a> {
+    zone: &'a TimeZone,
+}
+
+impl Scene<'_> {
+    /// An instant in the owner's zone, with its date: `Tue 14:02 (17 November 2026)`.
+    pub(crate) fn local(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone())
+            .strftime("%a %H:%M (%-d %B %Y)")
+            .to_string()
+    }
+
+    /// An instant in the owner's zone, for a subject line: `Tue 14:02`.
+    pub(crate) fn short(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%a %H:%M").to_string()
+    }
+}
+
+/// Name and company of a person.
+pub(crate) fn full_name(person: Option<&Person>) -> String {
+    let name = person.map_or_else(|| "This person".to_owned(), name_of);
+    match person.and_then(company_of) {
+        Some(company) => format!("{name} ({company})"),
+        None => name,
+    }
+}
+
+/// A first step towards somebody who asked, by a channel that is open.
+pub(crate) fn step_for_inquiry(person: Option<&Person>) -> String {
+    match channels(person) {
+        Channels::Both => "A short call first, then an email, tends to work.",
+        Channels::Phone => "A short call is the channel that is open.",
+        Channels::Email => "A short personal email is the channel that is open.",
+        Channels::Neither => {
+            "No address or number that may be used is on file; a colleague or the form may help."
+        }
+    }
+    .to_owned()
+}
+
+/// A step towards somebody who wrote, by a channel that is open.
+pub(crate) fn step_for_reply(person: Option<&Person>) -> String {
+    match channels(person) {
+        Channels::Both | Channels::Email => {
+            "A short reply in the same conversation is enough; a call works too."
+        }
+        Channels::Phone => "A short call is the channel that is open.",
+        Channels::Neither => {
+            "No address or number that may be used is on file; the conversation itself is open."
+        }
+    }
+    .to_owned()
+}
+
+/// The text of a subject's task: the leading gap and the facts of those folded into it.
+pub fn render(lead: &Gap, folded: &[&Gap], facts: &Facts, context: &Context<'_>) -> TaskText {
+    let scene = Scene {
+        zone: context.calendar(lead.owner.as_ref()).zone(),
+    };
+    let person = person_of(lead, facts);
+    let words = words_of(lead, person, &scene);
+    let mut happened = words.happened;
+    for gap in folded {
+        let other = person_of(gap, facts);
+        happened.extend(words_of(gap, other, &scene).happened.into_iter().take(1));
+    }
+    if happened.len() > HAPPENED_LINES_MAX {
+        let more = happened.len() - (HAPPENED_LINES_MAX - 1);
+        happened.truncate(HAPPENED_LINES_MAX - 1);
+        happened.push(format!("{more} more facts are on the record."));
+    }
+    let body = [
+        block("What happened", &happened.join("\n")),
+        block("A next step you could take", &words.step),
+        block("This closes by itself when", &format!("{}.", words.closes)),
+        block("Not needed?", NOT_NEEDED),
+        block("Why you see this", &why(lead, folded, context)),
+    ]
+    .join("\n\n");
+    let keys: Vec<GapKey> = std::iter::once(lead)
+        .chain(folded.iter().copied())
+        .map(|gap| gap.key.clone())
+        .collect();
+    let marker = Marker {
+        task_key: lead.id().task_key(),
+        rule: lead.key.rule,
+        subject: lead.subject.clone(),
+        gaps: keys,
+        policy_version: context.policy.version.clone(),
+    };
+    TaskText {
+        subject: subject_line(person, &words.headline),
+        body,
+        marker: marker::format_marker(&marker),
+    }
+}
+
+/// When the reminder goes off: when the gap opens, and in any case before it is due.
+pub fn reminder_at(gap: &Gap, _context: &Context<'_>) -> Timestamp {
+    let latest = gap
+        .due_at
+        .saturating_sub(jiff::SignedDuration::from_mins(1))
+        .unwrap_or(Timestamp::MIN);
+    gap.opened_at.min(latest)
+}
+
+/// A span in words: `5 business minutes`.
+pub(crate) fn span_text(span: Span) -> String {
+    let (seconds, business) = match span {
+        Span::BusinessDays(days) => return count(i64::from(days), "business day"),
+        Span::Business(length) => (length.as_secs(), "business "),
+        Span::Calendar(length) => (length.as_secs(), ""),
+    };
+    if business.is_empty() && seconds % 86_400 == 0 && seconds > 0 {
+        count(seconds / 86_400, "day")
+    } else if seconds % 3_600 == 0 && seconds > 0 {
+        count(seconds / 3_600, &format!("{business}hour"))
+    } else {
+        count(seconds / 60, &format!("{business}minute"))
+    }
+}
+
+/// What somebody did who came by a source, to be followed by an instant.
+pub(crate) const fn asked_for(source: Source) -> &'static str {
+    match source {
+        Source::Demo => "asked for a demo",
+        Source::Pricing => "asked for pricing",
+        Source::ContactUs => "wrote through the contact form",
+        Source::ContentDownload => "downloaded content",
+        Source::Chat => "started a chat",
+        Source::Event => "came in from an event",
+        Source::Referral => "was referred",
+        Source::Import | Source::List | Source::Api | Source::Other => "got in touch",
+    }
+}
+
+enum Channels {
+    Both,
+    Phone,
+    Email,
+    Neither,
+}
+
+/// The channels by which a person may and can be reached.
+fn channels(person: Option<&Person>) -> Channels {
+    let Some(person) = person else {
+        return Channels::Both;
+    };
+    let flags = &person.flags;
+    let email = !person.emails.is_empty()
+        && !flags.email_optout
+        && !flags.do_not_contact
+        && (flags.bounced_at.is_none() || person.emails.len() > 1);
+    let phone = !person.phones.is_empty() && !flags.do_not_call && !flags.do_not_contact;
+    match (email, phone) {
+        (true, true) => Channels::Both,
+        (false, true) => Channels::Phone,
+        (true, false) => Channels::Email,
+        (false, false) => Channels::Neither,
+    }
+}
+
+fn words_of(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+    rules::built(gap.key.rule).map_or_else(
+        || Words {
+            headline: scene.short(gap.anchor_at),
+            happened: vec![format!("{} since {}.", gap.clause, scene.local(gap.anchor_at))],
+            step: step_for_reply(person),
+            closes: "a follow-up is recorded".to_owned(),
+        },
+        |rule| rule.words(gap, person, scene),
+    )
+}
+
+fn block(title: &str, text: &str) -> String {
+    format!("{title}\n{text}")
+}
+
+fn why(lead: &Gap, folded: &[&Gap], context: &Context<'_>) -> String {
+    let mut lines = vec![format!("Rule {}: {}.", lead.key.rule, lead.clause)];
+    lines.extend(
+        folded
+            .iter()
+            .map(|gap| format!("Also {}: {}.", gap.key.rule, gap.clause)),
+    );
+    lines.push(format!("Policy {}, gap {}.", context.policy.version, lead.id()));
+    lines.join("\n")
+}
+
+/// `Follow up: {person} ({company}) — {fact}`, shortened at company and name before the fact.
+fn subject_line(person: Option<&Person>, headline: &str) -> String {
+    let name = person.map_or_else(|| "a person".to_owned(), name_of);
+    let company = person.and_then(company_of);
+    let full = company.map(|company| format!("Follow up: {name} ({company}) — {headline}"));
+    if let Some(full) = full.filter(|full| full.chars().count() <= SUBJECT_CHARS_MAX) {
+        return full;
+    }
+    let around = "Follow up:  — ".chars().count() + headline.chars().count();
+    let name = shorten(&name, SUBJECT_CHARS_MAX.saturating_sub(around));
+    shorten(&format!("Follow up: {name} — {headline}"), SUBJECT_CHARS_MAX)
+}
+
+fn shorten(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    format!("{}…", head.trim_end())
+}
+
+fn name_of(person: &Person) -> String {
+    let name = clean(&person.name);
+    if !name.is_empty() {
+        return name;
+    }
+    person
+        .emails
+        .first()
+        .map(|email| clean(email))
+        .filter(|email| !email.is_empty())
+        .unwrap_or_else(|| "this person".to_owned())
+}
+
+fn company_of(person: &Person) -> Option<String> {
+    person
+        .company
+        .as_deref()
+        .map(clean)
+        .filter(|company| !company.is_empty())
+}
+
+/// A name as it may appear in a text: no control characters, white space folded, of sane length, and nothing that
+/// reads like our marker.
+fn clean(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .filter(|letter| !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect();
+    let folded = plain
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace(['[', ']'], "");
+    shorten(&folded, 60)
+}
+
+/// The person a gap is about: the subject or, on a deal, the first person its anchor names.
+fn person_of<'a>(gap: &Gap, facts: &'a Facts) -> Option<&'a Person> {
+    let by_id = |id: &PersonId| facts.people.iter().find(|person| person.id == *id);
+    if let Subject::Human(id) = &gap.subject {
+        return by_id(id);
+    }
+    let anchor = &gap.key.anchor;
+    let person = facts.people.iter().find(|person| person.id.record() == anchor);
+    person.or_else(|| {
+        let activity = facts
+            .activities
+            .iter()
+            .find(|activity| activity.id.record() == anchor)?;
+        activity.people.iter().find_map(by_id)
+    })
+}
+
+fn count(number: i64, unit: &str) -> String {
+    if number == 1 {
+        format!("1 {unit}")
+    } else {
+        format!("{number} {unit}s")
+    }
+}
