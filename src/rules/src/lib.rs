@@ -1,9 +1,33 @@
 //! What a follow-up gap is: pure judgement over the timeline of one subject.
 //!
 //! Nothing here reads a clock, a file or a network, and nothing logs: reasons are returned as data. Equal inputs
-//! give equal bytes. Start with [`model`] (what goes in and what comes out), then `evaluate`.
+//! give equal bytes. Start with [`model`] (what goes in and what comes out), then [`evaluate`], which tells the order of
+//! judgement; `rules` has one file per rule, `suppress` every reason for silence.
 
 pub mod calendar;
+pub mod cases;
 pub mod model;
 pub mod policy;
 pub mod problem;
+
+mod caps;
+mod context;
+mod evaluate;
+mod finding;
+mod fold;
+mod index;
+mod marker;
+mod predicates;
+mod report;
+mod rules;
+mod suppress;
+mod tasks;
+mod wording;
+
+pub use crate::{
+    caps::{OwnerLoad, apply_caps, owner_load},
+    context::Context,
+    evaluate::{evaluate, judge, subjects_of},
+    marker::{Marker, format_marker, parse_marker},
+    wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render},
+};

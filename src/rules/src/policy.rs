@@ -183,6 +183,15 @@ impl Policy {
         }
     }
 
+    /// The same policy with every rule off.
+    #[must_use]
+    pub(crate) fn all_off(mut self) -> Self {
+        for settings in self.rules.values_mut() {
+            settings.delivery = Delivery::Off;
+        }
+        self
+    }
+
     /// The settings of a rule.
     pub fn rule(&self, rule: RuleId) -> RulePolicy {
         self.rules

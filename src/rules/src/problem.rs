@@ -73,6 +73,18 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// Sorts the problems of one file as they stand in it.
+pub fn sort_by_place(problems: &mut [Problem]) {
+    problems.sort_by_key(|problem| {
+        let mut parts = problem
+            .place
+            .rsplit(':')
+            .map_while(|part| part.parse::<u32>().ok());
+        let (column, line) = (parts.next(), parts.next());
+        (line, column)
+    });
+}
+
 /// "did you mean …" where a word is near, else the list of known words.
 pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     if let Some(near) = nearest(word, known.clone()) {

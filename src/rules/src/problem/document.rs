@@ -106,25 +106,6 @@ impl Node {
             _ => None,
         }
     }
-
-    /// This tree with another laid over it: tables are merged key by key, everything else is replaced.
-    #[must_use]
-    pub fn overlaid(&self, over: &Self) -> Self {
-        let (Value::Table(base), Value::Table(changes)) = (&self.value, &over.value) else {
-            return over.clone();
-        };
-        let mut entries = base.clone();
-        for change in changes {
-            match entries.iter_mut().find(|entry| entry.key == change.key) {
-                Some(entry) => entry.node = entry.node.overlaid(&change.node),
-                None => entries.push(change.clone()),
-            }
-        }
-        Self {
-            offset: self.offset,
-            value: Value::Table(entries),
-        }
-    }
 }
 
 /// A file that was read.
@@ -154,6 +135,15 @@ impl Document {
         };
         document.root = root.map_err(|problem| vec![problem])?;
         Ok(document)
+    }
+
+    /// A part of this document as one of its own; places stay those of the file.
+    #[must_use]
+    pub fn part(&self, node: &Node) -> Self {
+        Self {
+            root: node.clone(),
+            ..self.clone()
+        }
     }
 
     /// `file:line:column` of a byte offset, both counted from 1; columns count bytes.
@@ -410,16 +400,5 @@ mod tests {
     fn a_key_that_stands_twice_is_refused() {
         let problems = Document::parse("{\"a\": 1, \"a\": 2}", "f.json", Format::Json).unwrap_err();
         assert!(problems[0].message.contains("stands twice"), "{}", problems[0]);
-    }
-
-    #[test]
-    fn tables_merge_and_everything_else_is_replaced() {
-        let tree = |text: &str| Document::parse(text, "f.json", Format::Json).unwrap().root;
-        let merged =
-            tree(r#"{"a": {"b": 1, "c": [1]}, "d": 1}"#).overlaid(&tree(r#"{"a": {"c": [2]}, "e": 3}"#));
-        let a = merged.get("a").unwrap();
-        assert_eq!(a.get("b").unwrap().value, Value::Int(1));
-        assert!(matches!(&a.get("c").unwrap().value, Value::List(items) if items.len() == 1));
-        assert!(merged.get("e").is_some());
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use super::{
     Problem, Severity,
     document::{Document, Entry, Node, Value},
-    suggest,
+    sort_by_place, suggest,
 };
 
 /// Collects the problems of one document.
@@ -51,7 +51,9 @@ impl<'d> Reader<'d> {
 
     /// Everything found, in the order of the file.
     pub fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+        let mut problems = self.problems.into_inner();
+        sort_by_place(&mut problems);
+        problems
     }
 
     /// Opens a table; anything else is a problem.
@@ -218,12 +220,20 @@ impl<'r, 'd> Fields<'r, 'd> {
 
     /// The value of a key; `None` if it is left out or null.
     pub fn get(&self, key: &str) -> Option<&'d Node> {
-        self.known.borrow_mut().push(key.to_owned());
+        let mut known = self.known.borrow_mut();
+        if !known.iter().any(|name| name == key) {
+            known.push(key.to_owned());
+        }
         self.entries
             .iter()
             .find(|entry| entry.key == key)
             .map(|entry| &entry.node)
             .filter(|node| node.value != Value::Null)
+    }
+
+    /// Whether the key stands there, be it with null.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// Reads a key with one of the reader's functions.
