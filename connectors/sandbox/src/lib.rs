@@ -1,4 +1,27 @@
 //! The server side of the CRMs over one simulated sales team.
+//!
+//! A [`Sandbox`] is one world: a clock, a HubSpot account, and a scripted team working in it. It answers requests in
+//! process ([`Sandbox::hubspot`]) or on a loopback socket ([`serve`]), as the vendor would and never as a client would
+//! like it. It shares no code with the connectors, so that one misreading cannot hide in both.
+//!
+//! - [`world`]: the world and its public handle.
+//! - `hubspot`: the account and its API.
+//! - [`crm`], [`team`]: what people do, and the script by which they do it.
+//! - [`switches`]: vendor behaviour no source settles. [`faults`]: trouble on demand.
+//! - `control`: the `/_sandbox/…` paths. [`mod@serve`]: the socket.
 
+mod clock;
+mod control;
 pub mod crm;
+pub mod faults;
+mod hubspot;
+pub mod serve;
+pub mod switches;
 pub mod team;
+pub mod world;
+
+pub use clock::ClockMode;
+pub use faults::{Fault, FaultError, FaultKind, parse_faults};
+pub use serve::serve;
+pub use switches::{IndexLag, Switches, Tier};
+pub use world::{HubspotAccess, Reply, Sandbox, WorldConfig};
