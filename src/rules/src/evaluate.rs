@@ -235,6 +235,9 @@ fn judge_one<'a>(
         has_open_task: open_task.is_some(),
         is_duplicate: kept.is_some_and(|kept| is_duplicate(finding, kept, rule)),
     };
+    if open_task.is_none() {
+        wake.consider_any(suppress::too_old_from(&case));
+    }
     let is_kept = !suppress::is_final(&case);
     let (verdict, checks) = suppress::ask(&case, wake);
     if let Verdict::Final(code, detail) = verdict {
@@ -284,7 +287,6 @@ fn consider_turns(case: &Case<'_, '_>, wake: &mut Wake) {
     wake.consider(start_of_next_day(case.calendar, now));
     if !case.has_open_task {
         wake.consider(next_turn(case.calendar, now));
-        wake.consider_any(suppress::too_old_from(case));
     }
 }
 

@@ -16,6 +16,7 @@ mod evaluate;
 mod finding;
 mod fold;
 mod index;
+mod linter;
 mod marker;
 mod predicates;
 mod report;
@@ -28,6 +29,7 @@ pub use crate::{
     caps::{OwnerLoad, apply_caps, owner_load},
     context::Context,
     evaluate::{evaluate, judge, subjects_of},
+    linter::{LintProblem, lint},
     marker::{Marker, format_marker, parse_marker},
     wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render},
 };

@@ -303,7 +303,10 @@ impl GapKey {
         hash.update(self.crossing.at_ms.to_be_bytes());
         hash.update([self.crossing.repeat]);
         let digest = hash.finalize();
-        let head = digest.iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        let head = digest
+            .iter()
+            .take(16)
+            .fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
         GapId(format!("{head:032x}"))
     }
 }

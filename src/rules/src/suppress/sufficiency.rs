@@ -29,6 +29,9 @@ const BLIND_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// What is needed, where it is not there.
 pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
+    if case.finding.visible_at > now {
+        return Reading::ClearBecause("its task was opened under an earlier deadline");
+    }
     let rule_guard = case
         .context
         .rule(case.finding.key.rule)

@@ -1,0 +1,187 @@
+//! What a task's text may not be: blaming, vague, endless, indiscreet.
+//!
+//! The banned words are those of the English templates; a template in another language brings its own list.
+
+use followup_core::{OwnerId, PersonId};
+
+use crate::{
+    model::Facts,
+    wording::{SUBJECT_CHARS_MAX, TaskText},
+};
+
+/// Words and phrases that blame, press or threaten; lower-case, matched as whole words.
+const BANNED: &[&str] = &[
+    "failed",
+    "failure",
+    "fail",
+    "late",
+    "neglected",
+    "neglect",
+    "ignored",
+    "ignore",
+    "violated",
+    "violation",
+    "breach",
+    "breached",
+    "you didn't",
+    "you did not",
+    "must",
+    "overdue",
+    "score",
+    "scored",
+    "ranking",
+    "asap",
+    "urgent",
+];
+
+/// Longest body, in characters, marker left out.
+const BODY_CHARS_MAX: usize = 1_500;
+
+/// Most lines under "What happened".
+const HAPPENED_LINES_MAX: usize = 4;
+
+/// The heading of the block that says what closes a task.
+const CLOSING: &str = "This closes by itself when";
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LintProblem {
+    /// A banned word.
+    #[error("the text contains `{0}`")]
+    Banned(&'static str),
+    /// Subject line or body is too long.
+    #[error("the {0} is too long")]
+    TooLong(&'static str),
+    /// No fact carries a date.
+    #[error("no line under `What happened` carries a date")]
+    Undated,
+    /// Nothing says what closes it.
+    #[error("the text does not say what closes it")]
+    Endless,
+    /// Somebody is named who is neither the buyer nor the owner.
+    #[error("the text names {0}, who is neither the buyer nor the owner")]
+    Names(String),
+    /// A letter that has no place in a text.
+    #[error("the text contains a control character")]
+    Control,
+}
+
+/// Checks a text. `buyer` and `owner` may be named, any other person or owner of the facts may not.
+pub fn lint(
+    text: &TaskText,
+    buyer: Option<&PersonId>,
+    owner: Option<&OwnerId>,
+    facts: &Facts,
+) -> Vec<LintProblem> {
+    let mut problems = Vec::new();
+    let allowed = allowed_names(buyer, owner, facts);
+    let whole = format!("{}\n{}", text.subject, text.body);
+    let mut plain = whole.clone();
+    for name in &allowed {
+        plain = plain.replace(name.as_str(), "");
+    }
+    problems.extend(others_named(&plain, &allowed, facts).map(LintProblem::Names));
+    let words = folded(&plain);
+    problems.extend(
+        BANNED
+            .iter()
+            .filter(|banned| words.contains(&format!(" {} ", folded(banned).trim())))
+            .map(|banned| LintProblem::Banned(banned)),
+    );
+    if plain.contains("again!") {
+        problems.push(LintProblem::Banned("again!"));
+    }
+    if text.subject.chars().count() > SUBJECT_CHARS_MAX {
+        problems.push(LintProblem::TooLong("subject line"));
+    }
+    let happened = happened(&text.body);
+    if text.body.chars().count() > BODY_CHARS_MAX || happened.len() > HAPPENED_LINES_MAX {
+        problems.push(LintProblem::TooLong("body"));
+    }
+    if !happened.iter().any(|line| is_dated(line)) {
+        problems.push(LintProblem::Undated);
+    }
+    if !text
+        .body
+        .lines()
+        .skip_while(|line| *line != CLOSING)
+        .skip(1)
+        .take(1)
+        .any(|line| !line.trim().is_empty())
+    {
+        problems.push(LintProblem::Endless);
+    }
+    if whole.chars().any(|letter| letter.is_control() && letter != '\n') || text.subject.contains('\n') {
+        problems.push(LintProblem::Control);
+    }
+    problems
+}
+
+fn allowed_names(buyer: Option<&PersonId>, owner: Option<&OwnerId>, facts: &Facts) -> Vec<String> {
+    let same_human = |id: &PersonId| {
+        buyer == Some(id)
+            || facts
+                .humans
+                .iter()
+                .any(|set| set.contains(id) && buyer.is_some_and(|buyer| set.contains(buyer)))
+    };
+    let people = facts.people.iter().filter(|person| same_human(&person.id));
+    let mut names: Vec<String> = people
+        .flat_map(|person| std::iter::once(person.name.clone()).chain(person.company.clone()))
+        .chain(
+            owner
+                .and_then(|owner| facts.owners.get(owner))
+                .map(|owner| owner.name.clone()),
+        )
+        .filter(|name| !name.trim().is_empty())
+        .collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    names
+}
+
+/// The first person or owner a text names who may not be named.
+fn others_named(text: &str, allowed: &[String], facts: &Facts) -> Option<String> {
+    let people = facts.people.iter().map(|person| &person.name);
+    let owners = facts.owners.values().map(|owner| &owner.name);
+    people
+        .chain(owners)
+        .filter(|name| name.trim().chars().count() > 2 && !allowed.contains(name))
+        .find(|name| text.contains(name.as_str()))
+        .cloned()
+}
+
+/// Lower-case words between single spaces.
+fn folded(text: &str) -> String {
+    let words: String = text
+        .to_lowercase()
+        .chars()
+        .map(|letter| {
+            if letter.is_alphanumeric() || letter == '\'' {
+                letter
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn happened(body: &str) -> Vec<&str> {
+    body.lines()
+        .skip(1)
+        .take_while(|line| !line.trim().is_empty())
+        .collect()
+}
+
+/// Whether a line names a year and a time of day.
+fn is_dated(line: &str) -> bool {
+    let has_year = line
+        .split(|letter: char| !letter.is_ascii_digit())
+        .any(|number| number.len() == 4 && number.starts_with("20"));
+    let has_time = line.split_whitespace().any(|word| {
+        word.split_once(':').is_some_and(|(hour, minute)| {
+            hour.len() == 2 && minute.starts_with(|letter: char| letter.is_ascii_digit())
+        })
+    });
+    has_year && has_time
+}
