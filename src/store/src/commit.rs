@@ -66,6 +66,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) committed: Committed,
     /// Records changed that others' timelines depend on, not only activities and tasks.
     pub(crate) is_structural: bool,
+    /// A change whose reach no index tells.
+    pub(crate) concerns_everybody: bool,
     pub(crate) touched: BTreeSet<Rid>,
     ledger: &'a Ledger,
     counts: Counts,
@@ -79,6 +81,7 @@ impl<'a> Draft<'a> {
             entries: Vec::new(),
             committed: Committed::default(),
             is_structural: false,
+            concerns_everybody: false,
             touched: BTreeSet::new(),
             ledger,
             counts,
@@ -164,12 +167,11 @@ impl<'a> Draft<'a> {
             codec::encode_record(&hash, &record)?,
         );
         self.readable(rid)?;
-        match old {
-            Some(_) => self.committed.changed += 1,
-            None => {
-                self.committed.new += 1;
-                *self.counts.of(&record) += 1;
-            }
+        if old.is_some() {
+            self.committed.changed += 1;
+        } else {
+            self.committed.new += 1;
+            *self.counts.of(&record) += 1;
         }
         self.watch_unknown_owner(rid, &record)
     }
@@ -224,8 +226,13 @@ impl<'a> Draft<'a> {
         if !matches!(old.or(new), Some(Record::Activity(_) | Record::Task(_))) {
             self.is_structural = true;
         }
-        if matches!(old.or(new), Some(Record::Owner(_))) {
+        if let Some(Record::Owner(owner)) = old.or(new) {
             self.touch_owned(rid)?;
+            // Whether its activities are touches depends on what stands behind it, and nothing lists those.
+            self.concerns_everybody |= match new {
+                Some(Record::Owner(new)) => new.kind != owner.kind,
+                _ => true,
+            };
         }
         Ok(())
     }
@@ -293,6 +300,11 @@ impl<'a> Draft<'a> {
         self.reindex(rid, old.as_ref(), None)?;
         self.is_structural = true;
         self.touched.insert(rid);
+        if let Some(before) = known.as_ref().and_then(|known| known.gone.merged_into.as_ref()) {
+            let before = self.view.intern(before)?;
+            self.touched.insert(before);
+            self.view.delete(keys::pair(table::MERGED, before, rid));
+        }
         if let Some(into) = &gone.merged_into {
             let into = self.view.intern(into)?;
             self.touched.insert(into);
@@ -362,7 +374,7 @@ impl<'a> Draft<'a> {
                 return;
             }
         }
-        let last = news.last().or(spells.last());
+        let last = news.last().or_else(|| spells.last());
         if let Some(last) = last
             && last.owner != *owner
         {

@@ -42,7 +42,7 @@ pub struct Gathered {
     pub batch_sizes: BTreeMap<PersonId, u32>,
 }
 
-/// Gathers what concerns a subject; empty for a record that is not there and was not merged.
+/// Gathers what concerns a subject. A person that was deleted is named in `humans` but is not among `people`.
 pub(crate) fn gather(view: &View<'_>, subject: &RecordRef) -> Result<Gathered, StoreError> {
     let Some(rid) = view.rid(subject)? else {
         return Ok(Gathered::default());

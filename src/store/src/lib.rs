@@ -24,6 +24,8 @@ mod index;
 mod keys;
 mod lanes;
 mod open;
+#[cfg(test)]
+mod testing;
 mod verify;
 mod view;
 

@@ -21,17 +21,6 @@ const LAYOUT: &[u8] = b"layout";
 /// Keys written or deleted in one batch of a long walk.
 const CHUNK: usize = 10_000;
 
-impl Default for Opening {
-    fn default() -> Self {
-        Self {
-            is_new: false,
-            cache_rebuilt: false,
-            problems: Vec::new(),
-            epoch: 0,
-        }
-    }
-}
-
 /// Opens the journal and folds it into a ledger.
 pub(crate) fn journal(dir: &StateDir, opening: &mut Opening) -> Result<(FileJournal, Ledger), StoreError> {
     let mut ledger = Ledger::default();
@@ -88,15 +77,15 @@ pub(crate) fn cache(
         set_aside(dir, now, opening, "there is a cache but no journal beside it")?;
     }
     opening.cache_rebuilt |= !was_there && !opening.is_new;
+    let path_held_a_cache = path.exists();
     dir.create_cache()?;
     let cache_bytes = options.cache_bytes;
     let first = SledKv::open(&path, cache_bytes, Clearing::HalfSnapshots);
     let opened = first.or_else(|_| SledKv::open(&path, cache_bytes, Clearing::AllSnapshots));
     let why = match opened {
-        Ok(kv) => match has_our_layout(&kv) {
-            Ok(true) => return Ok(kv),
-            Ok(false) => "the cache was written by another version of followupd".to_owned(),
-            Err(error) => error.to_string(),
+        Ok(kv) => match judge(&kv, path_held_a_cache) {
+            Ok(()) => return Ok(kv),
+            Err(why) => why,
         },
         Err(error) => error.to_string(),
     };
@@ -118,6 +107,20 @@ fn set_aside(dir: &StateDir, now: Timestamp, opening: &mut Opening, why: &str) -
         ),
     ));
     Ok(())
+}
+
+/// The storage engine may open a damaged file as an empty one without a word, so a cache that was there must show
+/// its layout number.
+fn judge(kv: &dyn Kv, was_there: bool) -> Result<(), String> {
+    let key = keys::key(table::META, &[LAYOUT]);
+    if was_there && kv.get(&key).map_err(|error| error.to_string())?.is_none() {
+        return Err("what the cache held is not there any more".to_owned());
+    }
+    match has_our_layout(kv) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the cache was written by another version of followupd".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Whether a cache is empty or laid out as this version does.

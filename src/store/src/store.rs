@@ -42,7 +42,7 @@ impl Default for StoreOptions {
 }
 
 /// How the state directory was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opening {
     /// No journal was there: a first start, or a loss of the directory.
     pub is_new: bool,
@@ -171,11 +171,15 @@ impl Store {
             entries,
             committed,
             is_structural,
+            concerns_everybody,
             touched,
             ..
         } = draft;
         let batch = view.into_writes();
         self.record(&entries)?;
+        if concerns_everybody {
+            self.mark_all_dirty()?;
+        }
         if !batch.is_empty() {
             let is_more_than_a_cursor = committed
                 != Committed {

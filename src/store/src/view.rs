@@ -66,6 +66,9 @@ const NEXT_SEQ: &[u8] = b"next_seq";
 const NEXT_CONNECTION: &[u8] = b"next_connection";
 const COUNTS: &[u8] = b"counts";
 
+/// A key and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// The cache with writes laid over it.
 pub(crate) struct View<'a> {
     kv: &'a dyn Kv,
@@ -106,7 +109,7 @@ impl<'a> View<'a> {
     }
 
     /// Keys and values under a prefix, in order, at most `limit`.
-    pub(crate) fn under(&self, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn under(&self, prefix: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         let over: Vec<_> = self
             .writes
             .range(prefix.to_vec()..)

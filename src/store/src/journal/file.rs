@@ -139,7 +139,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 /// Makes the names in the directory of `path` durable.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), StoreError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(StoreError::io("syncing", dir))

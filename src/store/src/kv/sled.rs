@@ -9,7 +9,12 @@ use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 
 use super::{Batch, Durability, Kv, Visit};
@@ -17,6 +22,9 @@ use crate::error::StoreError;
 
 /// How often sled's own timer writes out what no page forced.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// How long an earlier tree of this process may take to let its file go. Longer than that, opening is tried anyway.
+const RELEASE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The cache on disk.
 pub struct SledKv {
@@ -42,6 +50,7 @@ impl SledKv {
     /// # Errors
     /// [`StoreError::Cache`] if the tree cannot be opened, also where sled panics; [`StoreError::Io`].
     pub(crate) fn open(dir: &Path, cache_bytes: u64, clearing: Clearing) -> Result<Self, StoreError> {
+        await_release(dir);
         clear_snapshots(dir, clearing)?;
         let db = guarded("opening", || {
             sled::Config::new()
@@ -84,6 +93,26 @@ fn guarded<T>(action: &'static str, call: impl FnOnce() -> sled::Result<T>) -> R
 
 const fn broken(action: &'static str, message: String) -> StoreError {
     StoreError::Cache { action, message }
+}
+
+/// Waits until an earlier tree of this process is really closed: sled's helper threads keep its file locked for a
+/// moment after it was dropped, and an open in that moment would look like damage. Other processes are kept out by
+/// the lock on the state directory.
+fn await_release(dir: &Path) {
+    let path = dir.join("db");
+    let Ok(file) = File::open(path) else {
+        return;
+    };
+    let (done, released) = mpsc::channel();
+    let waiter = thread::spawn(move || {
+        let outcome = file.lock();
+        drop(file);
+        // Nobody listens any more if it took too long.
+        done.send(outcome).ok();
+    });
+    if released.recv_timeout(RELEASE_WITHIN).is_ok() {
+        waiter.join().ok();
+    }
 }
 
 fn clear_snapshots(dir: &Path, clearing: Clearing) -> Result<(), StoreError> {

@@ -1,0 +1,167 @@
+//! The store on a real directory.
+
+use std::fs;
+
+use super::*;
+
+fn open(dir: &Path) -> (Store, Opening) {
+    Store::open(dir, &StoreOptions { cache_bytes: 1 << 20 }, at(0)).unwrap()
+}
+
+fn parts(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.part.as_str()).collect()
+}
+
+/// A directory with one person and her call in it.
+fn filled() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, opening) = open(dir.path());
+    assert!(opening.is_new && !opening.cache_rebuilt && opening.problems.is_empty());
+    commit(
+        &mut store,
+        vec![
+            owned(person(ANN, 1), Some(REP)),
+            Record::Activity(activity("hub:call:1", &[ANN], &[], 11)),
+        ],
+    );
+    store.record(&[Entry::Confirmed { at: at(3) }]).unwrap();
+    store.close().unwrap();
+    dir
+}
+
+#[test]
+fn everything_is_there_after_reopening() {
+    let dir = filled();
+    let (store, opening) = open(dir.path());
+    assert_eq!(
+        (opening.is_new, opening.cache_rebuilt, opening.epoch),
+        (false, false, 2)
+    );
+    assert!(opening.problems.is_empty());
+    assert_eq!(store.gather(&id(ANN)).unwrap().activities.len(), 1);
+    assert_eq!(store.dirty(9).unwrap(), [id(ANN)]);
+    assert_eq!(store.counts().unwrap().people, 1);
+    let (cache, journal) = store.size_bytes().unwrap();
+    assert!(cache > 0 && journal > 16);
+}
+
+#[test]
+fn a_second_store_on_the_directory_is_refused() {
+    let dir = filled();
+    let (first, _) = open(dir.path());
+    let second = Store::open(dir.path(), &StoreOptions::default(), at(0));
+    assert!(matches!(second, Err(StoreError::Locked { .. })));
+    assert!(matches!(
+        Store::verify(dir.path()),
+        Err(StoreError::Locked { .. })
+    ));
+    assert!(matches!(
+        Store::rebuild(dir.path(), at(0)),
+        Err(StoreError::Locked { .. })
+    ));
+    drop(first);
+    open(dir.path());
+}
+
+#[test]
+fn a_damaged_cache_is_set_aside_and_begins_empty() {
+    let dir = filled();
+    let db = dir.path().join("cache/db");
+    let len = fs::metadata(&db).unwrap().len();
+    fs::write(&db, vec![0xAB; usize::try_from(len).unwrap()]).unwrap();
+    fs::write(dir.path().join("cache/conf"), b"damaged").unwrap();
+    let (store, opening) = open(dir.path());
+    assert!(opening.cache_rebuilt && !opening.is_new);
+    assert_eq!(parts(&opening.problems), ["cache"]);
+    assert_eq!(opening.epoch, 2, "the ledger is whole");
+    assert_eq!(store.counts().unwrap(), Counts::default());
+    drop(store);
+    let (_, opening) = open(dir.path());
+    assert!(!opening.cache_rebuilt && opening.problems.is_empty());
+}
+
+#[test]
+fn a_cache_of_another_layout_is_set_aside() {
+    let dir = filled();
+    let (store, _) = open(dir.path());
+    let key = keys::key(table::META, &[b"layout"]);
+    let other = codec::encode(&(codec::FORMAT + 1), "a layout number").unwrap();
+    store
+        .kv
+        .apply(&crate::kv::Batch::from([(key, Some(other))]), Durability::Synced)
+        .unwrap();
+    drop(store);
+    let (store, opening) = open(dir.path());
+    assert!(opening.cache_rebuilt);
+    assert_eq!(store.counts().unwrap(), Counts::default());
+}
+
+#[test]
+fn a_lost_journal_takes_the_cache_with_it() {
+    let dir = filled();
+    fs::remove_file(dir.path().join("journal.log")).unwrap();
+    let (store, opening) = open(dir.path());
+    assert!(opening.is_new && opening.cache_rebuilt);
+    assert_eq!(opening.epoch, 1);
+    assert_eq!(store.counts().unwrap(), Counts::default());
+}
+
+#[test]
+fn a_lost_cache_is_noticed() {
+    let dir = filled();
+    fs::remove_dir_all(dir.path().join("cache")).unwrap();
+    let (_, opening) = open(dir.path());
+    assert!(opening.cache_rebuilt && !opening.is_new);
+}
+
+#[test]
+fn a_torn_journal_opens_with_a_report_and_goes_on() {
+    let dir = filled();
+    let path = dir.path().join("journal.log");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() - 3);
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(parts(&Store::verify(dir.path()).unwrap()), ["journal"]);
+    let (_, opening) = open(dir.path());
+    assert_eq!(parts(&opening.problems), ["journal"]);
+    assert_eq!(opening.epoch, 2);
+    assert!(Store::verify(dir.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_rebuild_drops_the_cache_and_keeps_the_journal() {
+    let dir = filled();
+    assert!(Store::verify(dir.path()).unwrap().is_empty());
+    assert!(Store::rebuild(dir.path(), at(9)).unwrap().is_empty());
+    assert!(!dir.path().join("cache").exists());
+    let (store, opening) = open(dir.path());
+    assert_eq!(
+        (opening.is_new, opening.cache_rebuilt, opening.epoch),
+        (false, true, 2)
+    );
+    assert_eq!(store.get(&id(ANN)).unwrap(), None);
+}
+
+#[test]
+fn the_directory_is_refused_when_a_newer_version_wrote_it() {
+    let dir = filled();
+    fs::write(dir.path().join("format"), "followupd-state 9\n").unwrap();
+    let opened = Store::open(dir.path(), &StoreOptions::default(), at(0));
+    assert!(matches!(opened, Err(StoreError::Format { .. })));
+}
+
+#[test]
+fn nothing_of_a_name_or_an_address_is_in_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(dir.path());
+    for (modified, by) in [(1, REP), (2, "hub:owner:6")] {
+        let mut ann = person(ANN, modified);
+        ann.name = "Ann Marlow".to_owned();
+        ann.emails = vec!["ann.marlow@example.com".to_owned()];
+        commit(&mut store, vec![owned(ann, Some(by))]);
+    }
+    drop(store);
+    let text = String::from_utf8_lossy(&fs::read(dir.path().join("journal.log")).unwrap()).to_lowercase();
+    assert!(text.contains("hub"), "the change of owner is there");
+    assert!(!text.contains("marlow"));
+}
