@@ -1,0 +1,274 @@
+//! HubSpot's read calls as functions: list, search, batch read, associations, owners, pipelines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use followup_transport::{Call, CallError, Client, Priority};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    map::{Links, StageFacts, Stages},
+    paths::Paths,
+    schema::Schema,
+    wire::{LinkRow, OwnerWire, Page, PipelineWire, RawObject},
+};
+
+/// Inputs of one batch read of associations (associations guide: 1,000); fewer keep answers small.
+const LINK_INPUTS_MAX: usize = 500;
+/// Rounds of per-input paging after which a server that never ends is given up.
+const LINK_ROUNDS_MAX: usize = 200;
+/// Owners per page; the default, since the maximum is not documented.
+const OWNERS_PAGE: usize = 100;
+/// Pages of owners after which a server that never ends is given up.
+const OWNER_PAGES_MAX: usize = 1_000;
+
+/// One request's standing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) priority: Priority,
+    pub(crate) now: Timestamp,
+}
+
+/// The read side of a portal.
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    pub(crate) paths: Paths,
+}
+
+impl Api {
+    /// One list page. `after` is the id of the next record: a keyset, not a token of the server.
+    pub(crate) async fn list(
+        &self,
+        schema: &Schema,
+        after: Option<&str>,
+        is_archived: bool,
+        turn: Turn,
+    ) -> Result<Page, CallError> {
+        let mut path = format!(
+            "{}?limit={}&{}&archived={is_archived}",
+            self.paths.objects(schema.object),
+            schema.page_size(),
+            schema.query()
+        );
+        if let Some(after) = after {
+            path.push_str("&after=");
+            path.push_str(&escape(after));
+        }
+        let call = Call::get(path, turn.priority, schema.action);
+        Ok(self.client.call::<Page>(&call, turn.now).await?.body)
+    }
+
+    /// One search with the given filters and a single sort; ids and modification instants only, so that the body
+    /// stays far below the documented 3,000 characters. Texts come by [`Self::read`], which has no index lag.
+    pub(crate) async fn search(
+        &self,
+        schema: &Schema,
+        filters: Value,
+        sort: &str,
+        limit: usize,
+        skip: u32,
+        turn: Turn,
+    ) -> Result<Page, CallError> {
+        let mut body = json!({
+            "filterGroups": [{"filters": filters}],
+            "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
+            "properties": [schema.modified],
+            "limit": limit,
+        });
+        if skip > 0
+            && let Some(body) = body.as_object_mut()
+        {
+            body.insert("after".to_owned(), json!(skip.to_string()));
+        }
+        let path = format!("{}/search", self.paths.objects(schema.object));
+        let call = Call::read_by_post(path, body, turn.priority, schema.action).as_search();
+        Ok(self.client.call::<Page>(&call, turn.now).await?.body)
+    }
+
+    /// Records by id, in no promised order; missing ones are left out (HubSpot answers 207 for them).
+    pub(crate) async fn read(
+        &self,
+        schema: &Schema,
+        ids: &[String],
+        is_archived: bool,
+        turn: Turn,
+    ) -> Result<Vec<Value>, CallError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(schema.page_size()) {
+            let inputs: Vec<Value> = chunk.iter().map(|id| json!({"id": id})).collect();
+            let body = json!({
+                "inputs": inputs,
+                "properties": schema.properties,
+                "propertiesWithHistory": schema.with_history,
+            });
+            let path = format!(
+                "{}/batch/read?archived={is_archived}",
+                self.paths.objects(schema.object)
+            );
+            let call = Call::read_by_post(path, body, turn.priority, schema.action);
+            found.extend(self.client.call::<Page>(&call, turn.now).await?.body.results);
+        }
+        Ok(found)
+    }
+
+    /// Links of records to each object type of the schema. Association changes do not bump a record's modification
+    /// date, so links are read with every page.
+    pub(crate) async fn links(
+        &self,
+        schema: &Schema,
+        ids: &[String],
+        turn: Turn,
+    ) -> Result<Links, CallError> {
+        let mut links = Links::default();
+        for to in schema.links {
+            let rows = self.linked(schema.object, to, ids, turn).await?;
+            links.by_type.insert(*to, rows);
+        }
+        Ok(links)
+    }
+
+    /// Ids of type `to` linked to each of `ids` of type `from`, each once and in the order of the answer.
+    ///
+    /// A record without links comes back as an error item of a 207 (`NO_ASSOCIATIONS_FOUND`), which is the normal
+    /// case. A record with many links has a page of its own: its id is sent again with `after`.
+    pub(crate) async fn linked(
+        &self,
+        from: &str,
+        to: &str,
+        ids: &[String],
+        turn: Turn,
+    ) -> Result<BTreeMap<String, Vec<String>>, CallError> {
+        let mut linked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+        for chunk in ids.chunks(LINK_INPUTS_MAX) {
+            let mut inputs: Vec<Value> = chunk.iter().map(|id| json!({"id": id})).collect();
+            for _ in 0..LINK_ROUNDS_MAX {
+                if inputs.is_empty() {
+                    break;
+                }
+                let call = Call::read_by_post(
+                    self.paths.associations(from, to),
+                    json!({"inputs": inputs}),
+                    turn.priority,
+                    "read associations",
+                );
+                let page = self.client.call::<Page>(&call, turn.now).await?.body;
+                inputs = Vec::new();
+                for row in page.results {
+                    let Ok(row) = serde_json::from_value::<LinkRow>(row) else {
+                        continue;
+                    };
+                    for link in row.to {
+                        if seen.insert((row.from.id.clone(), link.to_object_id.clone())) {
+                            linked
+                                .entry(row.from.id.clone())
+                                .or_default()
+                                .push(link.to_object_id);
+                        }
+                    }
+                    if let Some(next) = row.paging.and_then(|paging| paging.next) {
+                        inputs.push(json!({"id": row.from.id, "after": next.after}));
+                    }
+                }
+            }
+        }
+        Ok(linked)
+    }
+
+    /// Every owner, active or archived.
+    pub(crate) async fn owners(&self, is_archived: bool, turn: Turn) -> Result<Vec<OwnerWire>, CallError> {
+        let mut owners = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..OWNER_PAGES_MAX {
+            let mut path = format!(
+                "{}?limit={OWNERS_PAGE}&archived={is_archived}",
+                self.paths.owners()
+            );
+            if let Some(after) = &after {
+                path.push_str("&after=");
+                path.push_str(&escape(after));
+            }
+            let call = Call::get(path, turn.priority, "read owners");
+            let page = self.client.call::<Page>(&call, turn.now).await?.body;
+            let next = page.next().map(str::to_owned);
+            // An owner of an unexpected shape is left out: nothing can be assigned to it.
+            owners.extend(
+                page.results
+                    .into_iter()
+                    .filter_map(|owner| serde_json::from_value::<OwnerWire>(owner).ok())
+                    .map(|owner| OwnerWire {
+                        archived: owner.archived || is_archived,
+                        ..owner
+                    }),
+            );
+            if next.is_none() || next == after {
+                return Ok(owners);
+            }
+            after = next;
+        }
+        Ok(owners)
+    }
+
+    /// The stages of every deal pipeline. A stage is closed by its metadata, and won when its probability is 1.
+    pub(crate) async fn stages(&self, turn: Turn) -> Result<Stages, CallError> {
+        let call = Call::get(self.paths.deal_pipelines(), turn.priority, "read deal pipelines");
+        let page = self.client.call::<Page>(&call, turn.now).await?.body;
+        let mut stages = Stages::default();
+        for pipeline in page.results {
+            let Ok(pipeline) = serde_json::from_value::<PipelineWire>(pipeline) else {
+                continue;
+            };
+            for stage in pipeline.stages {
+                let flag = |name: &str| stage.metadata.get(name).map(String::as_str);
+                let is_closed = flag("isClosed") == Some("true");
+                let is_won = is_closed
+                    && flag("probability")
+                        .and_then(|text| text.parse::<f64>().ok())
+                        .is_some_and(|probability| probability >= 1.0);
+                stages.by_id.insert(
+                    stage.id,
+                    StageFacts {
+                        label: stage.label,
+                        is_closed,
+                        is_won,
+                    },
+                );
+            }
+        }
+        Ok(stages)
+    }
+
+    /// One record by id or unique property; `None` if it is not there.
+    pub(crate) async fn get_raw(
+        &self,
+        schema: &Schema,
+        value: &str,
+        id_property: Option<&str>,
+        is_archived: bool,
+        turn: Turn,
+    ) -> Result<Option<Value>, CallError> {
+        let mut path = format!(
+            "{}/{}?{}&archived={is_archived}",
+            self.paths.objects(schema.object),
+            escape(value),
+            schema.query()
+        );
+        if let Some(property) = id_property {
+            path.push_str("&idProperty=");
+            path.push_str(property);
+        }
+        let call = Call::get(path, turn.priority, schema.action);
+        match self.client.call::<RawObject>(&call, turn.now).await {
+            Ok(answer) => Ok(Some(answer.body.0)),
+            Err(error) if error.cause == followup_transport::Cause::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Percent-encodes a path segment or query value.
+pub(crate) fn escape(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
