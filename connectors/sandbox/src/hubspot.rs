@@ -55,7 +55,7 @@ impl Portal {
         let answer = self.answer_inner(request, fault, now, &correlation_id);
         let is_throttled = answer.status == 429;
         (
-            answer.with_header("x-hubspot-correlation-id", correlation_id),
+            answer.with_header("x-hubspot-correlation-id", &correlation_id),
             is_throttled,
         )
     }
@@ -185,7 +185,7 @@ fn status_page(code: u16, correlation_id: &str) -> Answer {
     };
     let answer = ApiError::new(code, category, message).into_answer(correlation_id);
     if code == 477 {
-        answer.with_header("retry-after", 3_600)
+        answer.with_header("retry-after", &3_600)
     } else {
         answer
     }

@@ -35,13 +35,13 @@ pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>, kind: Kind, verb: &st
 }
 
 /// The answer of a batch: the given status, or 207 where something failed.
-fn finish(portal: &Portal, call: &Call<'_>, status: u16, results: Vec<Value>, errors: Vec<Value>) -> Answer {
+fn finish(portal: &Portal, call: &Call<'_>, status: u16, results: &[Value], errors: &[Value]) -> Answer {
     let at = iso(call.now);
     let mut body = json!({"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at});
     let mut status = status;
     if let (false, Some(object)) = (errors.is_empty(), body.as_object_mut()) {
         object.insert("numErrors".to_owned(), json!(errors.len()));
-        object.insert("errors".to_owned(), Value::Array(errors));
+        object.insert("errors".to_owned(), json!(errors));
         if portal.switches.multi_status_on_dated_paths || !call.family.is_september() {
             status = 207;
         }
@@ -76,13 +76,13 @@ fn read(portal: &mut Portal, call: &Call<'_>, kind: Kind, body: &Value) -> Outco
     }
     // Order is not promised, so it is not the order of the inputs.
     let results = found.iter().rev().filter_map(|id| portal.record((kind, *id)));
-    let results = results.map(|record| portal.show(record, &selection)).collect();
+    let results: Vec<Value> = results.map(|record| portal.show(record, &selection)).collect();
     let errors = if missing.is_empty() {
         Vec::new()
     } else {
         vec![not_found(kind, &missing)]
     };
-    Ok(finish(portal, call, 200, results, errors))
+    Ok(finish(portal, call, 200, &results, &errors))
 }
 
 fn trace_id(input: &Value) -> Option<&str> {
@@ -119,7 +119,7 @@ fn create(portal: &mut Portal, call: &Call<'_>, kind: Kind, body: &Value) -> Out
             Err(error) => errors.push(error.to_item(trace_id(input))),
         }
     }
-    Ok(finish(portal, call, 201, results, errors))
+    Ok(finish(portal, call, 201, &results, &errors))
 }
 
 /// All inputs are good, and no two claim one unique value.
@@ -191,7 +191,7 @@ fn update(portal: &mut Portal, call: &Call<'_>, kind: Kind, body: &Value) -> Out
             Err(error) => errors.push(error.to_item(trace_id(input))),
         }
     }
-    Ok(finish(portal, call, 200, results, errors))
+    Ok(finish(portal, call, 200, &results, &errors))
 }
 
 /// An upsert has no `associations`; it overwrites whatever a person changed.
@@ -219,7 +219,7 @@ fn upsert(portal: &mut Portal, call: &Call<'_>, kind: Kind, body: &Value) -> Out
             Err(error) => errors.push(error.to_item(trace_id(input))),
         }
     }
-    Ok(finish(portal, call, 200, results, errors))
+    Ok(finish(portal, call, 200, &results, &errors))
 }
 
 fn upsert_one(

@@ -241,11 +241,11 @@ fn has_token(text: &str, wanted: &str) -> bool {
     let text = text.to_lowercase();
     let core = wanted.trim_matches('*');
     let is_split = |letter: char| !letter.is_alphanumeric();
-    let test = |word: &str| match (wanted.starts_with('*'), wanted.ends_with('*')) {
+    let fits = |word: &str| match (wanted.starts_with('*'), wanted.ends_with('*')) {
         (true, true) => word.contains(core),
         (true, false) => word.ends_with(core),
         (false, true) => word.starts_with(core),
         (false, false) => word == core,
     };
-    test(&text) || text.split(char::is_whitespace).any(test) || text.split(is_split).any(test)
+    fits(&text) || text.split(char::is_whitespace).any(fits) || text.split(is_split).any(fits)
 }

@@ -51,7 +51,7 @@ impl Throttle {
         };
         let answer = Answer::json(429, body);
         match retry_after {
-            Some(seconds) => answer.with_header("retry-after", seconds),
+            Some(seconds) => answer.with_header("retry-after", &seconds),
             None => answer,
         }
     }

@@ -64,7 +64,7 @@ const BUILT_IN: &[(Kind, Kind, u32, u32, Option<&str>)] = &[
 pub(crate) struct Links {
     types: Vec<LinkType>,
     next_label: u32,
-    links: BTreeMap<Key, BTreeMap<Key, BTreeSet<u32>>>,
+    by_record: BTreeMap<Key, BTreeMap<Key, BTreeSet<u32>>>,
 }
 
 impl Links {
@@ -93,7 +93,7 @@ impl Links {
         Self {
             types: both.collect(),
             next_label: 1,
-            links: BTreeMap::new(),
+            by_record: BTreeMap::new(),
         }
     }
 
@@ -174,7 +174,7 @@ impl Links {
     }
 
     fn insert(&mut self, from: Key, to: Key, id: u32) {
-        self.links
+        self.by_record
             .entry(from)
             .or_default()
             .entry(to)
@@ -188,7 +188,7 @@ impl Links {
             return;
         };
         for (a, b, id) in [(from, to, id), (to, from, reverse)] {
-            if let Some(ids) = self.links.get_mut(&a).and_then(|links| links.get_mut(&b)) {
+            if let Some(ids) = self.by_record.get_mut(&a).and_then(|links| links.get_mut(&b)) {
                 ids.remove(&id);
                 if ids.is_empty() {
                     self.cut(a, b);
@@ -204,14 +204,14 @@ impl Links {
     }
 
     fn cut(&mut self, from: Key, to: Key) {
-        if let Some(links) = self.links.get_mut(&from) {
+        if let Some(links) = self.by_record.get_mut(&from) {
             links.remove(&to);
         }
     }
 
     /// Records of type `to` linked from `from`, by ascending id.
     pub(crate) fn linked(&self, from: Key, to: Kind) -> impl Iterator<Item = (Key, &BTreeSet<u32>)> {
-        self.links
+        self.by_record
             .get(&from)
             .into_iter()
             .flat_map(move |links| links.range((to, 0)..=(to, u64::MAX)))
@@ -219,12 +219,14 @@ impl Links {
     }
 
     pub(crate) fn are_linked(&self, from: Key, to: Key) -> bool {
-        self.links.get(&from).is_some_and(|links| links.contains_key(&to))
+        self.by_record
+            .get(&from)
+            .is_some_and(|links| links.contains_key(&to))
     }
 
     /// Moves everything linked to `old` over to `new` (a merge).
     pub(crate) fn move_all(&mut self, old: Key, new: Key) {
-        let Some(links) = self.links.remove(&old) else {
+        let Some(links) = self.by_record.remove(&old) else {
             return;
         };
         for (other, ids) in links {

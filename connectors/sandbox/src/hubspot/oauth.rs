@@ -168,5 +168,5 @@ pub(crate) fn authorize(portal: &mut Portal, query: &str, now: jiff::Timestamp) 
         back.append_pair("state", state);
     }
     let joint = if redirect.contains('?') { '&' } else { '?' };
-    Answer::empty(302).with_header("location", format!("{redirect}{joint}{}", back.finish()))
+    Answer::empty(302).with_header("location", &format!("{redirect}{joint}{}", back.finish()))
 }

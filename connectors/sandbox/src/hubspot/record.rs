@@ -188,16 +188,14 @@ impl Record {
 
     /// All values `name` ever had, newest first.
     pub(crate) fn versions(&self, name: &str) -> Vec<Version> {
-        match self.history.get(name) {
-            Some(versions) => versions.iter().rev().cloned().collect(),
-            None => {
-                let value = self.read(&self.now, name);
-                value
-                    .map(|value| version(&value, self.created_at, self.source))
-                    .into_iter()
-                    .collect()
-            }
+        if let Some(versions) = self.history.get(name) {
+            return versions.iter().rev().cloned().collect();
         }
+        let value = self.read(&self.now, name);
+        value
+            .map(|value| version(&value, self.created_at, self.source))
+            .into_iter()
+            .collect()
     }
 
     /// When `name` took its present value.
