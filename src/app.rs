@@ -1,0 +1,272 @@
+//! The composition root: the one place that knows every part and puts them together.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use followup_core::{Connector, Provider};
+use followup_hubspot::{Hubspot, HubspotConfig, Mapping};
+use followup_rules::{
+    policy::Policy,
+    problem::{Problem, Severity},
+};
+use followup_store::{Opening, Store, StoreError, StoreOptions};
+use followup_transport::{HttpTransport, OAuthConfig, TokenSource, Transport};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    clock::Clock,
+    config::{Auth, Config, ConnectionConfig, secrets},
+    engine::{Engine, Link},
+    exit::{Exit, Failure},
+    planning::Outbox,
+    shared_store::{SharedStore, StoreThread},
+    subject_key::{self, SubjectHash},
+    tokens::TokenFile,
+};
+
+/// Memory for the cache.
+const CACHE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// An opened program: state, connections, and what the configuration says.
+pub struct App {
+    engine: Engine,
+    config: Config,
+}
+
+impl App {
+    /// Opens the state directory and builds every connection.
+    ///
+    /// # Errors
+    /// A [`Failure`] with its exit status and the fix.
+    pub fn open(config: Config, policy: Policy, clock: Clock) -> anyhow::Result<Self> {
+        let (store, opening) = open_store(&config.data_dir, clock.now())?;
+        for problem in &opening.problems {
+            tracing::warn!(part = %problem.part, place = %problem.where_, fix = %problem.fix, "{}", problem.message);
+        }
+        let hash = subject_key::subject_hash(&config.data_dir)
+            .map_err(|error| Failure::new(Exit::State, format!("the key for subject lines: {error}")))?;
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+        let links = config
+            .connections
+            .values()
+            .map(|connection| {
+                let connector = connector(connection, &config.data_dir, &transport, &hash)?;
+                Ok(Link::new(connector, connection.mode, connection.cutover))
+            })
+            .collect::<anyhow::Result<Vec<Link>>>()?;
+        let engine = Engine {
+            store: SharedStore::new(store, StoreThread::Blocking),
+            clock,
+            policy: Arc::new(policy),
+            team: config.team.clone(),
+            links,
+            stop: CancellationToken::new(),
+            plan_turn: tokio::sync::Mutex::new(Outbox::default()),
+        };
+        Ok(Self { engine, config })
+    }
+
+    /// The engine.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The engine, before anything runs.
+    pub const fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// The engine alone, shared.
+    pub fn into_engine(self) -> Arc<Engine> {
+        Arc::new(self.engine)
+    }
+
+    /// What was configured.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where state lives.
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// The configured wait of each connection, in the engine's order.
+    pub fn poll_every(&self) -> Vec<SignedDuration> {
+        self.config
+            .connections
+            .values()
+            .map(|connection| connection.poll_every)
+            .collect()
+    }
+
+    /// Flushes and closes the state.
+    ///
+    /// # Errors
+    /// What closing the store returns.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.engine.store.into_inner().map_or(Ok(()), Store::close)
+    }
+}
+
+/// Opens the state directory.
+///
+/// # Errors
+/// A [`Failure`] with status 4 and the fix.
+pub fn open_store(data_dir: &Path, now: Timestamp) -> Result<(Store, Opening), Failure> {
+    Store::open(
+        data_dir,
+        &StoreOptions {
+            cache_bytes: CACHE_BYTES,
+        },
+        now,
+    )
+    .map_err(state_failure)
+}
+
+/// A failure of the state directory, with the whole chain of causes.
+pub fn state_failure(error: StoreError) -> Failure {
+    Failure::new(Exit::State, format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn connector(
+    connection: &ConnectionConfig,
+    data_dir: &Path,
+    transport: &Arc<dyn Transport>,
+    hash: &SubjectHash,
+) -> anyhow::Result<Arc<dyn Connector>> {
+    match connection.provider {
+        Provider::Hubspot => {
+            let config = hubspot_config(connection).map_err(|problems| {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                Failure::new(Exit::Usage, lines.join("\n"))
+            })?;
+            let tokens = tokens(connection, &config, data_dir)?;
+            let seed = fastrand::u64(..);
+            let hubspot = Hubspot::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
+            Ok(Arc::new(
+                hubspot.map_err(|message| Failure::new(Exit::Usage, message))?,
+            ))
+        }
+        Provider::Salesforce | Provider::Zoho => {
+            anyhow::bail!(
+                "connections to {} are not built in this version",
+                connection.provider
+            )
+        }
+    }
+}
+
+fn hubspot_config(connection: &ConnectionConfig) -> Result<HubspotConfig, Vec<Problem>> {
+    let mut config = HubspotConfig::new(connection.id.clone(), connection.base_url.clone());
+    config.api_version.clone_from(&connection.api_version);
+    config.api_share = connection.api_share;
+    config.burst_share = connection.burst_share;
+    config.search_per_second = connection.search_per_second;
+    config.backfill_since = connection.backfill_since;
+    if let Some(path) = &connection.mapping_file {
+        config.mapping = mapping(path)?;
+    }
+    Ok(config)
+}
+
+fn mapping(path: &PathBuf) -> Result<Mapping, Vec<Problem>> {
+    let problem = |message: String| Problem {
+        code: "bad_mapping",
+        severity: Severity::Error,
+        place: path.display().to_string(),
+        key: "mapping_file".to_owned(),
+        message,
+        fix: "compare it with config/connectors/hubspot.toml".to_owned(),
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| vec![problem(error.to_string())])?;
+    Mapping::from_toml(&text).map_err(|messages| messages.into_iter().map(problem).collect())
+}
+
+/// Problems of the mapping files a configuration names.
+pub fn check_mappings(config: &Config) -> Vec<Problem> {
+    config
+        .connections
+        .values()
+        .filter_map(|connection| hubspot_config(connection).err())
+        .flatten()
+        .collect()
+}
+
+fn tokens(
+    connection: &ConnectionConfig,
+    config: &HubspotConfig,
+    data_dir: &Path,
+) -> anyhow::Result<TokenSource> {
+    let secret = |path: &Path| {
+        secrets::read(path)
+            .map_err(|error| Failure::new(Exit::Usage, format!("{error}. Fix: {}", error.fix())))
+    };
+    match &connection.auth {
+        Auth::Bearer { access_token_file } => {
+            Ok(TokenSource::fixed(secret(access_token_file)?.expose_secret()))
+        }
+        Auth::Refresh {
+            client_id,
+            client_secret_file,
+            refresh_token_file,
+        } => {
+            let refresh_token = secret(refresh_token_file)?;
+            let store = TokenFile::new(data_dir, &connection.id, &refresh_token);
+            let oauth = OAuthConfig {
+                token_url: config
+                    .base_url
+                    .join(&format!("/oauth/{}/token", config.api_version))
+                    .context("the token endpoint's URL")?,
+                client_id: client_id.clone(),
+                client_secret: secret(client_secret_file)?,
+                refresh_token,
+                fix: format!("put a new refresh token into {}", refresh_token_file.display()),
+            };
+            Ok(TokenSource::oauth(oauth, Arc::new(store)))
+        }
+    }
+}
+
+/// Asks a sandbox on this machine for its simulated date.
+///
+/// # Errors
+/// A [`Failure`] with the fix when the address is not on this machine or no sandbox answers.
+pub async fn sandbox_now(base_url: &Url) -> anyhow::Result<Timestamp> {
+    let is_loopback = base_url
+        .host_str()
+        .is_some_and(followup_transport::http::is_loopback_host);
+    if !is_loopback {
+        let message =
+            format!("--clock sandbox: {base_url} is not on this machine. Fix: set base_url to the sandbox");
+        return Err(Failure::new(Exit::Usage, message).into());
+    }
+    let url = base_url.join("/_sandbox/now").context("the sandbox's address")?;
+    let request = http::Request::get(url.as_str()).body(bytes::Bytes::new())?;
+    let limits = followup_transport::SendLimits {
+        total: std::time::Duration::from_secs(10),
+        body_bytes_max: 64 * 1024,
+    };
+    let answer = HttpTransport::new()?
+        .send(request, limits)
+        .await
+        .map_err(|error| {
+            Failure::new(
+                Exit::Connection,
+                format!("no sandbox answers at {base_url}: {error}. Fix: start `followupd sandbox`"),
+            )
+        })?;
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).context("the sandbox's date")?;
+    let now = body
+        .get("now")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    now.parse()
+        .with_context(|| format!("{base_url} tells no simulated date; is it a sandbox?"))
+}

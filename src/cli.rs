@@ -1,0 +1,179 @@
+//! What a person types, and how it ends.
+//!
+//! Tables go to standard output, logs and progress to standard error; `--json` prints one object with a `schema`.
+//! Exit statuses are those of [`Exit`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::{Exit, Failure};
+
+mod check;
+mod context;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod explain;
+mod output;
+mod policy;
+mod progress;
+mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod status;
+mod store;
+
+const EXIT_HELP: &str = "Exit status: 0 fine, 1 differences found or not as it should be, 2 usage or configuration \
+    error, 3 a connection cannot be used, 4 the state directory cannot be used, 5 stopped before done (signal, \
+    budget, frozen).";
+
+/// Finds follow-up gaps in a CRM and writes one clear task for the right rep, which closes itself.
+#[derive(Debug, Parser)]
+#[command(name = "followupd", version, after_help = EXIT_HELP, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where configuration and state are, and how to answer.
+#[derive(Debug, Args)]
+struct Common {
+    /// Configuration file; files in conf.d/ beside it are laid over it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FOLLOWUPD_CONFIG",
+        default_value = "/etc/followupd/followupd.toml"
+    )]
+    config: PathBuf,
+    /// State directory, instead of the configured one.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Where "now" comes from.
+    #[arg(long, value_enum, default_value_t = ClockChoice::System)]
+    clock: ClockChoice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClockChoice {
+    /// This machine.
+    System,
+    /// The simulated date of the first connection's sandbox (loopback only).
+    Sandbox,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon, or one full cycle with --once.
+    #[command(after_help = EXIT_HELP)]
+    Run {
+        #[command(flatten)]
+        common: Common,
+        /// One cycle of every connection, then exit.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Why a task or gap exists: its evidence and every suppressor checked.
+    #[command(after_help = EXIT_HELP)]
+    Why {
+        #[command(flatten)]
+        common: Common,
+        /// A task key, a gap id, or a task id of the CRM (connection:task:id, or the bare id).
+        what: String,
+    },
+    /// Why a person has no task: how every rule stands.
+    #[command(after_help = EXIT_HELP)]
+    WhyNot {
+        #[command(flatten)]
+        common: Common,
+        /// A record id (connection:contact:301), an e-mail address, or `-` to read an address from standard input.
+        person: String,
+    },
+    /// How connections, queues and state stand.
+    #[command(after_help = EXIT_HELP)]
+    Status {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Check the configuration and the policy; report every problem at once.
+    #[command(after_help = EXIT_HELP)]
+    CheckConfig {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Work with policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Work with the state directory.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Serve the simulated CRMs on loopback.
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = EXIT_HELP)]
+    Sandbox(sandbox::SandboxArgs),
+    /// Run sandbox and daemon in one process for a simulated fortnight, narrated; no account needed.
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = EXIT_HELP)]
+    Demo(demo::DemoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Judge timeline cases and say which judgements differ.
+    #[command(after_help = EXIT_HELP)]
+    Test(policy::TestArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Check journal and cache.
+    Verify {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Set the cache aside; the next cycle reads it from the CRM again. The journal stays.
+    Rebuild {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Lift the freeze after a loss: tasks may be written again.
+    Confirm {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Runs the command and prints what went wrong, once.
+pub fn main(cli: Cli) -> Exit {
+    match dispatch(cli.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = error
+                .downcast_ref::<Failure>()
+                .map_or(Exit::Differs, |failure| failure.exit);
+            output::error(&format!("{error:#}"));
+            exit
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run { common, once } => run::run(&common, once),
+        Command::Why { common, what } => explain::why(&common, &what),
+        Command::WhyNot { common, person } => explain::why_not(&common, &person),
+        Command::Status { common } => status::status(&common),
+        Command::CheckConfig { common } => check::check_config(&common),
+        Command::Policy(PolicyCommand::Test(args)) => policy::test(&args),
+        Command::Store(StoreCommand::Verify { common }) => store::verify(&common),
+        Command::Store(StoreCommand::Rebuild { common }) => store::rebuild(&common),
+        Command::Store(StoreCommand::Confirm { common }) => store::confirm(&common),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::serve(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Demo(args) => demo::demo(&args),
+    }
+}

@@ -1,0 +1,103 @@
+//! The loop: each connection cycles on its own, until asked to stop.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use followup_store::StoreError;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::{
+    engine::{CycleReport, Engine, Link},
+    health,
+    sync::{Progress, Silent},
+};
+
+/// A time-driven verdict never waits longer than this beyond its instant, nor makes a cycle come sooner.
+const SOONEST: SignedDuration = SignedDuration::from_secs(5);
+
+/// Runs every connection until the engine's stop token is cancelled.
+///
+/// # Errors
+/// The first [`StoreError`]: without state nothing may run.
+pub async fn run(
+    engine: Arc<Engine>,
+    data_dir: Arc<Path>,
+    every: Vec<SignedDuration>,
+) -> Result<(), StoreError> {
+    let mut loops = JoinSet::new();
+    for (index, every) in every.into_iter().enumerate() {
+        let engine = Arc::clone(&engine);
+        let data_dir = Arc::clone(&data_dir);
+        loops.spawn(async move { connection_loop(&engine, index, every, &data_dir).await });
+    }
+    let mut first_error = Ok(());
+    while let Some(ended) = loops.join_next().await {
+        let result = ended.unwrap_or_else(|_| Err(StoreError::died()));
+        if result.is_err() {
+            engine.stop.cancel();
+            first_error = first_error.and(result);
+        }
+    }
+    first_error
+}
+
+async fn connection_loop(
+    engine: &Engine,
+    index: usize,
+    every: SignedDuration,
+    data_dir: &Path,
+) -> Result<(), StoreError> {
+    let Some(link) = engine.links.get(index) else {
+        return Ok(());
+    };
+    while !engine.stop.is_cancelled() {
+        let report = cycle(engine, link, &Silent, data_dir).await?;
+        log(&report);
+        let wait = wait_for(engine, every).await?;
+        tokio::select! {
+            () = engine.stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    Ok(())
+}
+
+/// One cycle, with its health written down.
+///
+/// # Errors
+/// [`StoreError`] when the state cannot be used.
+pub async fn cycle(
+    engine: &Engine,
+    link: &Link,
+    progress: &dyn Progress,
+    data_dir: &Path,
+) -> Result<CycleReport, StoreError> {
+    let report = engine.cycle(link, progress).await?;
+    if let Err(error) = health::save(data_dir, &engine.links) {
+        tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before");
+    }
+    Ok(report)
+}
+
+/// The configured wait, shortened when a verdict falls due before.
+async fn wait_for(engine: &Engine, every: SignedDuration) -> Result<Duration, StoreError> {
+    let now: Timestamp = engine.clock.now();
+    let due = engine.store.with(|store| store.next_due()).await?;
+    let until_due = due.map_or(every, |due| due.duration_since(now).max(SOONEST));
+    Ok(until_due.min(every).unsigned_abs())
+}
+
+fn log(report: &CycleReport) {
+    tracing::info!(
+        crm.connection = %report.connection,
+        pulled = report.pulled.values().sum::<u64>(),
+        evaluated = report.evaluated,
+        gaps.opened = report.gaps_opened,
+        tasks.created = report.tasks_created,
+        tasks.closed = report.tasks_closed,
+        tasks.withdrawn = report.tasks_withdrawn,
+        api.calls = report.api_calls,
+        errors = report.errors.len(),
+        "cycle done"
+    );
+}

@@ -1,0 +1,506 @@
+//! One cycle of one connection: observe, plan, apply. Running it twice is harmless; a crash anywhere in it resumes by
+//! running it again.
+//!
+//! Each connection runs its own cycles ([`crate::daemon`]), so one connection's trouble never delays another. Planning
+//! is shared: whoever plans first plans every dirty subject, and each connection writes only its own tasks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use followup_core::{Capability, Connector, ConnectorError, Probe, Stream, StreamAccess};
+use followup_rules::{
+    calendar::Calendars,
+    model::{ConnectionCoverage, Coverage, EvidenceKind, Readable},
+    policy::Policy,
+};
+use followup_store::{StoreError, ledger::Entry};
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Mode,
+    planning::{self, Established, Outbox, PlanInputs, Planned},
+    shared_store::SharedStore,
+    sync::{Observed, Observer, Progress},
+    team::TeamSettings,
+    writeback::{Applied, WriteBack},
+};
+
+/// Plan and apply again at most this often when records changed just before writing.
+const ROUNDS_MAX: usize = 3;
+
+/// One configured connection at work.
+pub struct Link {
+    /// The CRM.
+    pub connector: Arc<dyn Connector>,
+    /// What may be written.
+    pub mode: Mode,
+    /// Configured cutover.
+    pub cutover: Option<Timestamp>,
+    state: Mutex<LinkState>,
+}
+
+/// What is known about a connection while the process lives.
+#[derive(Debug, Clone, Default)]
+pub struct LinkState {
+    /// The last successful look around.
+    pub probe: Option<Probe>,
+    /// Streams that could not be read the last time: code and message.
+    pub failing: BTreeMap<Stream, (&'static str, String)>,
+    /// The login is refused: message.
+    pub refused: Option<String>,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+    /// When the last cycle ended.
+    pub cycle_at: Option<Timestamp>,
+}
+
+impl Link {
+    /// A connection that has not been looked at yet.
+    pub fn new(connector: Arc<dyn Connector>, mode: Mode, cutover: Option<Timestamp>) -> Self {
+        Self {
+            connector,
+            mode,
+            cutover,
+            state: Mutex::new(LinkState::default()),
+        }
+    }
+
+    /// A copy of the present state.
+    pub fn state(&self) -> LinkState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut LinkState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What one cycle did. The JSON names are part of the interface.
+#[derive(Debug, Default, Serialize)]
+pub struct CycleReport {
+    /// Which connection.
+    pub connection: String,
+    /// Records pulled, by stream.
+    pub pulled: BTreeMap<String, u64>,
+    /// Subjects judged.
+    pub evaluated: u64,
+    /// Gaps found for the first time.
+    pub gaps_opened: u64,
+    /// Tasks that appeared in the CRM.
+    pub tasks_created: u64,
+    /// Tasks completed on evidence.
+    pub tasks_closed: u64,
+    /// Tasks withdrawn or let go.
+    pub tasks_withdrawn: u64,
+    /// Tasks whose text changed.
+    pub tasks_amended: u64,
+    /// Requests sent.
+    pub api_calls: u64,
+    /// What went wrong, one line each with cause and fix.
+    pub errors: Vec<String>,
+    /// Writes wait for `store confirm`: why.
+    pub frozen: Option<String>,
+    /// The worst thing that happened, for the exit status.
+    #[serde(skip)]
+    pub trouble: Trouble,
+}
+
+/// How bad a cycle was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something will be tried again.
+    Degraded,
+    /// Stopped by a signal.
+    CutShort,
+    /// Writes are frozen.
+    Frozen,
+    /// A login or a permission is missing.
+    Refused,
+}
+
+/// Everything a cycle works with.
+pub struct Engine {
+    /// The one store.
+    pub store: SharedStore,
+    /// The present.
+    pub clock: Clock,
+    /// What the team wants to be reminded of.
+    pub policy: Arc<Policy>,
+    /// Who works when.
+    pub team: TeamSettings,
+    /// The configured connections.
+    pub links: Vec<Link>,
+    /// Set when the process should end.
+    pub stop: CancellationToken,
+    /// Texts that wait for their connection's turn to write. Plans take turns through it, so that two never decide
+    /// about one subject at once.
+    pub plan_turn: tokio::sync::Mutex<Outbox>,
+}
+
+impl Engine {
+    /// Runs one cycle of `link`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be used; trouble with the CRM is in the report.
+    pub async fn cycle(&self, link: &Link, progress: &dyn Progress) -> Result<CycleReport, StoreError> {
+        let now = self.clock.now();
+        let before = link.connector.usage();
+        let mut report = CycleReport {
+            connection: link.connector.connection().to_string(),
+            ..CycleReport::default()
+        };
+        if self.is_usable(link, now, &mut report).await {
+            let observer = Observer {
+                store: &self.store,
+                connector: link.connector.as_ref(),
+                progress,
+                stop: &self.stop,
+            };
+            let observed = observer.pass(now).await?;
+            note_observed(link, &observed, &mut report);
+            let is_established = self.establish(link, observed, now).await?;
+            if is_established && !self.stop.is_cancelled() {
+                self.plan_and_apply(link, now, &mut report).await?;
+            }
+        }
+        if self.stop.is_cancelled() {
+            report.trouble = report.trouble.max(Trouble::CutShort);
+        }
+        report.api_calls = link.connector.usage().requests.saturating_sub(before.requests);
+        let last_error = report.errors.last().cloned();
+        link.change(|state| {
+            state.cycle_at = Some(now);
+            state.last_error = last_error;
+        });
+        Ok(report)
+    }
+
+    /// Looks around once per process, and again while the login is refused.
+    async fn is_usable(&self, link: &Link, now: Timestamp, report: &mut CycleReport) -> bool {
+        let state = link.state();
+        if state.probe.is_some() && state.refused.is_none() {
+            return true;
+        }
+        match link.connector.probe(now).await {
+            Ok(probe) => {
+                for (stream, access) in &probe.streams {
+                    if let StreamAccess::Forbidden { missing } = access {
+                        tracing::warn!(crm.connection = %link.connector.connection(), stream = %stream,
+                            missing = %missing, "a stream cannot be read");
+                    }
+                }
+                link.change(|state| {
+                    state.probe = Some(probe);
+                    state.refused = None;
+                });
+                true
+            }
+            Err(error) => {
+                note_error(link, &error, report);
+                false
+            }
+        }
+    }
+
+    /// Joins our own tasks with the ledger; answers whether the connection's cutover is fixed.
+    async fn establish(&self, link: &Link, observed: Observed, now: Timestamp) -> Result<bool, StoreError> {
+        let connection = link.connector.connection().clone();
+        let configured = link.cutover;
+        let established = self
+            .store
+            .with(move |store| {
+                planning::adopt(store, &observed.own_tasks, now)?;
+                if !store.lanes(&connection, Stream::Tasks)?.backfill_done {
+                    return Ok(None);
+                }
+                planning::establish(store, &connection, configured, now).map(Some)
+            })
+            .await?;
+        if let Some(Established::AfterLoss { adopted }) = established {
+            tracing::warn!(crm.connection = %link.connector.connection(), tasks.adopted = adopted,
+                "our own tasks are in the CRM but the state directory does not know them: adopted them and froze \
+                 writes; check with `followupd status`, then run `followupd store confirm`");
+        }
+        Ok(established.is_some())
+    }
+
+    async fn plan_and_apply(
+        &self,
+        link: &Link,
+        now: Timestamp,
+        report: &mut CycleReport,
+    ) -> Result<(), StoreError> {
+        let capabilities = link
+            .state()
+            .probe
+            .map(|probe| probe.capabilities)
+            .unwrap_or_default();
+        let writeback = WriteBack {
+            store: &self.store,
+            connector: link.connector.as_ref(),
+            capabilities: &capabilities,
+            stop: &self.stop,
+        };
+        let inputs = self.inputs(now).await?;
+        let is_writable = inputs.writable.contains(link.connector.connection());
+        let mut applied = Applied::default();
+        let mut planned = Planned::default();
+        if is_writable {
+            writeback.resolve(now, &mut applied).await?;
+        }
+        for _ in 0..ROUNDS_MAX {
+            applied.is_stale = false;
+            let mut mine = {
+                let mut shared = self.plan_turn.lock().await;
+                self.plan(&inputs, now, &mut shared, &mut planned).await?;
+                shared.take(link.connector.connection())
+            };
+            if is_writable {
+                writeback.apply(&mut mine, now, &mut applied).await?;
+            }
+            if !applied.is_stale {
+                break;
+            }
+        }
+        self.report_on(link, planned, applied, report).await
+    }
+
+    async fn report_on(
+        &self,
+        link: &Link,
+        planned: Planned,
+        applied: Applied,
+        report: &mut CycleReport,
+    ) -> Result<(), StoreError> {
+        report.evaluated += planned.evaluated;
+        report.gaps_opened += planned.gaps_opened;
+        report.tasks_created += applied.created;
+        report.tasks_closed += applied.closed;
+        report.tasks_withdrawn += applied.withdrawn;
+        report.tasks_amended += applied.amended;
+        if !applied.errors.is_empty() || applied.unknown > 0 {
+            report.trouble = report.trouble.max(Trouble::Degraded);
+        }
+        for error in &applied.errors {
+            tracing::warn!(crm.connection = %link.connector.connection(), error = %error, "a write did not go through");
+        }
+        report.errors.extend(applied.errors);
+        if let Some(why) = self.frozen().await? {
+            report.trouble = report.trouble.max(Trouble::Frozen);
+            report.frozen = Some(why);
+        }
+        Ok(())
+    }
+
+    /// Why writes are frozen, in words.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be read.
+    pub async fn frozen(&self) -> Result<Option<String>, StoreError> {
+        self.store
+            .with(|store| Ok(store.ledger().frozen().map(crate::health::frozen_words)))
+            .await
+    }
+
+    async fn plan(
+        &self,
+        inputs: &PlanInputs,
+        now: Timestamp,
+        outbox: &mut Outbox,
+        planned: &mut Planned,
+    ) -> Result<(), StoreError> {
+        loop {
+            let inputs = inputs.clone();
+            let (mut batch_outbox, mut batch) = (Outbox::default(), Planned::default());
+            let (more, batch_outbox, batch) = self
+                .store
+                .with(move |store| {
+                    let more = planning::plan_batch(store, &inputs, now, &mut batch_outbox, &mut batch)?;
+                    Ok((more, batch_outbox, batch))
+                })
+                .await?;
+            outbox.drafts.extend(batch_outbox.drafts);
+            outbox.amendments.extend(batch_outbox.amendments);
+            planned.evaluated += batch.evaluated;
+            planned.gaps_opened += batch.gaps_opened;
+            if !more || self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What a plan needs to know, as of now. A changed policy, mode, calendar or freeze makes every subject dirty.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be read or written.
+    pub async fn inputs(&self, now: Timestamp) -> Result<PlanInputs, StoreError> {
+        let (calendars, coverage) = self.known().await?;
+        let modes: Vec<(followup_core::ConnectionId, Mode)> = self
+            .links
+            .iter()
+            .map(|link| (link.connector.connection().clone(), link.mode))
+            .collect();
+        let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
+        let (writable, epoch) = self
+            .store
+            .with(move |store| {
+                let is_frozen = store.ledger().frozen().is_some();
+                let digest = Sha256::digest(format!("{base} {is_frozen}").as_bytes());
+                let version: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                if store.ledger().policy_version() != Some(version.as_str()) {
+                    store.mark_all_dirty()?;
+                    store.record(&[Entry::PolicyUsed { version, at: now }])?;
+                }
+                let writable = modes
+                    .into_iter()
+                    .filter(|(id, mode)| !is_frozen && mode.writes() && store.ledger().cutover(id).is_some())
+                    .map(|(id, _)| id)
+                    .collect();
+                Ok((writable, store.ledger().epoch()))
+            })
+            .await?;
+        Ok(PlanInputs {
+            policy: Arc::clone(&self.policy),
+            calendars: Arc::new(calendars),
+            coverage: Arc::new(coverage),
+            writable,
+            run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
+        })
+    }
+
+    /// Working time of every owner and up to when everything is known.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be read.
+    pub async fn known(&self) -> Result<(Calendars, Coverage), StoreError> {
+        let views: Vec<LinkView> = self.links.iter().map(LinkView::of).collect();
+        let team = self.team.clone();
+        self.store
+            .with(move |store| {
+                let mut owners = Vec::new();
+                let mut coverage = Coverage::default();
+                for view in &views {
+                    owners.extend(store.owners(&view.connection)?);
+                    if let Some(known) = view.coverage(store)? {
+                        coverage.connections.insert(view.connection.clone(), known);
+                    }
+                }
+                Ok((team.calendars(&owners), coverage))
+            })
+            .await
+    }
+}
+
+/// What coverage needs to know of a connection, without holding it.
+struct LinkView {
+    connection: followup_core::ConnectionId,
+    cutover: Option<Timestamp>,
+    streams: Vec<Stream>,
+    blind: BTreeMap<Stream, String>,
+    capabilities: BTreeSet<Capability>,
+}
+
+impl LinkView {
+    fn of(link: &Link) -> Self {
+        let state = link.state();
+        let mut blind: BTreeMap<Stream, String> = BTreeMap::new();
+        for (stream, access) in state.probe.iter().flat_map(|probe| &probe.streams) {
+            if let StreamAccess::Forbidden { missing } = access {
+                blind.insert(
+                    *stream,
+                    format!("the login may not read {stream}: {missing} is missing"),
+                );
+            }
+        }
+        for (stream, (code, message)) in &state.failing {
+            if *code == "forbidden" {
+                blind.insert(*stream, message.clone());
+            }
+        }
+        Self {
+            connection: link.connector.connection().clone(),
+            cutover: link.cutover,
+            streams: link.connector.streams().to_vec(),
+            blind,
+            capabilities: state.probe.map(|probe| probe.capabilities).unwrap_or_default(),
+        }
+    }
+
+    fn coverage(&self, store: &followup_store::Store) -> Result<Option<ConnectionCoverage>, StoreError> {
+        let Some(cutover) = store.ledger().cutover(&self.connection) else {
+            return Ok(None);
+        };
+        let mut kinds = BTreeMap::new();
+        for &stream in &self.streams {
+            let kind = match (stream, stream.activity_kind()) {
+                (Stream::Tasks, _) => EvidenceKind::Task,
+                (_, Some(kind)) => EvidenceKind::Activity(kind),
+                (_, None) => continue,
+            };
+            let read_to = store.lanes(&self.connection, stream)?;
+            let readable = match (self.blind.get(&stream), read_to.read_to) {
+                (Some(why), _) => Readable::Blind(why.clone()),
+                (None, Some(at)) if read_to.backfill_done => Readable::To(at),
+                (None, _) => Readable::Blind(format!("{stream} were not read yet")),
+            };
+            kinds.insert(kind, readable);
+        }
+        Ok(Some(ConnectionCoverage {
+            cutover: cutover.in_force(self.cutover),
+            kinds,
+            records_meeting_outcomes: self.capabilities.contains(&Capability::MeetingOutcomes),
+        }))
+    }
+}
+
+fn note_observed(link: &Link, observed: &Observed, report: &mut CycleReport) {
+    for (stream, items) in &observed.pulled {
+        *report.pulled.entry(stream.as_str().to_owned()).or_default() += items;
+    }
+    let failing = observed
+        .failures
+        .iter()
+        .map(|(stream, error)| (*stream, (error.code(), error.to_string())))
+        .collect();
+    link.change(|state| state.failing = failing);
+    for (stream, error) in &observed.failures {
+        let line = format!("{stream}: {error}");
+        tracing::warn!(crm.connection = %link.connector.connection(), error = %line, "a stream could not be read");
+        let is_permission = matches!(error, ConnectorError::Forbidden { .. });
+        report.trouble = report.trouble.max(if is_permission {
+            Trouble::Refused
+        } else {
+            Trouble::Degraded
+        });
+        report.errors.push(line);
+    }
+    if let Some(error) = &observed.refused {
+        note_error(link, error, report);
+    }
+}
+
+fn note_error(link: &Link, error: &ConnectorError, report: &mut CycleReport) {
+    let line = error.to_string();
+    tracing::error!(crm.connection = %link.connector.connection(), error = %line, "the connection cannot be used");
+    let is_login = matches!(
+        error,
+        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. }
+    );
+    report.trouble = report.trouble.max(if is_login {
+        Trouble::Refused
+    } else {
+        Trouble::Degraded
+    });
+    let refused = is_login.then(|| line.clone());
+    link.change(|state| state.refused = refused);
+    report.errors.push(line);
+}

@@ -1,0 +1,148 @@
+//! Tasks of ours that the ledger does not know: adopt them, and after a loss freeze and start afresh.
+//!
+//! The keys and the marker block travel with each task, so the CRM itself says what a lost ledger knew.
+
+use followup_core::{Baseline, ConnectionId, Task, TaskStatus};
+use followup_rules::parse_marker;
+use followup_store::{
+    Store, StoreError,
+    ledger::{Closed, Cutover, Entry, FreezeReason, GapEnd, GapRow, RowState, TaskRow},
+};
+use jiff::Timestamp;
+
+/// How a connection stands after its tasks were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Established {
+    /// Known from before.
+    Already,
+    /// New: nothing of ours was there.
+    Fresh,
+    /// Our own tasks were there and no ledger knew them: adopted, frozen.
+    AfterLoss {
+        /// How many.
+        adopted: u64,
+    },
+}
+
+/// Adopts tasks of ours that the ledger does not know; answers how many.
+///
+/// # Errors
+/// [`StoreError`] when the journal cannot be written.
+pub fn adopt(store: &mut Store, tasks: &[Task], now: Timestamp) -> Result<u64, StoreError> {
+    let mut entries = Vec::new();
+    let mut adopted = 0;
+    for task in tasks {
+        let unknown = task
+            .key
+            .as_ref()
+            .is_some_and(|key| store.ledger().task(key).is_none());
+        if unknown && let Some(row) = adopted_entries(task, now) {
+            entries.extend(row);
+            adopted += 1;
+        }
+    }
+    if !entries.is_empty() {
+        store.record(&entries)?;
+    }
+    Ok(adopted)
+}
+
+/// Fixes from when on a connection is acted on, once its tasks stream was read whole.
+///
+/// # Errors
+/// [`StoreError`] when the journal cannot be written.
+pub fn establish(
+    store: &mut Store,
+    connection: &ConnectionId,
+    configured: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Established, StoreError> {
+    if store.ledger().cutover(connection).is_some() {
+        return Ok(Established::Already);
+    }
+    let adopted = store
+        .ledger()
+        .tasks()
+        .filter(|row| row.connection == *connection)
+        .count() as u64;
+    let is_after_loss = adopted > 0;
+    let at = if is_after_loss {
+        now
+    } else {
+        configured.unwrap_or(now)
+    };
+    let mut entries = vec![Entry::Connected {
+        connection: connection.clone(),
+        cutover: Cutover { at, is_after_loss },
+        at: now,
+    }];
+    if is_after_loss {
+        entries.push(Entry::Frozen {
+            reason: FreezeReason::LedgerLost { adopted },
+            at: now,
+        });
+    }
+    store.record(&entries)?;
+    Ok(if is_after_loss {
+        Established::AfterLoss { adopted }
+    } else {
+        Established::Fresh
+    })
+}
+
+/// The entries that put one task back into the ledger; `None` if it names no owner or no record.
+fn adopted_entries(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
+    let key = task.key.clone()?;
+    let marker = task.fields.as_ref().and_then(|fields| parse_marker(&fields.body));
+    let subject = marker
+        .as_ref()
+        .map(|marker| marker.subject.record().clone())
+        .or_else(|| task.deals.first().map(|deal| deal.record().clone()))
+        .or_else(|| task.people.first().map(|person| person.record().clone()))?;
+    let keys = marker.map(|marker| marker.gaps).unwrap_or_default();
+    let closed = match task.status {
+        TaskStatus::Open => None,
+        TaskStatus::Done => Some((Closed::Declared, GapEnd::DoneDeclared)),
+        TaskStatus::Deferred | TaskStatus::Deleted => Some((Closed::Dismissed, GapEnd::Dismissed)),
+    };
+    let closed_at = task.completed_at.unwrap_or(task.stamp.modified_at);
+    let mut entries: Vec<Entry> = keys
+        .iter()
+        .map(|gap| Entry::GapOpened {
+            id: gap.id().0,
+            gap: GapRow {
+                rule: gap.rule.as_str().to_owned(),
+                anchor: gap.anchor.clone(),
+                crossing_ms: gap.crossing.at_ms,
+                repeat: gap.crossing.repeat,
+                subject: subject.clone(),
+                found_at: task.created_at,
+                policy_version: "adopted".to_owned(),
+                end: closed.as_ref().map(|(_, end)| (*end, closed_at)),
+            },
+        })
+        .collect();
+    let gaps = if keys.is_empty() {
+        vec![key.0.clone()]
+    } else {
+        keys.iter().map(|gap| gap.id().0).collect()
+    };
+    entries.push(Entry::Adopted {
+        row: Box::new(TaskRow {
+            key,
+            connection: task.id.record().connection.clone(),
+            owner: task.owner.clone()?,
+            subject,
+            gaps,
+            run: "adopted".to_owned(),
+            state: RowState::Confirmed { id: task.id.clone() },
+            planned_at: task.created_at,
+            created_at: Some(task.created_at),
+            due_at: task.due_at.unwrap_or(now),
+            baseline: Baseline::of(task),
+            closing: None,
+            closed: closed.map(|(closed, _)| (closed, closed_at)),
+        }),
+    });
+    Some(entries)
+}

@@ -1,0 +1,376 @@
+//! From one evaluation to ledger entries, a draft and a text change. Pure: equal inputs decide equally.
+
+use std::collections::BTreeSet;
+
+use followup_core::{
+    Baseline, Closing, DraftLinks, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey, TaskStatus,
+};
+use followup_rules::{
+    Context, Marker, format_marker,
+    model::{Evaluation, Facts, Gap, GapKey, Outcome, OwnTask, Subject, TaskVerdict},
+    reminder_at, render,
+};
+use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, TaskRow};
+use jiff::Timestamp;
+
+use super::{PlanInputs, facts::gap_key};
+
+/// What was decided about one subject.
+#[derive(Debug, Default)]
+pub(super) struct Decision {
+    /// For the journal, in order.
+    pub(super) entries: Vec<Entry>,
+    /// A task to create.
+    pub(super) draft: Option<TaskDraft>,
+    /// A text change of an open task.
+    pub(super) amendment: Option<TaskChange>,
+    /// Gaps found for the first time.
+    pub(super) gaps_opened: u64,
+}
+
+/// Decides about one subject.
+pub(super) fn decide(
+    ledger: &Ledger,
+    evaluation: &Evaluation,
+    facts: &Facts,
+    context: &Context<'_>,
+    inputs: &PlanInputs,
+) -> Decision {
+    let mut decision = Decision::default();
+    remember_gaps(ledger, evaluation, context, &mut decision);
+    move_rows(ledger, evaluation, facts, &mut decision);
+    let is_writable = inputs.writable.contains(&evaluation.subject.record().connection);
+    let mut closing = BTreeSet::new();
+    for task in &facts.own_tasks {
+        let Some(verdict) = evaluation.tasks.get(&task.key) else {
+            continue;
+        };
+        let Some(row) = ledger.task(&task.key).filter(|row| row.closed.is_none()) else {
+            continue;
+        };
+        if let Some(end) = end_of(verdict) {
+            close(row, task, verdict, is_writable, context.now, &mut decision);
+            let ended = row
+                .gaps
+                .iter()
+                .filter(|id| ledger.gap(id).is_some_and(|gap| gap.end.is_none()));
+            decision.entries.extend(ended.map(|id| Entry::GapEnded {
+                id: id.clone(),
+                end,
+                at: context.now,
+            }));
+            closing.insert(task.key.clone());
+        }
+    }
+    let Some(lead) = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task) else {
+        return decision;
+    };
+    let open = facts.own_tasks.iter().find_map(|task| {
+        let is_subjects =
+            task.subject.record() == evaluation.subject.record() || evaluation.tasks.contains_key(&task.key);
+        let row = ledger.task(&task.key)?;
+        (is_subjects && row.is_live() && row.closing.is_none() && !closing.contains(&task.key)).then_some(row)
+    });
+    if !is_writable {
+        return decision;
+    }
+    let folded: Vec<&Gap> = evaluation
+        .gaps
+        .iter()
+        .filter(|gap| matches!(gap.outcome, Outcome::Folded(_)))
+        .collect();
+    match open {
+        Some(row) if row.state == RowState::Planned => {
+            decision.draft = draft(row.key.clone(), lead, &folded, facts, context);
+        }
+        Some(row) => amend(ledger, row, lead, &folded, facts, context, &mut decision),
+        None => create(ledger, lead, &folded, facts, context, inputs, &mut decision),
+    }
+    decision
+}
+
+/// Records gaps that are new, and ends those that are no longer there and live in no task.
+fn remember_gaps(ledger: &Ledger, evaluation: &Evaluation, context: &Context<'_>, decision: &mut Decision) {
+    let mut listed = BTreeSet::new();
+    for gap in &evaluation.gaps {
+        let id = gap.id().0;
+        let is_known = ledger
+            .gap(&id)
+            .is_some_and(|row| row.end.is_none() && row.subject == *gap.subject.record());
+        if !is_known {
+            decision.gaps_opened += u64::from(ledger.gap(&id).is_none());
+            decision.entries.push(Entry::GapOpened {
+                id: id.clone(),
+                gap: gap_row(gap, &context.policy.version, context.now),
+            });
+        }
+        listed.insert(id);
+    }
+    let record = evaluation.subject.record();
+    let in_tasks: BTreeSet<&String> = ledger
+        .tasks_about(record)
+        .filter(|row| row.closed.is_none())
+        .flat_map(|row| row.gaps.iter())
+        .collect();
+    for id in ledger.open_gaps_about(record) {
+        if !listed.contains(id) && !in_tasks.contains(id) {
+            decision.entries.push(Entry::GapEnded {
+                id: id.clone(),
+                end: GapEnd::Moot,
+                at: context.now,
+            });
+        }
+    }
+}
+
+/// The ledger's row of a gap.
+pub(super) fn gap_row(gap: &Gap, policy_version: &str, now: Timestamp) -> GapRow {
+    GapRow {
+        rule: gap.key.rule.as_str().to_owned(),
+        anchor: gap.key.anchor.clone(),
+        crossing_ms: gap.key.crossing.at_ms,
+        repeat: gap.key.crossing.repeat,
+        subject: gap.subject.record().clone(),
+        found_at: now,
+        policy_version: policy_version.to_owned(),
+        end: None,
+    }
+}
+
+/// A task about a merged-away or converted record follows its human.
+fn move_rows(ledger: &Ledger, evaluation: &Evaluation, facts: &Facts, decision: &mut Decision) {
+    let Subject::Human(shown) = &evaluation.subject else {
+        return;
+    };
+    let Some(human) = facts.humans.iter().find(|human| human.contains(shown)) else {
+        return;
+    };
+    for row in human
+        .iter()
+        .filter(|id| *id != shown)
+        .flat_map(|id| ledger.tasks_about(id.record()))
+    {
+        if row.closed.is_none() {
+            decision.entries.push(Entry::Moved {
+                key: row.key.clone(),
+                subject: evaluation.subject.record().clone(),
+            });
+        }
+    }
+}
+
+const fn end_of(verdict: &TaskVerdict) -> Option<GapEnd> {
+    match verdict {
+        TaskVerdict::Keep | TaskVerdict::Snoozed(_) => None,
+        TaskVerdict::DoneEvidence(_) => Some(GapEnd::DoneEvidence),
+        TaskVerdict::DoneDeclared => Some(GapEnd::DoneDeclared),
+        TaskVerdict::Moot(_) => Some(GapEnd::Moot),
+        TaskVerdict::Dismissed => Some(GapEnd::Dismissed),
+        TaskVerdict::Expired => Some(GapEnd::Expired),
+    }
+}
+
+/// Ends a row: at once if the CRM needs no write (the rep ended it, or it was never sent), else by an intent.
+fn close(
+    row: &TaskRow,
+    task: &OwnTask,
+    verdict: &TaskVerdict,
+    is_writable: bool,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
+    let (closing, then) = match verdict {
+        TaskVerdict::DoneEvidence(record) => (Closing::Complete, Closed::Evidence(record.clone())),
+        TaskVerdict::DoneDeclared => (Closing::Complete, Closed::Declared),
+        TaskVerdict::Dismissed => (Closing::Withdraw, Closed::Dismissed),
+        TaskVerdict::Expired => (Closing::Withdraw, Closed::Expired),
+        TaskVerdict::Moot(why) if task.is_edited_by_human => {
+            (Closing::LetGo, Closed::LetGo((*why).to_owned()))
+        }
+        TaskVerdict::Moot(why) => (Closing::Withdraw, Closed::Withdrawn((*why).to_owned())),
+        TaskVerdict::Keep | TaskVerdict::Snoozed(_) => return,
+    };
+    let is_over = task.status != TaskStatus::Open || row.state == RowState::Planned;
+    if is_over {
+        decision.entries.push(Entry::Closed {
+            key: row.key.clone(),
+            closed: then,
+            at: now,
+        });
+    } else if is_writable
+        && row
+            .closing
+            .as_ref()
+            .is_none_or(|(before, _, _)| *before != closing)
+    {
+        decision.entries.push(Entry::CloseIntended {
+            key: row.key.clone(),
+            closing,
+            then,
+            at: now,
+        });
+    }
+}
+
+fn create(
+    ledger: &Ledger,
+    lead: &Gap,
+    folded: &[&Gap],
+    facts: &Facts,
+    context: &Context<'_>,
+    inputs: &PlanInputs,
+    decision: &mut Decision,
+) {
+    let key = lead.id().task_key();
+    if ledger.task(&key).is_some() {
+        return; // refused by the CRM, or closed: this anchor never gets a second task
+    }
+    let Some(draft) = draft(key.clone(), lead, folded, facts, context) else {
+        return;
+    };
+    let row = TaskRow {
+        key,
+        connection: draft.owner.record().connection.clone(),
+        owner: draft.owner.clone(),
+        subject: lead.subject.record().clone(),
+        gaps: gap_ids(lead, folded),
+        run: inputs.run.clone(),
+        state: RowState::Planned,
+        planned_at: context.now,
+        created_at: None,
+        due_at: draft.due_at,
+        baseline: Baseline::default(),
+        closing: None,
+        closed: None,
+    };
+    decision.entries.push(Entry::Intended { row: Box::new(row) });
+    decision.draft = Some(draft);
+}
+
+fn gap_ids(lead: &Gap, folded: &[&Gap]) -> Vec<String> {
+    std::iter::once(lead.id().0)
+        .chain(folded.iter().map(|gap| gap.id().0))
+        .collect()
+}
+
+fn draft(
+    key: TaskKey,
+    lead: &Gap,
+    folded: &[&Gap],
+    facts: &Facts,
+    context: &Context<'_>,
+) -> Option<TaskDraft> {
+    let text = render(lead, folded, facts, context);
+    let marker = marker(&key, None, lead, folded, context);
+    Some(TaskDraft {
+        key,
+        owner: lead.owner.clone()?,
+        links: links(lead, facts),
+        subject: text.subject,
+        body: text.body,
+        marker,
+        due_at: lead.due_at,
+        reminder_at: Some(reminder_at(lead, context)),
+        is_urgent: lead.key.rule.is_buyer_initiated(),
+    })
+}
+
+/// The block a lost ledger is rebuilt from. The key is the task's own for ever; the gap that opened it stands first.
+fn marker(
+    key: &TaskKey,
+    opened_by: Option<GapKey>,
+    lead: &Gap,
+    folded: &[&Gap],
+    context: &Context<'_>,
+) -> String {
+    let now_in = std::iter::once(lead)
+        .chain(folded.iter().copied())
+        .map(|gap| gap.key.clone());
+    let later: Vec<GapKey> = now_in.filter(|gap| Some(gap) != opened_by.as_ref()).collect();
+    format_marker(&Marker {
+        task_key: key.clone(),
+        rule: lead.key.rule,
+        subject: lead.subject.clone(),
+        gaps: opened_by.into_iter().chain(later).collect(),
+        policy_version: context.policy.version.clone(),
+    })
+}
+
+/// The subject's record, and for a deal also the people of the anchor.
+fn links(lead: &Gap, facts: &Facts) -> DraftLinks {
+    match &lead.subject {
+        Subject::Human(person) => DraftLinks {
+            people: vec![person.clone()],
+            deals: Vec::new(),
+        },
+        Subject::Deal(deal) => {
+            let people = people_of(&lead.key.anchor, facts);
+            let on_deal = |id: &PersonId| {
+                facts
+                    .deals
+                    .iter()
+                    .any(|known| known.id == *deal && known.people.contains(id))
+            };
+            DraftLinks {
+                people: people.into_iter().filter(on_deal).collect(),
+                deals: vec![deal.clone()],
+            }
+        }
+    }
+}
+
+fn people_of(anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
+    facts
+        .activities
+        .iter()
+        .find(|activity| activity.id.record() == anchor)
+        .map_or_else(
+            || vec![PersonId(anchor.clone())],
+            |activity| activity.people.clone(),
+        )
+}
+
+/// A different set of gaps means a different text. What a human changed stays theirs: the connector compares with the
+/// baseline field by field.
+fn amend(
+    ledger: &Ledger,
+    row: &TaskRow,
+    lead: &Gap,
+    folded: &[&Gap],
+    facts: &Facts,
+    context: &Context<'_>,
+    decision: &mut Decision,
+) {
+    let now_in: BTreeSet<String> = gap_ids(lead, folded).into_iter().collect();
+    let opener = row.gaps.first().cloned();
+    let before: BTreeSet<String> = row.gaps.iter().cloned().collect();
+    let mut wanted = now_in.clone();
+    wanted.extend(opener.clone());
+    if wanted == before {
+        return;
+    }
+    let Some(id) = row.remote() else { return };
+    let gaps: Vec<String> = opener
+        .clone()
+        .into_iter()
+        .chain(now_in.into_iter().filter(|gap| Some(gap) != opener.as_ref()))
+        .collect();
+    let text = render(lead, folded, facts, context);
+    let opened_by = opener.as_ref().and_then(|id| ledger.gap(id)).and_then(gap_key);
+    decision.entries.push(Entry::Folded {
+        key: row.key.clone(),
+        gaps,
+        at: context.now,
+    });
+    decision.amendment = Some(TaskChange {
+        id: id.clone(),
+        key: row.key.clone(),
+        baseline: row.baseline.clone(),
+        subject: Some(text.subject),
+        body: Some(text.body),
+        marker: marker(&row.key, opened_by, lead, folded, context),
+        append: None,
+        closing: None,
+        created_at: row.created_at.unwrap_or(row.planned_at),
+    });
+}

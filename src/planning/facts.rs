@@ -1,0 +1,179 @@
+//! From the store's records and the ledger's rows to the facts a judgement reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use followup_core::{PersonId, Record, RecordKind, RecordRef, Task, TaskOrigin, TaskStatus};
+use followup_rules::{
+    model::{ClosedByUs, Crossing, Facts, GapKey, OwnTask, RuleId, Subject},
+    subjects_of,
+};
+use followup_store::{
+    Gathered, Store, StoreError,
+    ledger::{Closed, GapRow, Ledger, TaskRow},
+};
+
+use super::subject_of;
+
+/// Gathers everything around a record: the subject it stands for and the facts. `None` if the record is not known
+/// and no task of ours is about it.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+pub fn gather(store: &Store, record: &RecordRef) -> Result<Option<(Subject, Facts)>, StoreError> {
+    let gathered = store.gather(record)?;
+    let facts = facts(store, record, gathered)?;
+    let subjects = subjects_of(&facts);
+    let subject = if record.kind == RecordKind::Deal {
+        subjects.into_iter().find(|subject| subject.record() == record)
+    } else {
+        let human = human_of(&facts.humans, record);
+        subjects.into_iter().find(|subject| match subject {
+            Subject::Human(shown) => human.contains(shown),
+            Subject::Deal(_) => false,
+        })
+    };
+    let is_ours = store.ledger().tasks_about(record).next().is_some();
+    Ok(subject
+        .or_else(|| is_ours.then(|| subject_of(record)))
+        .map(|subject| (subject, facts)))
+}
+
+/// The person records that are the same human as `record`, itself included.
+pub fn human_with(gathered: &Gathered, record: &RecordRef) -> BTreeSet<PersonId> {
+    human_of(&gathered.humans, record)
+}
+
+fn human_of(humans: &[BTreeSet<PersonId>], record: &RecordRef) -> BTreeSet<PersonId> {
+    let id = PersonId(record.clone());
+    humans
+        .iter()
+        .find(|human| human.contains(&id))
+        .cloned()
+        .unwrap_or_else(|| BTreeSet::from([id]))
+}
+
+fn facts(store: &Store, record: &RecordRef, gathered: Gathered) -> Result<Facts, StoreError> {
+    let mut about: BTreeSet<RecordRef> = BTreeSet::from([record.clone()]);
+    about.extend(gathered.people.iter().map(|person| person.id.record().clone()));
+    about.extend(gathered.deals.iter().map(|deal| deal.id.record().clone()));
+    let known: BTreeMap<&RecordRef, &Task> = gathered
+        .tasks
+        .iter()
+        .map(|task| (task.id.record(), task))
+        .collect();
+    let mut own_tasks = Vec::new();
+    for id in &about {
+        for row in store.ledger().tasks_about(id) {
+            let seen = match row.remote() {
+                Some(remote) => match known.get(remote.record()) {
+                    Some(task) => Seen::There((*task).clone()),
+                    None => look_up(store, remote.record())?,
+                },
+                None => Seen::NotYet,
+            };
+            own_tasks.push(own_task(store.ledger(), row, &seen));
+        }
+    }
+    let tasks = gathered
+        .tasks
+        .into_iter()
+        .filter(|task| task.origin != TaskOrigin::Followupd)
+        .collect();
+    Ok(Facts {
+        owners: gathered.owners,
+        people: gathered.people,
+        humans: gathered.humans,
+        deals: gathered.deals,
+        activities: gathered.activities,
+        tasks,
+        own_tasks,
+        batch_sizes: gathered.batch_sizes,
+    })
+}
+
+/// What the cache knows of a task of ours.
+enum Seen {
+    There(Task),
+    Gone,
+    NotYet,
+}
+
+fn look_up(store: &Store, remote: &RecordRef) -> Result<Seen, StoreError> {
+    if let Some(Record::Task(task)) = store.get(remote)? {
+        return Ok(Seen::There(task));
+    }
+    Ok(if store.tombstone(remote)?.is_some() {
+        Seen::Gone
+    } else {
+        Seen::NotYet
+    })
+}
+
+fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
+    let task = match seen {
+        Seen::There(task) => Some(task),
+        Seen::Gone | Seen::NotYet => None,
+    };
+    let closed = row.closed.as_ref();
+    let status = match (closed, seen) {
+        (Some((closed, _)), _) => status_of(closed),
+        (None, Seen::There(task)) => task.status,
+        (None, Seen::Gone) => TaskStatus::Deleted,
+        (None, Seen::NotYet) => TaskStatus::Open,
+    };
+    let is_open = status == TaskStatus::Open;
+    let closed_at = closed.map(|(_, at)| *at);
+    let ended_at = task.and_then(|task| task.completed_at.or(Some(task.stamp.modified_at)));
+    OwnTask {
+        key: row.key.clone(),
+        gaps: row
+            .gaps
+            .iter()
+            .filter_map(|id| ledger.gap(id))
+            .filter_map(gap_key)
+            .collect(),
+        subject: subject_of(&row.subject),
+        status,
+        owner: task
+            .and_then(|task| task.owner.clone())
+            .or_else(|| Some(row.owner.clone())),
+        created_at: row.created_at.unwrap_or(row.planned_at),
+        completed_at: if is_open { None } else { closed_at.or(ended_at) },
+        due_at: task.and_then(|task| task.due_at).or(Some(row.due_at)),
+        original_due_at: row.baseline.due_at.or(Some(row.due_at)),
+        is_edited_by_human: task.is_some_and(|task| row.baseline.is_edited(task)),
+        closed_by_us: closed.and_then(|(closed, _)| by_us(closed)),
+    }
+}
+
+/// A task that is over for us is over, whatever somebody does with it in the CRM later.
+const fn status_of(closed: &Closed) -> TaskStatus {
+    match closed {
+        Closed::Evidence(_) | Closed::Declared => TaskStatus::Done,
+        Closed::Withdrawn(_) | Closed::LetGo(_) | Closed::Expired | Closed::Undone | Closed::Dismissed => {
+            TaskStatus::Deferred
+        }
+    }
+}
+
+const fn by_us(closed: &Closed) -> Option<ClosedByUs> {
+    match closed {
+        Closed::Evidence(_) => Some(ClosedByUs::Evidence),
+        Closed::Withdrawn(_) | Closed::LetGo(_) => Some(ClosedByUs::Withdrawn),
+        Closed::Expired => Some(ClosedByUs::Expired),
+        Closed::Undone => Some(ClosedByUs::Undone),
+        Closed::Declared | Closed::Dismissed => None,
+    }
+}
+
+/// The rules' name of a gap in the ledger; `None` for a rule this version does not know.
+pub fn gap_key(row: &GapRow) -> Option<GapKey> {
+    Some(GapKey {
+        rule: RuleId::parse(&row.rule)?,
+        anchor: row.anchor.clone(),
+        crossing: Crossing {
+            at_ms: row.crossing_ms,
+            repeat: row.repeat,
+        },
+    })
+}

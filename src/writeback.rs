@@ -1,0 +1,530 @@
+//! Apply: carry decisions out in one CRM and record every outcome.
+//!
+//! The order never changes: intent in the journal, look, send, outcome in the journal. A creation whose answer was
+//! lost is *unknown*, never failed: it is looked up by its key before anything is repeated. Closing and amending
+//! are idempotent and compare with what was last read back, so a field a human changed is left alone.
+//!
+//! What to do is read from the ledger, not from the caller: a crash anywhere resumes by running again. Only texts
+//! come from outside ([`Outbox`]), because the ledger keeps none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use followup_core::{
+    Baseline, Capability, Closing, Connector, CreateOutcome, Gone, Task, TaskChange, TaskDraft, TaskKey,
+    TaskQuery, WriteOutcome,
+};
+use followup_store::{
+    StoreError,
+    ledger::{Closed, Entry, RowState, TaskRow, WriteEnd},
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::{planning::Outbox, shared_store::SharedStore};
+
+mod lines;
+
+/// Creations sent in one request.
+const BATCH: usize = 50;
+
+/// Without a strong key a creation counts as absent only after the longest time a server may take plus its lag.
+const SETTLING: SignedDuration = SignedDuration::from_mins(15);
+
+/// What was carried out.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Tasks that appeared in the CRM.
+    pub created: u64,
+    /// Tasks completed on evidence.
+    pub closed: u64,
+    /// Tasks withdrawn or let go.
+    pub withdrawn: u64,
+    /// Tasks whose text changed.
+    pub amended: u64,
+    /// Creations whose outcome is still unknown.
+    pub unknown: u64,
+    /// What did not work, one line each, without personal data.
+    pub errors: Vec<String>,
+    /// Records turned out to be different just before writing: plan again.
+    pub is_stale: bool,
+}
+
+/// Carries decisions out in one connection.
+pub struct WriteBack<'a> {
+    /// The ledger.
+    pub store: &'a SharedStore,
+    /// The CRM.
+    pub connector: &'a dyn Connector,
+    /// What the connection can do.
+    pub capabilities: &'a BTreeSet<Capability>,
+    /// Checked between requests: what is in flight is finished, nothing new is begun.
+    pub stop: &'a CancellationToken,
+}
+
+impl WriteBack<'_> {
+    /// Settles creations whose outcome is unknown, and asks for a new text for those that were never sent.
+    ///
+    /// # Errors
+    /// [`StoreError`] only: trouble with the CRM is in the answer.
+    pub async fn resolve(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
+        let rows = self
+            .rows(|row| !matches!(row.state, RowState::Confirmed { .. } | RowState::Rejected { .. }))
+            .await?;
+        let orphaned: Vec<Entry> = rows
+            .iter()
+            .filter(|row| matches!(row.state, RowState::InFlight { .. }))
+            .map(|row| Entry::Written {
+                key: row.key.clone(),
+                end: WriteEnd::Unknown,
+                at: now,
+            })
+            .collect();
+        self.record(orphaned).await?;
+        let unknown: Vec<TaskRow> = rows
+            .iter()
+            .filter(|row| !matches!(row.state, RowState::Planned))
+            .cloned()
+            .collect();
+        self.look(&unknown, now, applied).await?;
+        let planned: Vec<_> = self.rows(|row| row.state == RowState::Planned).await?;
+        let subjects: Vec<_> = planned.into_iter().map(|row| row.subject).collect();
+        if !subjects.is_empty() {
+            self.store.with(move |store| store.mark_dirty(&subjects)).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates, amends and closes what the ledger says and the outbox has texts for.
+    ///
+    /// # Errors
+    /// [`StoreError`] only: trouble with the CRM is in the answer.
+    pub async fn apply(
+        &self,
+        outbox: &mut Outbox,
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let planned = self
+            .rows(|row| row.state == RowState::Planned && row.closing.is_none())
+            .await?;
+        let drafts: Vec<TaskDraft> = planned
+            .iter()
+            .filter_map(|row| outbox.drafts.remove(&row.key))
+            .collect();
+        for batch in drafts.chunks(BATCH) {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.create(batch, now, applied).await?;
+        }
+        let closing = self
+            .rows(|row| row.closing.is_some() && row.remote().is_some())
+            .await?;
+        for batch in closing.chunks(BATCH) {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.close(batch, now, applied).await?;
+        }
+        let open = self
+            .rows(|row| row.closing.is_none() && row.remote().is_some())
+            .await?;
+        let changes: Vec<TaskChange> = open
+            .iter()
+            .filter_map(|row| outbox.amendments.remove(&row.key))
+            .collect();
+        for batch in changes.chunks(BATCH) {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.amend(batch, now, applied).await?;
+        }
+        Ok(())
+    }
+
+    // ---- create
+
+    async fn create(
+        &self,
+        drafts: &[TaskDraft],
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let drafts = self.still_true(drafts, now, applied).await?;
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        let unknown = self.send(&drafts, now, applied).await?;
+        if unknown.is_empty() || !self.capabilities.contains(&Capability::StrongTaskKey) {
+            applied.unknown += unknown.len() as u64;
+            return Ok(());
+        }
+        // A strong key makes repeating harmless once we have looked.
+        let rows = self.rows(move |row| unknown.contains(&row.key)).await?;
+        self.look(&rows, now, applied).await?;
+        let absent = self.rows(|row| row.state == RowState::Planned).await?;
+        let again: Vec<TaskDraft> = drafts
+            .into_iter()
+            .filter(|draft| absent.iter().any(|row| row.key == draft.key))
+            .collect();
+        if !again.is_empty() {
+            let still = self.send(&again, now, applied).await?;
+            applied.unknown += still.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends creations; answers the keys whose outcome is unknown.
+    async fn send(
+        &self,
+        drafts: &[TaskDraft],
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<BTreeSet<TaskKey>, StoreError> {
+        let keys: Vec<TaskKey> = drafts.iter().map(|draft| draft.key.clone()).collect();
+        self.store
+            .with(move |store| {
+                let epoch = store.ledger().epoch();
+                let sent: Vec<Entry> = keys
+                    .into_iter()
+                    .map(|key| Entry::Sent { key, at: now, epoch })
+                    .collect();
+                store.record(&sent)
+            })
+            .await?;
+        let outcomes = self.connector.create_tasks(drafts, now).await;
+        let mut unknown = BTreeSet::new();
+        let mut there = Vec::new();
+        let mut entries = Vec::new();
+        for (draft, outcome) in drafts.iter().zip(outcomes) {
+            let key = draft.key.clone();
+            match outcome {
+                CreateOutcome::Done(task) => {
+                    applied.created += 1;
+                    entries.push(confirmed(key, &task, now));
+                    there.push(*task);
+                }
+                CreateOutcome::AlreadyThere(Some(task)) => {
+                    entries.push(confirmed(key, &task, now));
+                    there.push(*task);
+                }
+                CreateOutcome::Rejected { reason } => {
+                    applied
+                        .errors
+                        .push(format!("the CRM refuses task {key}: {reason}"));
+                    entries.push(Entry::Written {
+                        key,
+                        end: WriteEnd::Rejected { reason },
+                        at: now,
+                    });
+                }
+                CreateOutcome::NotSent { reason } => {
+                    applied.errors.push(format!("task {key} was not sent: {reason}"));
+                    entries.push(Entry::Written {
+                        key,
+                        end: WriteEnd::NotSent,
+                        at: now,
+                    });
+                }
+                CreateOutcome::AlreadyThere(None) => {
+                    entries.push(Entry::Written {
+                        key: key.clone(),
+                        end: WriteEnd::Unknown,
+                        at: now,
+                    });
+                    unknown.insert(key);
+                }
+                CreateOutcome::Unknown { reason } => {
+                    tracing::warn!(crm.connection = %self.connector.connection(), task.key = %key, reason = %reason,
+                        "the answer to a task creation was lost; looking it up by its key");
+                    entries.push(Entry::Written {
+                        key: key.clone(),
+                        end: WriteEnd::Unknown,
+                        at: now,
+                    });
+                    unknown.insert(key);
+                }
+            }
+        }
+        self.settle(entries, there).await?;
+        Ok(unknown)
+    }
+
+    /// Reads the linked records again by id and drops drafts whose records changed or vanished since the plan.
+    async fn still_true(
+        &self,
+        drafts: &[TaskDraft],
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<Vec<TaskDraft>, StoreError> {
+        let ids: Vec<_> = linked(drafts).into_iter().collect();
+        let fresh = match self.connector.read(&ids, now).await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                applied
+                    .errors
+                    .push(format!("re-reading records before writing: {error}"));
+                return Ok(Vec::new());
+            }
+        };
+        let changed = self
+            .store
+            .with(move |store| {
+                let there: BTreeSet<_> = fresh.iter().map(|record| record.id().clone()).collect();
+                let gone: Vec<Gone> = ids
+                    .into_iter()
+                    .filter(|id| !there.contains(id))
+                    .map(|id| Gone {
+                        id,
+                        merged_into: None,
+                        at: now,
+                    })
+                    .collect();
+                let changed: BTreeSet<_> = store.refresh(&fresh, &gone)?.into_iter().collect();
+                Ok(changed)
+            })
+            .await?;
+        applied.is_stale |= !changed.is_empty();
+        let is_same = |draft: &&TaskDraft| linked(std::slice::from_ref(*draft)).is_disjoint(&changed);
+        Ok(drafts.iter().filter(is_same).cloned().collect())
+    }
+
+    // ---- look
+
+    async fn look(&self, rows: &[TaskRow], now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let queries: Vec<TaskQuery> = rows.iter().map(query).collect();
+        let found = match self.connector.find_tasks(&queries, now).await {
+            Ok(found) => found,
+            Err(error) => {
+                applied.unknown += rows.len() as u64;
+                applied.errors.push(format!("looking up tasks by key: {error}"));
+                return Ok(());
+            }
+        };
+        let by_key: BTreeMap<TaskKey, Task> =
+            found.into_iter().map(|found| (found.key, found.task)).collect();
+        let is_strong = self.capabilities.contains(&Capability::StrongTaskKey);
+        let mut entries = Vec::new();
+        let mut there = Vec::new();
+        for (row, query) in rows.iter().zip(&queries) {
+            if let Some(task) = by_key.get(&row.key) {
+                applied.created += 1;
+                entries.push(confirmed(row.key.clone(), task, now));
+                there.push(task.clone());
+            } else if is_strong
+                || query
+                    .sent_at
+                    .is_none_or(|sent_at| now.duration_since(sent_at) >= SETTLING)
+            {
+                entries.push(Entry::Written {
+                    key: row.key.clone(),
+                    end: WriteEnd::Absent,
+                    at: now,
+                });
+            } else {
+                applied.unknown += 1;
+            }
+        }
+        self.settle(entries, there).await
+    }
+
+    // ---- close and amend
+
+    async fn close(&self, rows: &[TaskRow], now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
+        let (rows, changes): (Vec<&TaskRow>, Vec<TaskChange>) = rows
+            .iter()
+            .filter_map(|row| Some((row, closing_change(row)?)))
+            .unzip();
+        let outcomes = self.connector.amend_tasks(&changes, now).await;
+        let mut entries = Vec::new();
+        let mut there = Vec::new();
+        let mut dirty = Vec::new();
+        for (row, outcome) in rows.into_iter().zip(outcomes) {
+            let Some((closing, then, _)) = &row.closing else {
+                continue;
+            };
+            match outcome {
+                WriteOutcome::Done(task) => {
+                    match closing {
+                        Closing::Complete => applied.closed += 1,
+                        Closing::Withdraw | Closing::LetGo => applied.withdrawn += 1,
+                    }
+                    entries.push(Entry::Closed {
+                        key: row.key.clone(),
+                        closed: then.clone(),
+                        at: now,
+                    });
+                    there.extend(task.map(|task| *task));
+                }
+                WriteOutcome::Gone => {
+                    entries.push(Entry::Closed {
+                        key: row.key.clone(),
+                        closed: then.clone(),
+                        at: now,
+                    });
+                }
+                WriteOutcome::HumanEdited(task) => {
+                    entries.push(Entry::CloseIntended {
+                        key: row.key.clone(),
+                        closing: Closing::LetGo,
+                        then: let_go(then),
+                        at: now,
+                    });
+                    there.push(*task);
+                    dirty.push(row.subject.clone());
+                }
+                WriteOutcome::Rejected { reason } => {
+                    applied
+                        .errors
+                        .push(format!("the CRM refuses to close task {}: {reason}", row.key));
+                    entries.push(Entry::Closed {
+                        key: row.key.clone(),
+                        closed: Closed::LetGo(reason),
+                        at: now,
+                    });
+                }
+                WriteOutcome::Retry { reason } => {
+                    applied
+                        .errors
+                        .push(format!("closing task {} is tried again later: {reason}", row.key));
+                }
+            }
+        }
+        self.settle(entries, there).await?;
+        if !dirty.is_empty() {
+            self.store.with(move |store| store.mark_dirty(&dirty)).await?;
+        }
+        Ok(())
+    }
+
+    async fn amend(
+        &self,
+        changes: &[TaskChange],
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<(), StoreError> {
+        let outcomes = self.connector.amend_tasks(changes, now).await;
+        let mut entries = Vec::new();
+        let mut there = Vec::new();
+        for (change, outcome) in changes.iter().zip(outcomes) {
+            match outcome {
+                WriteOutcome::Done(Some(task)) => {
+                    applied.amended += 1;
+                    entries.push(Entry::ReadBack {
+                        key: change.key.clone(),
+                        baseline: Baseline::of(&task),
+                    });
+                    there.push(*task);
+                }
+                // A human's text stays; the task lives on with it, and the baseline keeps showing the edit.
+                WriteOutcome::HumanEdited(task) => there.push(*task),
+                WriteOutcome::Done(None) | WriteOutcome::Gone => {}
+                WriteOutcome::Rejected { reason } | WriteOutcome::Retry { reason } => {
+                    applied
+                        .errors
+                        .push(format!("amending task {}: {reason}", change.key));
+                }
+            }
+        }
+        self.settle(entries, there).await
+    }
+
+    // ---- store
+
+    async fn rows<F>(&self, wanted: F) -> Result<Vec<TaskRow>, StoreError>
+    where
+        F: Fn(&TaskRow) -> bool + Send + 'static,
+    {
+        let connection = self.connector.connection().clone();
+        self.store
+            .with(move |store| {
+                let mine =
+                    |row: &&TaskRow| row.connection == connection && row.closed.is_none() && wanted(row);
+                Ok(store.ledger().tasks().filter(mine).cloned().collect())
+            })
+            .await
+    }
+
+    async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.store.with(move |store| store.record(&entries)).await
+    }
+
+    /// Journal first, then the read-backs into the cache.
+    async fn settle(&self, entries: Vec<Entry>, there: Vec<Task>) -> Result<(), StoreError> {
+        if entries.is_empty() && there.is_empty() {
+            return Ok(());
+        }
+        self.store
+            .with(move |store| {
+                if !entries.is_empty() {
+                    store.record(&entries)?;
+                }
+                there.iter().try_for_each(|task| store.put_task(task))
+            })
+            .await
+    }
+}
+
+fn confirmed(key: TaskKey, task: &Task, now: Timestamp) -> Entry {
+    let end = WriteEnd::Confirmed {
+        id: task.id.clone(),
+        baseline: Baseline::of(task),
+    };
+    Entry::Written { key, end, at: now }
+}
+
+fn let_go(then: &Closed) -> Closed {
+    match then {
+        Closed::Withdrawn(why) => Closed::LetGo(why.clone()),
+        other => other.clone(),
+    }
+}
+
+/// The people and deals that drafts are attached to.
+fn linked(drafts: &[TaskDraft]) -> BTreeSet<followup_core::RecordRef> {
+    drafts
+        .iter()
+        .flat_map(|draft| {
+            let people = draft.links.people.iter().map(|id| id.record().clone());
+            people.chain(draft.links.deals.iter().map(|id| id.record().clone()))
+        })
+        .collect()
+}
+
+fn query(row: &TaskRow) -> TaskQuery {
+    let sent_at = match row.state {
+        RowState::InFlight { sent_at, .. } | RowState::Unknown { sent_at } => Some(sent_at),
+        RowState::Planned | RowState::Confirmed { .. } | RowState::Rejected { .. } => None,
+    };
+    let mut links = followup_core::DraftLinks::default();
+    match crate::planning::subject_of(&row.subject) {
+        followup_rules::model::Subject::Human(id) => links.people.push(id),
+        followup_rules::model::Subject::Deal(id) => links.deals.push(id),
+    }
+    TaskQuery {
+        key: row.key.clone(),
+        links,
+        sent_at,
+    }
+}
+
+fn closing_change(row: &TaskRow) -> Option<TaskChange> {
+    let (closing, then, _) = row.closing.as_ref()?;
+    Some(TaskChange {
+        id: row.remote()?.clone(),
+        key: row.key.clone(),
+        baseline: row.baseline.clone(),
+        subject: None,
+        body: None,
+        marker: String::new(),
+        append: lines::closing_line(then),
+        closing: Some(*closing),
+        created_at: row.created_at.unwrap_or(row.planned_at),
+    })
+}
