@@ -271,14 +271,15 @@ fn free_outcome(finding: &Finding<'_>, rule: RuleId, context: &Context<'_>) -> O
 
 /// Whether a younger finding asks for the same thing as one that is kept: by another record of the human or, for rules
 /// with one gap per human, by another message. Two inquiries of one record, or of a record and the one it was merged
-/// into, fold instead, unless both already have a task.
+/// into, fold instead, if they are about one subject and not both have a task already.
 fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> bool {
     if rule.is_one_per_human() {
         return true;
     }
     let is_open = |finding: &Finding<'_>| finding.task.is_some_and(|task| task.status == TaskStatus::Open);
     let are_merged = finding.record.merged.is_some() || kept.record.merged.is_some();
-    finding.record.id != kept.record.id && (!are_merged || (is_open(finding) && is_open(kept)))
+    let folds = are_merged && finding.subject == kept.subject && !(is_open(finding) && is_open(kept));
+    finding.record.id != kept.record.id && !folds
 }
 
 /// The instants at which an open gap may change by time alone: the owner's day and hours, and its own age.

@@ -40,7 +40,7 @@ impl Rule for ReplyWaiting {
     fn find<'a>(&self, human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Found<'a> {
         let mut wake = Wake::new(context.now);
         wake.consider_any(human.next_at);
-        let messages = messages_of(human, index, context);
+        let messages = messages_of(human, index, context, &mut wake);
         let quiet = if messages.is_empty() {
             (
                 "nothing_received",
@@ -123,7 +123,12 @@ fn key_of(message: &Activity) -> GapKey {
 }
 
 /// The messages of a human that were meant for us, with what answered them, by instant.
-fn messages_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Vec<Message<'a>> {
+fn messages_of<'a>(
+    human: &Human<'a>,
+    index: &Index<'a>,
+    context: &Context<'_>,
+    wake: &mut Wake,
+) -> Vec<Message<'a>> {
     let replies: Vec<&'a Activity> = human
         .activities
         .iter()
@@ -138,7 +143,11 @@ fn messages_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) 
     replies
         .into_iter()
         .map(|activity| {
-            let shared = others_named(activity, human, index)
+            let others = others_named(activity, human, index);
+            for other in &others {
+                wake.consider_any(other.next_at);
+            }
+            let shared = others
                 .into_iter()
                 .flat_map(|other| all_answers(other, index, context));
             let answer = finding::first_answer(&answers, activity.at)

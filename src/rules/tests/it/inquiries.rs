@@ -73,16 +73,16 @@ fn what_is_no_touch_closes_nothing() {
             world.mail_out("m1", "16 09:59", "p1");
         }),
         ("machine mail", |world| {
-            world.mail_out("m1", "16 10:01", "p1").is_machine = true
+            world.mail_out("m1", "16 10:01", "p1").is_machine = true;
         }),
         ("sequence mail", |world| {
-            world.mail_out("m1", "16 10:01", "p1").is_sequence = true
+            world.mail_out("m1", "16 10:01", "p1").is_sequence = true;
         }),
         ("bounced mail", |world| {
-            world.mail_out("m1", "16 10:01", "p1").is_bounce = true
+            world.mail_out("m1", "16 10:01", "p1").is_bounce = true;
         }),
         ("no user behind it", |world| {
-            world.mail_out("m1", "16 10:01", "p1").by = None
+            world.mail_out("m1", "16 10:01", "p1").by = None;
         }),
         ("an integration behind it", |world| {
             world.owner("o9").kind = OwnerKind::Integration;

@@ -1,5 +1,12 @@
 //! The judgement from outside: short timelines, and properties over generated ones.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod deals;
 mod inquiries;
 mod linter;

@@ -103,7 +103,7 @@ fn what_is_no_answer_leaves_it_open() {
             world.mail_out("m2", "16 08:59", "p1");
         }),
         ("our automatic reply", |world| {
-            world.mail_out("m2", "16 09:30", "p1").is_auto_reply = true
+            world.mail_out("m2", "16 09:30", "p1").is_auto_reply = true;
         }),
         ("mail of an integration in the thread", |world| {
             world.owner("o9").kind = followup_core::OwnerKind::Integration;

@@ -25,19 +25,19 @@ fn a_final_reason_is_a_skip_and_makes_an_open_task_moot() {
             world.policy.excluded_domains.insert("example.com".to_owned());
         }),
         ("disqualified", |world| {
-            world.facts.people[0].status = Some("Junk ".to_owned())
+            world.facts.people[0].status = Some("Junk ".to_owned());
         }),
         ("optout", |world| {
-            world.facts.people[0].flags.do_not_contact = true
+            world.facts.people[0].flags.do_not_contact = true;
         }),
         ("owner_invalid", |world| world.facts.people[0].owner = None),
         ("owner_invalid", |world| world.owner("o1").is_active = false),
         ("owner_invalid", |world| world.owner("o1").kind = OwnerKind::Queue),
         ("owner_invalid", |world| {
-            world.owner("o1").kind = OwnerKind::Integration
+            world.owner("o1").kind = OwnerKind::Integration;
         }),
         ("owner_invalid", |world| {
-            world.facts.people[0].owner = Some(owner("unheard-of"))
+            world.facts.people[0].owner = Some(owner("unheard-of"));
         }),
     ];
     for (reason, change) in changes {
