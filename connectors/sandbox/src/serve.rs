@@ -123,7 +123,7 @@ fn response_of(response: Response<Bytes>) -> Response<Answered> {
         head,
         Answered {
             bytes: Some(bytes),
-            is_cut,
+            cut: is_cut.then_some(CutStep::Flush),
         },
     )
 }
@@ -135,7 +135,14 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 /// An answer's body, which may fail after its last byte.
 struct Answered {
     bytes: Option<Bytes>,
-    is_cut: bool,
+    cut: Option<CutStep>,
+}
+
+/// What is left of cutting a body: first what was written must reach the wire, then the connection ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CutStep {
+    Flush,
+    End,
 }
 
 impl Body for Answered {
@@ -144,25 +151,31 @@ impl Body for Answered {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = match self.bytes.take() {
-            Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
-            _ if self.is_cut => {
-                self.is_cut = false;
-                Some(Err(Cut::Truncated))
+        if let Some(bytes) = self.bytes.take().filter(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match self.cut {
+            None => Poll::Ready(None),
+            Some(CutStep::Flush) => {
+                self.cut = Some(CutStep::End);
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
-            _ => None,
-        };
-        Poll::Ready(frame)
+            Some(CutStep::End) => {
+                self.cut = None;
+                Poll::Ready(Some(Err(Cut::Truncated)))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.is_cut && self.bytes.as_ref().is_none_or(Bytes::is_empty)
+        self.cut.is_none() && self.bytes.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.is_cut {
+        if self.cut.is_some() {
             SizeHint::new()
         } else {
             SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))

@@ -1,0 +1,18 @@
+//! The HubSpot account as a client meets it, one documented behaviour at a time.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
+
+mod acts;
+mod associations;
+mod auth;
+mod batch;
+mod faults;
+mod limits;
+mod records;
+mod search;
+mod socket;
+mod support;
