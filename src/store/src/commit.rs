@@ -16,6 +16,7 @@ use crate::{
     error::StoreError,
     human, index,
     keys::{self, Rid, table},
+    kv::Batch,
     ledger::{Entry, Ledger},
     view::{Counts, Tombstone, View},
 };
@@ -50,6 +51,26 @@ pub struct Committed {
     pub quarantined: u64,
 }
 
+impl Committed {
+    /// Whether anything but where the lane stands has changed.
+    pub(crate) const fn has_news(&self) -> bool {
+        self.new + self.changed + self.gone + self.quarantined > 0
+    }
+}
+
+/// A finished batch and what must happen around it.
+pub(crate) struct Prepared {
+    pub(crate) batch: Batch,
+    /// Journal entries that must be durable before the batch.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) committed: Committed,
+    /// Records changed that others' timelines depend on, not only activities and tasks.
+    pub(crate) is_structural: bool,
+    /// A change whose reach no index tells.
+    pub(crate) concerns_everybody: bool,
+    pub(crate) touched: BTreeSet<Rid>,
+}
+
 /// How a record came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrival {
@@ -62,13 +83,11 @@ enum Arrival {
 /// A batch in the making.
 pub(crate) struct Draft<'a> {
     pub(crate) view: View<'a>,
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) committed: Committed,
-    /// Records changed that others' timelines depend on, not only activities and tasks.
-    pub(crate) is_structural: bool,
-    /// A change whose reach no index tells.
-    pub(crate) concerns_everybody: bool,
-    pub(crate) touched: BTreeSet<Rid>,
+    entries: Vec<Entry>,
+    committed: Committed,
+    is_structural: bool,
+    concerns_everybody: bool,
+    touched: BTreeSet<Rid>,
     ledger: &'a Ledger,
     counts: Counts,
 }
@@ -128,6 +147,17 @@ impl<'a> Draft<'a> {
         }
         self.finish_counts()?;
         Ok(news)
+    }
+
+    pub(crate) fn prepared(self) -> Prepared {
+        Prepared {
+            batch: self.view.into_writes(),
+            entries: self.entries,
+            committed: self.committed,
+            is_structural: self.is_structural,
+            concerns_everybody: self.concerns_everybody,
+            touched: self.touched,
+        }
     }
 
     /// Our own write's read-back.
@@ -319,9 +349,11 @@ impl<'a> Draft<'a> {
             self.counts.gone += 1;
         }
         self.readable(rid)?;
+        // Only a merge needs the old record again; what was deleted is not kept.
+        let last = old.or_else(|| known.and_then(|known| known.last));
         let tombstone = Tombstone {
             gone: gone.clone(),
-            last: old.or_else(|| known.and_then(|known| known.last)),
+            last: last.filter(|_| gone.merged_into.is_some()),
         };
         let bytes = codec::encode(&tombstone, "a tombstone")?;
         self.view.put(keys::of(table::GONE, rid), bytes);

@@ -29,6 +29,12 @@ pub(crate) struct StateDir {
 }
 
 impl StateDir {
+    /// Locks a directory that is there.
+    pub(crate) fn lock_existing(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, StoreError> {
+        fs::metadata(path).map_err(StoreError::io("looking for the state directory", path))?;
+        Self::lock(path, problems)
+    }
+
     /// Locks a directory, making it where there is none.
     pub(crate) fn lock(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, StoreError> {
         DirBuilder::new()
@@ -151,11 +157,17 @@ fn check_owner(dir: &Path) -> Result<(), StoreError> {
     let owner = fs::metadata(dir)
         .map_err(StoreError::io("looking at", dir))?
         .uid();
-    // The kernel gives /proc/self the effective user of this process; without /proc there is nothing to compare.
-    let Ok(process) = fs::metadata("/proc/self") else {
-        return Ok(());
-    };
-    refuse_stranger(dir, owner, process.uid())
+    // Without /proc there is nothing to compare with; the files' own modes still hold.
+    let user = fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| effective_user(&status));
+    user.map_or(Ok(()), |user| refuse_stranger(dir, owner, user))
+}
+
+/// The effective user id in the text of `/proc/self/status` (real, effective, saved, file system).
+fn effective_user(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn refuse_stranger(dir: &Path, owner: u32, user: u32) -> Result<(), StoreError> {

@@ -111,7 +111,7 @@ fn set_aside(dir: &StateDir, now: Timestamp, opening: &mut Opening, why: &str) -
 
 /// The storage engine may open a damaged file as an empty one without a word, so a cache that was there must show
 /// its layout number.
-fn judge(kv: &dyn Kv, was_there: bool) -> Result<(), String> {
+pub(crate) fn judge(kv: &dyn Kv, was_there: bool) -> Result<(), String> {
     let key = keys::key(table::META, &[LAYOUT]);
     if was_there && kv.get(&key).map_err(|error| error.to_string())?.is_none() {
         return Err("what the cache held is not there any more".to_owned());

@@ -5,18 +5,14 @@
 
 use std::{collections::BTreeSet, fmt, path::Path};
 
-use followup_core::{
-    ConnectionId, Cursor, Gone, Lane, Owner, PersonId, Quarantined, Record, RecordKind, RecordRef, Stream,
-    Task,
-};
+use followup_core::{ConnectionId, Cursor, Gone, Lane, Record, RecordRef, Stream, Task};
 use jiff::Timestamp;
 
 use crate::{
-    Counts, Gathered, LaneState, codec,
-    commit::{self, Committed, Draft, PageCommit},
+    LaneState, codec,
+    commit::{self, Committed, Draft, PageCommit, Prepared},
     dir::StateDir,
     error::{Problem, StoreError},
-    gather, human, index,
     journal::{Journal, SimJournal},
     keys::{self, Rid, table},
     kv::{Durability, Kv, SimKv},
@@ -25,6 +21,8 @@ use crate::{
     open,
     view::View,
 };
+
+mod read;
 
 /// How a store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,36 +164,28 @@ impl Store {
         let mut draft = Draft::new(View::new(&*self.kv), &self.ledger)?;
         draft.page(&commit)?;
         draft.mark_concerned(&self.marked)?;
-        let Draft {
-            view,
-            entries,
-            committed,
-            is_structural,
-            concerns_everybody,
-            touched,
-            ..
-        } = draft;
-        let batch = view.into_writes();
-        self.record(&entries)?;
-        if concerns_everybody {
+        let prepared = draft.prepared();
+        let committed = prepared.committed;
+        self.carry_out(prepared)?;
+        Ok(committed)
+    }
+
+    /// Journal first, cache second. A lost cursor only repeats reads, so a page without news waits for the next sync.
+    fn carry_out(&mut self, prepared: Prepared) -> Result<(), StoreError> {
+        self.record(&prepared.entries)?;
+        if prepared.concerns_everybody {
             self.mark_all_dirty()?;
         }
-        if !batch.is_empty() {
-            let is_more_than_a_cursor = committed
-                != Committed {
-                    unchanged: committed.unchanged,
-                    ..Committed::default()
-                };
-            // A lost cursor only repeats reads, so it waits for the next sync.
-            let durability = if is_more_than_a_cursor {
+        if !prepared.batch.is_empty() {
+            let durability = if prepared.committed.has_news() {
                 Durability::Synced
             } else {
                 Durability::Buffered
             };
-            self.kv.apply(&batch, durability)?;
+            self.kv.apply(&prepared.batch, durability)?;
         }
-        self.remember_marked(is_structural, touched);
-        Ok(committed)
+        self.remember_marked(prepared.is_structural, prepared.touched);
+        Ok(())
     }
 
     fn remember_marked(&mut self, is_structural: bool, touched: BTreeSet<Rid>) {
@@ -330,49 +320,6 @@ impl Store {
         Ok(marked)
     }
 
-    /// A record that is there.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn get(&self, id: &RecordRef) -> Result<Option<Record>, StoreError> {
-        let view = self.view();
-        match view.rid(id)? {
-            Some(rid) => view.record(rid),
-            None => Ok(None),
-        }
-    }
-
-    /// Why a record is no longer there.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn tombstone(&self, id: &RecordRef) -> Result<Option<Gone>, StoreError> {
-        let view = self.view();
-        match view.rid(id)? {
-            Some(rid) => Ok(view.tombstone(rid)?.map(|tombstone| tombstone.gone)),
-            None => Ok(None),
-        }
-    }
-
-    /// Every owner of a connection.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn owners(&self, connection: &ConnectionId) -> Result<Vec<Owner>, StoreError> {
-        let view = self.view();
-        let Some(connection) = view.connection(connection)? else {
-            return Ok(Vec::new());
-        };
-        let mut owners = Vec::new();
-        for (_, bytes) in view.under(&keys::records_of(connection, RecordKind::Owner), usize::MAX)? {
-            if let Record::Owner(owner) = codec::decode_record(&bytes)? {
-                owners.push(owner);
-            }
-        }
-        owners.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(owners)
-    }
-
     /// Puts the read-back of our own write into the cache at once; nobody is marked dirty by it.
     ///
     /// # Errors
@@ -396,84 +343,9 @@ impl Store {
         let mut draft = Draft::new(View::new(&*self.kv), &self.ledger)?;
         let news = draft.refresh(records, gone)?;
         draft.mark_concerned(&self.marked)?;
-        let Draft {
-            view,
-            entries,
-            is_structural,
-            touched,
-            ..
-        } = draft;
-        let batch = view.into_writes();
-        self.record(&entries)?;
-        if !batch.is_empty() {
-            self.kv.apply(&batch, Durability::Synced)?;
-        }
-        self.remember_marked(is_structural, touched);
+        let prepared = draft.prepared();
+        self.carry_out(prepared)?;
         Ok(news)
-    }
-
-    /// All records of the human behind a person record, itself included.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn human(&self, person: &PersonId) -> Result<BTreeSet<PersonId>, StoreError> {
-        let view = self.view();
-        let Some(rid) = view.rid(person.record())? else {
-            return Ok(BTreeSet::from([person.clone()]));
-        };
-        human::human(&view, rid)?
-            .into_iter()
-            .map(|rid| view.name(rid).map(PersonId))
-            .collect()
-    }
-
-    /// People with this address, in any connection.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn person_by_email(&self, email: &str) -> Result<Vec<PersonId>, StoreError> {
-        let Some(hash) = index::email_hash(email) else {
-            return Ok(Vec::new());
-        };
-        let view = self.view();
-        let mut people = view
-            .rids_under(&keys::key(table::EMAIL, &[&hash]))?
-            .into_iter()
-            .map(|rid| view.name(rid).map(PersonId))
-            .collect::<Result<Vec<_>, _>>()?;
-        people.sort();
-        Ok(people)
-    }
-
-    /// Everything about one subject (a person or a deal).
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn gather(&self, subject: &RecordRef) -> Result<Gathered, StoreError> {
-        gather::gather(&self.view(), subject)
-    }
-
-    /// How many records the cache holds.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn counts(&self) -> Result<Counts, StoreError> {
-        self.view().counts()
-    }
-
-    /// Records that were set aside, with the reason.
-    ///
-    /// # Errors
-    /// As the cache fails.
-    pub fn quarantine(&self) -> Result<Vec<Quarantined>, StoreError> {
-        let mut rows = self
-            .view()
-            .under(&[table::QUARANTINE], usize::MAX)?
-            .iter()
-            .map(|(_, bytes)| codec::decode(bytes, "a quarantined record"))
-            .collect::<Result<Vec<Quarantined>, _>>()?;
-        rows.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(rows)
     }
 
     /// Bytes on disk: cache and journal.

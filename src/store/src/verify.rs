@@ -28,11 +28,14 @@ const REBUILD: &str = "run `followupd store rebuild`: records are fetched again"
 /// Checks journal and cache.
 pub(crate) fn verify(dir: &Path) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
-    let dir = StateDir::lock(dir, &mut problems)?;
+    let dir = StateDir::lock_existing(dir, &mut problems)?;
     check_journal(&dir, &mut problems)?;
     if dir.cache().exists() {
         match SledKv::open(&dir.cache(), VERIFY_CACHE_BYTES, Clearing::HalfSnapshots) {
-            Ok(kv) => check_cache(&kv, &mut problems),
+            Ok(kv) => match open::judge(&kv, true) {
+                Ok(()) => check_cache(&kv, &mut problems),
+                Err(why) => problems.push(damaged("cache", &why)),
+            },
             Err(error) => problems.push(damaged("cache", &error.to_string())),
         }
     }
@@ -42,7 +45,7 @@ pub(crate) fn verify(dir: &Path) -> Result<Vec<Problem>, StoreError> {
 /// Drops the cache.
 pub(crate) fn rebuild(dir: &Path) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
-    let dir = StateDir::lock(dir, &mut problems)?;
+    let dir = StateDir::lock_existing(dir, &mut problems)?;
     check_journal(&dir, &mut problems)?;
     dir.drop_cache()?;
     Ok(problems)

@@ -4,6 +4,7 @@
 //! cache itself. Interned ids are given out here.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
 };
@@ -53,7 +54,7 @@ impl Counts {
     }
 }
 
-/// What is kept of a record that is gone: why, and how it looked last.
+/// What is kept of a record that is gone: why, and, if it was merged away, how it looked last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tombstone {
     pub(crate) gone: Gone,
@@ -74,6 +75,7 @@ pub(crate) struct View<'a> {
     kv: &'a dyn Kv,
     writes: Batch,
     interned: HashMap<RecordRef, Rid>,
+    connections: RefCell<HashMap<ConnectionId, u16>>,
 }
 
 impl<'a> View<'a> {
@@ -82,6 +84,7 @@ impl<'a> View<'a> {
             kv,
             writes: BTreeMap::new(),
             interned: HashMap::new(),
+            connections: RefCell::default(),
         }
     }
 
@@ -149,10 +152,16 @@ impl<'a> View<'a> {
 
     /// The number of a connection, if it has one.
     pub(crate) fn connection(&self, connection: &ConnectionId) -> Result<Option<u16>, StoreError> {
+        if let Some(number) = self.connections.borrow().get(connection) {
+            return Ok(Some(*number));
+        }
         let key = keys::key(table::CONNECTION, &[connection.as_str().as_bytes()]);
-        self.get(&key)?
-            .map(|bytes| codec::decode(&bytes, "a connection number"))
-            .transpose()
+        let Some(bytes) = self.get(&key)? else {
+            return Ok(None);
+        };
+        let number = codec::decode(&bytes, "a connection number")?;
+        self.connections.borrow_mut().insert(connection.clone(), number);
+        Ok(Some(number))
     }
 
     /// The number of a connection; a new one if it has none.

@@ -66,6 +66,22 @@ fn a_missing_format_beside_a_journal_is_reported() {
 }
 
 #[test]
+fn the_effective_user_counts() {
+    let status = "Name:\tfollowupd\nUid:\t1000\t990\t0\t0\nGid:\t1\t1\t1\t1\n";
+    assert_eq!(effective_user(status), Some(990));
+    assert_eq!(effective_user("Name:\tfollowupd\n"), None);
+}
+
+#[test]
+fn only_run_makes_a_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("typo");
+    let error = StateDir::lock_existing(&path, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }));
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_stranger_is_told_whose_directory_it_is() {
     let error = refuse_stranger(Path::new("/var/lib/followupd"), 990, 0).unwrap_err();
     assert!(error.to_string().contains("belongs to user id 990"), "{error}");

@@ -231,3 +231,29 @@ impl Journal for FileJournal {
         Ok(self.len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal whose disk is full, and on which a half-written frame cannot be taken back.
+    fn full() -> FileJournal {
+        let path = PathBuf::from("/dev/full");
+        FileJournal {
+            file: OpenOptions::new().write(true).open(&path).unwrap(),
+            path,
+            len: 16,
+            last_seq: 0,
+            closed: None,
+        }
+    }
+
+    #[test]
+    fn after_a_failed_write_that_stays_the_journal_takes_nothing_more() {
+        let mut journal = full();
+        assert!(matches!(journal.append(&[b"entry"]), Err(StoreError::Io { .. })));
+        let error = journal.append(&[b"entry"]).unwrap_err();
+        assert!(matches!(error, StoreError::JournalClosed { .. }));
+        assert!(error.to_string().contains("restart"), "{error}");
+    }
+}

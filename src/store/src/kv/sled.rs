@@ -5,8 +5,9 @@
 //! a panic nothing is asked of the tree again. The cache is authority for nothing, so any damage may end in a rebuild.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     ops::ControlFlow,
+    os::unix::fs::PermissionsExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
@@ -60,6 +61,11 @@ impl SledKv {
                 .flush_every_ms(Some(FLUSH_EVERY_MS))
                 .open()
         })?;
+        for name in ["db", "conf"] {
+            let path = dir.join(name);
+            fs::set_permissions(&path, Permissions::from_mode(0o600))
+                .map_err(StoreError::io("closing to others", path))?;
+        }
         let path = dir.join("db");
         let file = File::open(&path).map_err(StoreError::io("opening", path))?;
         Ok(Self {
@@ -185,5 +191,32 @@ impl Kv for SledKv {
 
     fn keys_read(&self) -> u64 {
         self.keys_read.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_and_nothing_is_asked_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let kv = SledKv::open(dir.path(), 1 << 20, Clearing::HalfSnapshots).unwrap();
+        kv.get(b"before").unwrap();
+        let outcome = kv.call("reading a key", |_| -> sled::Result<()> { panic!("damage") });
+        assert!(matches!(outcome, Err(StoreError::Cache { .. })));
+        assert!(kv.get(b"after").is_err());
+        assert!(kv.apply(&Batch::new(), Durability::Synced).is_err());
+        assert!(kv.scan(&[], &mut |_, _| Ok(ControlFlow::Continue(()))).is_err());
+    }
+
+    #[test]
+    fn a_tree_opens_again_right_after_it_was_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..20_u8 {
+            let kv = SledKv::open(dir.path(), 1 << 20, Clearing::HalfSnapshots).unwrap();
+            let batch = Batch::from([(vec![round], Some(vec![round]))]);
+            kv.apply(&batch, Durability::Synced).unwrap();
+        }
     }
 }

@@ -4,7 +4,7 @@
 use followup_core::{
     Conversion, OwnerId,
     PageEnd::{More, ReadTo},
-    PersonId, Quarantined, Source,
+    PersonId, Quarantined, RecordKind, Source,
 };
 
 use super::*;
@@ -12,6 +12,7 @@ use crate::testing::{
     activity, at, commit, commit_gone, commit_in, deal, gone, hub, id, made, owner, page, person, person_id,
     simulated, take_dirty, task,
 };
+use crate::{Counts, Gathered};
 
 mod disk;
 mod history;
@@ -310,6 +311,9 @@ fn a_deleted_person_is_marked_and_stays_away_from_stale_reads() {
     assert_eq!(commit_gone(&mut store, gone(ANN, None, 20)).gone, 1);
     assert_eq!(take_dirty(&mut store), [ANN, DEAL]);
     assert_eq!(commit_gone(&mut store, gone(ANN, None, 25)).gone, 0, "told twice");
+    let rid = store.view().rid(&id(ANN)).unwrap().unwrap();
+    let tombstone = store.view().tombstone(rid).unwrap().unwrap();
+    assert_eq!(tombstone.last, None, "nothing personal is kept");
     assert_eq!(
         commit(&mut store, vec![Record::Person(person(ANN, 1))]).unchanged,
         1
@@ -658,4 +662,32 @@ fn a_cache_without_its_journal_is_not_trusted() {
     let (store, opening) = Store::simulated(kv, SimJournal::new(), at(1)).unwrap();
     assert!(opening.is_new && opening.cache_rebuilt);
     assert_eq!(store.get(&id(ANN)).unwrap(), None);
+}
+
+#[test]
+fn records_read_again_tell_which_of_them_are_news() {
+    let (mut store, _, journal) = simulated();
+    commit(
+        &mut store,
+        vec![
+            owned(person(ANN, 1), Some(REP)),
+            Record::Person(person(BEN, 1)),
+            Record::Person(person("hub:contact:3", 1)),
+        ],
+    );
+    take_dirty(&mut store);
+    let entries = journal.len();
+    let news = store
+        .refresh(
+            &[owned(person(ANN, 2), None), Record::Person(person(BEN, 1))],
+            &[gone("hub:contact:3", None, 9)],
+        )
+        .unwrap();
+    assert_eq!(news, [id(ANN), id("hub:contact:3")]);
+    assert_eq!(take_dirty(&mut store), [ANN, "hub:contact:3"]);
+    assert_eq!(
+        journal.len(),
+        entries + 2,
+        "a change of owner is journalled here too"
+    );
 }

@@ -46,6 +46,24 @@ fn everything_is_there_after_reopening() {
 }
 
 #[test]
+fn nothing_in_the_directory_is_open_to_others() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = filled();
+    let entries = fs::read_dir(dir.path())
+        .unwrap()
+        .chain(fs::read_dir(dir.path().join("cache")).unwrap());
+    for entry in entries {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        let is_snapshot = entry.file_name().to_string_lossy().starts_with("snap.");
+        let is_inner_dir = entry.file_name() == "blobs";
+        if !is_snapshot && !is_inner_dir {
+            assert_eq!(mode & 0o077, 0, "{}", entry.path().display());
+        }
+    }
+}
+
+#[test]
 fn a_second_store_on_the_directory_is_refused() {
     let dir = filled();
     let (first, _) = open(dir.path());

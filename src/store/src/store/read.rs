@@ -1,0 +1,120 @@
+//! Reading: records, identities, and everything about one subject.
+
+use std::collections::BTreeSet;
+
+use followup_core::{ConnectionId, Gone, Owner, PersonId, Quarantined, Record, RecordKind, RecordRef};
+
+use super::Store;
+use crate::{
+    Counts, Gathered, StoreError, codec, gather, human, index,
+    keys::{self, table},
+};
+
+impl Store {
+    /// A record that is there.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn get(&self, id: &RecordRef) -> Result<Option<Record>, StoreError> {
+        let view = self.view();
+        match view.rid(id)? {
+            Some(rid) => view.record(rid),
+            None => Ok(None),
+        }
+    }
+
+    /// Why a record is no longer there.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn tombstone(&self, id: &RecordRef) -> Result<Option<Gone>, StoreError> {
+        let view = self.view();
+        match view.rid(id)? {
+            Some(rid) => Ok(view.tombstone(rid)?.map(|tombstone| tombstone.gone)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every owner of a connection.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn owners(&self, connection: &ConnectionId) -> Result<Vec<Owner>, StoreError> {
+        let view = self.view();
+        let Some(connection) = view.connection(connection)? else {
+            return Ok(Vec::new());
+        };
+        let mut owners = Vec::new();
+        for (_, bytes) in view.under(&keys::records_of(connection, RecordKind::Owner), usize::MAX)? {
+            if let Record::Owner(owner) = codec::decode_record(&bytes)? {
+                owners.push(owner);
+            }
+        }
+        owners.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(owners)
+    }
+
+    /// All records of the human behind a person record, itself included.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn human(&self, person: &PersonId) -> Result<BTreeSet<PersonId>, StoreError> {
+        let view = self.view();
+        let Some(rid) = view.rid(person.record())? else {
+            return Ok(BTreeSet::from([person.clone()]));
+        };
+        human::human(&view, rid)?
+            .into_iter()
+            .map(|rid| view.name(rid).map(PersonId))
+            .collect()
+    }
+
+    /// People with this address, in any connection.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn person_by_email(&self, email: &str) -> Result<Vec<PersonId>, StoreError> {
+        let Some(hash) = index::email_hash(email) else {
+            return Ok(Vec::new());
+        };
+        let view = self.view();
+        let mut people = view
+            .rids_under(&keys::key(table::EMAIL, &[&hash]))?
+            .into_iter()
+            .map(|rid| view.name(rid).map(PersonId))
+            .collect::<Result<Vec<_>, _>>()?;
+        people.sort();
+        Ok(people)
+    }
+
+    /// Everything about one subject (a person or a deal).
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn gather(&self, subject: &RecordRef) -> Result<Gathered, StoreError> {
+        gather::gather(&self.view(), subject)
+    }
+
+    /// How many records the cache holds.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.view().counts()
+    }
+
+    /// Records that were set aside, with the reason.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>, StoreError> {
+        let mut rows = self
+            .view()
+            .under(&[table::QUARANTINE], usize::MAX)?
+            .iter()
+            .map(|(_, bytes)| codec::decode(bytes, "a quarantined record"))
+            .collect::<Result<Vec<Quarantined>, _>>()?;
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(rows)
+    }
+}
