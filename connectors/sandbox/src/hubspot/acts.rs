@@ -3,24 +3,28 @@
 //! A form leaves conversion properties and no activity; a mail, call or meeting leaves an activity linked to the
 //! people, their open deals and their company.
 
+mod mail;
+mod tasks;
+
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::{Value, json};
 
 use super::{
     kind::Kind,
     links::Key,
     pipelines::{DEAL_PIPELINE, DEAL_STAGES, deal_stage},
     portal::{Owner, Portal, instant, values},
-    record::{Record, Source},
-    validate::{date_time, is_stage_ahead},
+    record::Source,
+    validate::is_stage_ahead,
 };
+pub(crate) use mail::outside_parties;
+
 use crate::{
     clock::to_millis,
     crm::{
-        Call, CallResult, Crm, DealStep, Form, FormKind, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner,
-        NewPerson, NewTask, PersonChange, PersonOrigin, TaskAct, TaskState, TaskView,
+        Call, Crm, DealStep, Form, FormKind, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner, NewPerson,
+        NewTask, PersonChange, PersonOrigin, TaskAct, TaskView,
     },
 };
 
@@ -32,23 +36,11 @@ const FREE_MAIL: [&str; 4] = [
     "webmail.example",
 ];
 
-/// Marks a follow-up key in a task's body, where no unique property holds it.
-const MARKER: &str = "followupd:";
-
 /// An address one could send mail to.
 pub(crate) fn is_address(text: &str) -> bool {
     text.split_once('@')
         .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
         && !text.contains(char::is_whitespace)
-}
-
-/// The addresses of a mail that are no owner's.
-pub(crate) fn outside_parties(portal: &Portal, from: &str, to: &[String]) -> Vec<String> {
-    std::iter::once(from)
-        .chain(to.iter().map(String::as_str))
-        .filter(|address| portal.owner_by_email(address).is_none())
-        .map(str::to_lowercase)
-        .collect()
 }
 
 /// Page title and form name, as `recent_conversion_event_name` joins them.
@@ -150,18 +142,6 @@ impl Portal {
         id
     }
 
-    /// The contact behind an outside address; mailbox sync makes one where there is none.
-    fn contact_for_mail(&mut self, at: Timestamp, address: &str) -> Key {
-        let id = self.contact_by_email(address).unwrap_or_else(|| {
-            let contact = values([
-                ("email", address.to_lowercase()),
-                ("hs_analytics_source", "OFFLINE".to_owned()),
-            ]);
-            self.add_contact(at, contact, "", Source::Mailbox)
-        });
-        (Kind::Contact, id)
-    }
-
     fn set(&mut self, kind: Kind, id: &str, at: Timestamp, pairs: &[(&str, String)], source: Source) {
         if let Some(id) = parse(id) {
             let changes = pairs
@@ -171,59 +151,6 @@ impl Portal {
             self.update_record((kind, id), to_millis(at), changes, source);
         }
     }
-
-    fn task_view(&self, task: &Record) -> TaskView {
-        let text = |name: &str| task.value(name).unwrap_or_default().to_owned();
-        let ids = |kind| {
-            self.linked((Kind::Task, task.id), kind)
-                .iter()
-                .map(u64::to_string)
-                .collect()
-        };
-        let status = text("hs_task_status");
-        let state = match status.as_str() {
-            _ if task.archived_at.is_some() => TaskState::Deleted,
-            "COMPLETED" => TaskState::Done,
-            "DEFERRED" => TaskState::Deferred,
-            _ => TaskState::Open,
-        };
-        let closed_at = match state {
-            TaskState::Open => None,
-            TaskState::Deleted => task.archived_at,
-            TaskState::Done | TaskState::Deferred => Some(task.since("hs_task_status")),
-        };
-        let body = text("hs_task_body");
-        let key = self
-            .schema(Kind::Task)
-            .custom_unique()
-            .find_map(|property| task.value(&property.name).map(str::to_owned))
-            .or_else(|| marker_key(&body));
-        TaskView {
-            id: task.id.to_string(),
-            key,
-            owner: task.value("hubspot_owner_id").map(str::to_owned),
-            people: ids(Kind::Contact),
-            deals: ids(Kind::Deal),
-            state,
-            subject: text("hs_task_subject"),
-            body,
-            created_at: task.created_at,
-            closed_at,
-            due_at: task.value("hs_timestamp").and_then(date_time),
-            reminder_at: task.value("hs_task_reminders").and_then(date_time),
-        }
-    }
-}
-
-/// The word behind the marker in a body.
-fn marker_key(body: &str) -> Option<String> {
-    let (_, rest) = body.split_once(MARKER)?;
-    let key: String = rest
-        .trim_start()
-        .chars()
-        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
-        .collect();
-    (!key.is_empty()).then_some(key)
 }
 
 impl Crm for Portal {
@@ -354,94 +281,11 @@ impl Crm for Portal {
     }
 
     fn log_mail(&mut self, at: Timestamp, mail: Mail) -> String {
-        let at = to_millis(at);
-        let sender = self.owner_by_email(&mail.from).cloned();
-        let is_outbound = sender.is_some() || mail.is_automated && !mail.is_auto_reply;
-        let outside: Vec<String> = if is_outbound {
-            mail.to
-                .iter()
-                .filter(|address| self.owner_by_email(address).is_none())
-                .cloned()
-                .collect()
-        } else {
-            outside_parties(self, &mail.from, &mail.to)
-        };
-        let people: Vec<Key> = outside
-            .iter()
-            .map(|address| self.contact_for_mail(at, address))
-            .collect();
-        let mailbox = mail.to.iter().find_map(|address| self.owner_by_email(address));
-        let owner = if mail.is_automated {
-            None
-        } else {
-            sender.as_ref().or(mailbox)
-        };
-        let owner_id = owner.map(|owner| owner.id.to_string()).unwrap_or_default();
-        let direction = self.direction(&people, is_outbound);
-        let person = |address: &str| self.header_person(address);
-        let from = person(&mail.from);
-        let to: Vec<Value> = mail.to.iter().map(|address| person(address)).collect();
-        let headers = json!({"from": from, "sender": from, "to": to, "cc": [], "bcc": []});
-        let mut email = values([
-            ("hs_timestamp", instant(at)),
-            ("hs_email_direction", direction.to_owned()),
-            (
-                "hs_email_status",
-                if mail.is_bounced { "BOUNCED" } else { "SENT" }.to_owned(),
-            ),
-            ("hs_email_subject", mail.subject),
-            ("hs_email_thread_id", mail.thread.unwrap_or_default()),
-            ("hs_email_headers", headers.to_string()),
-            ("hubspot_owner_id", owner_id),
-        ]);
-        if !is_outbound {
-            email.insert(
-                "hs_incoming_email_is_out_of_office".to_owned(),
-                mail.is_auto_reply.to_string(),
-            );
-        }
-        let deals = self.open_deals(&people);
-        let links = self.activity_links(Kind::Email, &people, &deals);
-        self.create_record(Kind::Email, at, email, &links, Source::Mailbox)
-            .to_string()
+        self.mail(to_millis(at), mail)
     }
 
     fn log_call(&mut self, at: Timestamp, call: Call) -> String {
-        let at = to_millis(at);
-        let (status, disposition, voicemail) = match call.result {
-            CallResult::Connected => ("COMPLETED", "f240bbac-87c9-4f6e-bf70-924b57d47db7", ""),
-            CallResult::Voicemail if call.is_inbound => ("MISSED", "", "true"),
-            CallResult::Voicemail => ("COMPLETED", "b2cf5968-551e-4856-9783-52b3da59a7d0", ""),
-            CallResult::NoAnswer => ("NO_ANSWER", "73a0d17f-1163-4015-bdd5-ec830791da20", ""),
-            CallResult::Busy => ("BUSY", "9d9162e7-6cf3-4944-bf63-4dff82258764", ""),
-            CallResult::Missed => ("MISSED", "", "false"),
-        };
-        let source = call.by.as_deref().map_or(Source::Integration, |by| self.user(by));
-        let duration = call.duration.as_millis();
-        let record = values([
-            ("hs_timestamp", instant(at)),
-            (
-                "hs_call_direction",
-                if call.is_inbound { "INBOUND" } else { "OUTBOUND" }.to_owned(),
-            ),
-            ("hs_call_status", status.to_owned()),
-            ("hs_call_disposition", disposition.to_owned()),
-            ("hs_call_has_voicemail", voicemail.to_owned()),
-            (
-                "hs_call_duration",
-                if duration > 0 {
-                    duration.to_string()
-                } else {
-                    String::new()
-                },
-            ),
-            ("hubspot_owner_id", call.by.unwrap_or_default()),
-        ]);
-        let people = self.live_keys(Kind::Contact, &call.people);
-        let deals = self.live_keys(Kind::Deal, &call.deals);
-        let links = self.activity_links(Kind::Call, &people, &deals);
-        self.create_record(Kind::Call, at, record, &links, source)
-            .to_string()
+        self.call(to_millis(at), call)
     }
 
     fn log_note(&mut self, at: Timestamp, by: &str, person: &str) -> String {
@@ -593,42 +437,5 @@ impl Crm for Portal {
             .values()
             .map(|task| self.task_view(task))
             .collect()
-    }
-}
-
-impl Portal {
-    /// A first mail from outside need not look like a reply.
-    fn direction(&self, people: &[Key], is_outbound: bool) -> &'static str {
-        if is_outbound {
-            return "EMAIL";
-        }
-        let was_written_to = people
-            .iter()
-            .flat_map(|person| self.linked(*person, Kind::Email))
-            .any(|id| {
-                self.live((Kind::Email, id))
-                    .is_some_and(|mail| mail.value("hs_email_direction") == Some("EMAIL"))
-            });
-        if self.switches.unsolicited_as_forwarded && !was_written_to {
-            "FORWARDED_EMAIL"
-        } else {
-            "INCOMING_EMAIL"
-        }
-    }
-
-    /// One address of the headers, with the name the account knows.
-    fn header_person(&self, address: &str) -> Value {
-        let contact = self
-            .contact_by_email(address)
-            .and_then(|id| self.live((Kind::Contact, id)));
-        let (first, last) = match (self.owner_by_email(address), contact) {
-            (Some(owner), _) => (owner.first_name.as_str(), owner.last_name.as_str()),
-            (None, Some(contact)) => (
-                contact.value("firstname").unwrap_or_default(),
-                contact.value("lastname").unwrap_or_default(),
-            ),
-            (None, None) => ("", ""),
-        };
-        json!({"email": address, "firstName": first, "lastName": last})
     }
 }

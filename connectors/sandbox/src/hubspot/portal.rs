@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{clock::iso, switches::Switches};
 
+/// Where a contact's further addresses are.
+const MORE_EMAILS: &str = "hs_additional_emails";
+
 /// A user or queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
@@ -115,45 +118,46 @@ impl Portal {
         self.unique.get(&(kind, name.to_owned(), fold(value))).copied()
     }
 
+    /// Keeps the unique index in step with a change about to be made. A contact's further addresses find it too.
     fn index_unique(&mut self, kind: Kind, id: u64, changes: &BTreeMap<String, String>) {
         for (name, value) in changes {
-            if !self
-                .schema(kind)
-                .get(name)
-                .is_some_and(|property| property.is_unique)
-            {
+            let Some(unique) = self.unique_name(kind, name) else {
                 continue;
-            }
+            };
             let old = self
                 .record((kind, id))
                 .and_then(|record| record.value(name))
-                .map(fold);
-            if let Some(old) = old {
-                self.unique.remove(&(kind, name.clone(), old));
+                .unwrap_or_default()
+                .to_owned();
+            for part in parts(name, &old) {
+                let entry = (kind, unique.clone(), fold(part));
+                if self.unique.get(&entry) == Some(&id) {
+                    self.unique.remove(&entry);
+                }
             }
-            if !value.is_empty() {
-                self.unique.insert((kind, name.clone(), fold(value)), id);
+            for part in parts(name, value) {
+                self.unique.insert((kind, unique.clone(), fold(part)), id);
             }
         }
     }
 
-    fn release_unique(&mut self, key: Key) {
-        let Some(record) = self.record(key) else { return };
-        let held: Vec<_> = self
-            .schema(key.0)
-            .all()
-            .filter(|property| property.is_unique)
-            .filter_map(|property| {
-                record
-                    .value(&property.name)
-                    .map(|value| (key.0, property.name.clone(), fold(value)))
-            })
-            .collect();
-        for entry in held {
-            if self.unique.get(&entry) == Some(&key.1) {
-                self.unique.remove(&entry);
-            }
+    /// The unique property under which values of `name` are found.
+    fn unique_name(&self, kind: Kind, name: &str) -> Option<String> {
+        if kind == Kind::Contact && name == MORE_EMAILS {
+            return Some("email".to_owned());
         }
+        self.schema(kind)
+            .get(name)
+            .filter(|property| property.is_unique)
+            .map(|property| property.name.clone())
+    }
+
+    fn release_unique(&mut self, key: Key) {
+        let Some(values) = self.record(key).map(|record| record.now.values.clone()) else {
+            return;
+        };
+        let cleared = values.into_keys().map(|name| (name, String::new())).collect();
+        self.index_unique(key.0, key.1, &cleared);
     }
 
     fn lag(&mut self, full: SignedDuration) -> SignedDuration {
@@ -250,6 +254,12 @@ impl Portal {
     pub(crate) fn contact_by_email(&self, email: &str) -> Option<u64> {
         self.holder(Kind::Contact, "email", email)
     }
+}
+
+/// The single values of a property, of which only the further addresses are many.
+fn parts<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
+    let separator = if name == MORE_EMAILS { ';' } else { '\u{0}' };
+    value.split(separator).filter(|part| !part.is_empty())
 }
 
 /// Unique text is compared without regard to case.

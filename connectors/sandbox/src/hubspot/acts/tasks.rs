@@ -1,0 +1,62 @@
+//! Tasks as the people who work on them see them.
+
+use super::super::{kind::Kind, portal::Portal, record::Record, validate::date_time};
+use crate::crm::{TaskState, TaskView};
+
+/// Marks a follow-up key in a task's body, where no unique property holds it.
+const MARKER: &str = "followupd:";
+
+impl Portal {
+    pub(super) fn task_view(&self, task: &Record) -> TaskView {
+        let text = |name: &str| task.value(name).unwrap_or_default().to_owned();
+        let ids = |kind| {
+            self.linked((Kind::Task, task.id), kind)
+                .iter()
+                .map(u64::to_string)
+                .collect()
+        };
+        let status = text("hs_task_status");
+        let state = match status.as_str() {
+            _ if task.archived_at.is_some() => TaskState::Deleted,
+            "COMPLETED" => TaskState::Done,
+            "DEFERRED" => TaskState::Deferred,
+            _ => TaskState::Open,
+        };
+        let closed_at = match state {
+            TaskState::Open => None,
+            TaskState::Deleted => task.archived_at,
+            TaskState::Done | TaskState::Deferred => Some(task.since("hs_task_status")),
+        };
+        let body = text("hs_task_body");
+        let key = self
+            .schema(Kind::Task)
+            .custom_unique()
+            .find_map(|property| task.value(&property.name).map(str::to_owned))
+            .or_else(|| marker_key(&body));
+        TaskView {
+            id: task.id.to_string(),
+            key,
+            owner: task.value("hubspot_owner_id").map(str::to_owned),
+            people: ids(Kind::Contact),
+            deals: ids(Kind::Deal),
+            state,
+            subject: text("hs_task_subject"),
+            body,
+            created_at: task.created_at,
+            closed_at,
+            due_at: task.value("hs_timestamp").and_then(date_time),
+            reminder_at: task.value("hs_task_reminders").and_then(date_time),
+        }
+    }
+}
+
+/// The word behind the marker in a body.
+fn marker_key(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once(MARKER)?;
+    let key: String = rest
+        .trim_start()
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+        .collect();
+    (!key.is_empty()).then_some(key)
+}
