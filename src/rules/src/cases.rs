@@ -4,14 +4,15 @@
 //! in mode `enforce` and says what differs. A case needs nothing but itself and a policy. An expectation about a rule
 //! that this version does not judge never counts as agreeing.
 
+mod activity;
 mod compare;
 mod expect;
 mod humans;
 mod ids;
-mod own;
 mod read;
 mod records;
 mod report;
+mod tasks;
 
 use jiff::Timestamp;
 
@@ -109,19 +110,17 @@ pub fn run(case: &Case, policy: &Policy) -> CaseReport {
         evaluations: &evaluations,
     };
     let mut report = judged.report();
-    let switched_on: Vec<RuleId> = RuleId::ALL
-        .iter()
-        .copied()
-        .filter(|rule| !rule.is_built() && is_switched_on(case, *rule))
-        .collect();
+    let switched_on = unbuilt_rules_of(case);
     report.missing.extend(not_built_on(&switched_on));
     report.ok = report.ok && switched_on.is_empty();
     report
 }
 
-/// Whether the case's own policy switches a rule on.
-fn is_switched_on(case: &Case, rule: RuleId) -> bool {
-    let off = Policy::default().all_off();
-    case.policy(&off)
-        .is_ok_and(|policy| policy.rule(rule).delivery != Delivery::Off)
+/// The rules a case's own policy switches on that are not judged.
+fn unbuilt_rules_of(case: &Case) -> Vec<RuleId> {
+    let Ok(policy) = case.policy(&Policy::default().all_off()) else {
+        return Vec::new();
+    };
+    let is_asked_for = |rule: &RuleId| !rule.is_built() && policy.rule(*rule).delivery != Delivery::Off;
+    RuleId::ALL.iter().copied().filter(is_asked_for).collect()
 }

@@ -1,5 +1,11 @@
 //! Every timeline case under `tests/timelines` agrees with the default policy, and files that are wrong are told so
 //! with every problem at once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -257,4 +263,51 @@ fn a_file_that_is_no_case_file_says_so() {
     assert_has(&problems("{\"cases\": [}"), "bad.json:1:", "cannot be read");
     assert_has(&problems("{\"case\": []}"), "cases", "missing");
     assert_has(&problems("[]"), "", "expected a table");
+}
+
+/// A case with this many demo requests at once, from source `source`.
+fn crowd(count: usize, source: &str, expect: &str) -> String {
+    let people: Vec<String> = (0..count)
+        .map(|index| {
+            format!(
+                r#"{{"id": "p{index}", "kind": "lead", "owner": "o1", "source": "{source}",
+                     "created_at": "2026-11-16T10:00:00Z", "emails": ["p{index}@acme.example"]}}"#
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"cases": [{{"name": "a crowd", "now": "2026-11-16T15:00:00Z", "people": [{}],
+            "policy": {{"caps": {{"new_per_day": 100, "open": 100}}}}, "expect": [{expect}]}}]}}"#,
+        people.join(",")
+    )
+}
+
+#[test]
+fn more_than_fifty_people_created_at_once_through_an_api_are_an_import() {
+    assert!(run_one(&crowd(51, "api", "")).ok);
+    let fifty = run_one(&crowd(50, "api", ""));
+    assert_eq!(fifty.unexpected.len(), 50, "{fifty}");
+}
+
+#[test]
+fn the_default_hard_cap_is_fifteen_new_tasks_a_day() {
+    let text = crowd(17, "demo", "").replace(r#""new_per_day": 100, "open": 100"#, "");
+    let report = run_one(&text);
+    let outcomes: Vec<&str> = report.unexpected.iter().map(|found| found.outcome).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "task").count(), 15);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "queued").count(), 2);
+}
+
+#[test]
+fn a_given_policy_is_the_base_of_the_own_policy_of_a_case() {
+    let text = r#"{"cases": [{"name": "both", "now": "2026-11-16T10:06:00Z",
+        "policy": {"rules": {"first-touch": {"within": {"chat": "1bh"}}}},
+        "people": [{"id": "p1", "kind": "lead", "owner": "o1", "source": "demo", "created_at": "2026-11-16T10:00:00Z"},
+                   {"id": "p2", "kind": "lead", "owner": "o1", "source": "chat", "created_at": "2026-11-16T10:00:00Z"},
+                   {"id": "p3", "kind": "lead", "owner": "o1", "source": "pricing",
+                    "created_at": "2026-11-16T10:00:00Z"}],
+        "expect": [{"rule": "first-touch", "subject": "p3", "outcome": "task"}]}]}"#;
+    let base = Policy::from_toml("[rules.first-touch]\nwithin.demo = \"2bh\"\n", "policy.toml").unwrap();
+    let report = run(&load_ok(text, "one.json")[0], &base);
+    assert!(report.ok, "{report}");
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     Case,
     expect::{ExpectedGap, ExpectedOwner, ExpectedSkip, ExpectedTask},
-    own::number_of,
     report::{About, CaseReport, Difference, FieldDifference, Found, Missing},
+    tasks::number_of,
 };
 use crate::{
     context::Context,

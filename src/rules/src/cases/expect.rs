@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     ids::Ids,
-    own::{read_anchor, read_rule},
+    tasks::{read_anchor, read_rule},
 };
 use crate::{
     model::{Code, MootReason, RuleId, Subject},

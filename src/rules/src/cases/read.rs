@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use super::{
     Case,
+    activity::read_activity,
     compare::OwnTasks,
     expect::read_expectations,
     humans::join_records,
     ids::{DEFAULT_OWNER, Ids},
-    own::read_own_task,
-    records::{read_activity, read_deal, read_pairs, read_person, read_task},
+    records::{read_deal, read_pairs, read_person},
+    tasks::{read_own_task, read_task},
 };
 use crate::{
     calendar::{Calendar, Calendars, WeeklyHours},

@@ -1,13 +1,82 @@
-//! The tasks of a case that this program wrote: which gap each of them stands for.
+//! The tasks of a case: human ones, and ours with the gap each of them stands for.
 
-use followup_core::{Person, RecordRef};
+use followup_core::{Editor, Person, RecordRef, Stamp, Task, TaskOrigin, TaskStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ids::Ids, read::Scene, records::TaskParts};
+use super::{
+    ids::Ids,
+    read::Scene,
+    records::{read_deals, read_people},
+};
 use crate::{
     model::{Crossing, GapKey, OwnTask, RuleId},
-    problem::fields::{Fields, Reader},
+    problem::{
+        document::Node,
+        fields::{Fields, Reader},
+    },
 };
+
+/// What every task of a case has, whoever wrote it.
+#[derive(Debug)]
+pub(super) struct TaskParts {
+    pub(super) task: Task,
+    pub(super) original_due_at: Option<Timestamp>,
+    pub(super) is_edited_by_human: bool,
+}
+
+/// A task, without the gap that ours name.
+pub(super) fn read_task(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<TaskParts> {
+    let ids = scene.ids;
+    let id = fields.need("id", |reader, node, path| ids.task(reader, node, path));
+    let origins = [
+        ("human", TaskOrigin::Human),
+        ("followupd", TaskOrigin::Followupd),
+        ("other_tool", TaskOrigin::OtherTool),
+    ];
+    let origin = fields.need("origin", |reader, node, path| reader.word(node, path, &origins));
+    let statuses = [
+        ("open", TaskStatus::Open),
+        ("done", TaskStatus::Done),
+        ("deferred", TaskStatus::Deferred),
+        ("deleted", TaskStatus::Deleted),
+    ];
+    let status = fields.need("status", |reader, node, path| reader.word(node, path, &statuses));
+    let due_at = fields.instant("due");
+    let original_due_at = fields.instant("original_due");
+    let completed_at = fields.instant("completed_at");
+    let created_at = if origin == Some(TaskOrigin::Followupd) {
+        fields.need("created_at", Reader::instant)
+    } else {
+        Some(fields.instant("created_at").unwrap_or(scene.connected_at))
+    };
+    let owner = fields.read("owner", |reader, node, path| ids.owner(reader, node, path));
+    let (people, deals) = (read_people(fields, ids), read_deals(fields, ids));
+    let is_edited_by_human = fields.flag("edited_by_human", false);
+    let created_at = created_at?;
+    let modified_at = completed_at.unwrap_or(created_at);
+    Some(TaskParts {
+        task: Task {
+            id: id?,
+            origin: origin?,
+            status: status?,
+            due_at,
+            owner,
+            people,
+            deals,
+            key: None,
+            fields: None,
+            created_at,
+            completed_at,
+            stamp: Stamp {
+                modified_at,
+                modified_by: Editor::Unknown,
+                seen_at: modified_at,
+            },
+        },
+        original_due_at,
+        is_edited_by_human,
+    })
+}
 
 /// Reads the `gap` of a task of ours and puts the task together.
 pub(super) fn read_own_task(
@@ -60,11 +129,7 @@ pub(super) fn read_own_task(
 }
 
 /// A rule's name.
-pub(super) fn read_rule(
-    reader: &Reader<'_>,
-    node: &crate::problem::document::Node,
-    path: &str,
-) -> Option<RuleId> {
+pub(super) fn read_rule(reader: &Reader<'_>, node: &Node, path: &str) -> Option<RuleId> {
     let words: Vec<(&str, RuleId)> = RuleId::ALL.iter().map(|rule| (rule.as_str(), *rule)).collect();
     reader.word(node, path, &words)
 }
