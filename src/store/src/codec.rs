@@ -26,7 +26,7 @@ pub(crate) fn encode<T: Serialize>(value: &T, what: &'static str) -> Result<Vec<
 /// Bytes as a value.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|source| failed(what, source)),
+        Some((&VERSION, rest)) => whole(rest, what),
         _ => Err(StoreError::decode(what)),
     }
 }
@@ -46,9 +46,7 @@ pub(crate) fn record_hash(bytes: &[u8]) -> Option<ContentHash> {
 /// The record in the bytes of [`encode_record`].
 pub(crate) fn decode_record(bytes: &[u8]) -> Result<Record, StoreError> {
     match (bytes.first(), bytes.get(17..)) {
-        (Some(&VERSION), Some(rest)) => {
-            postcard::from_bytes(rest).map_err(|source| failed("a record", source))
-        }
+        (Some(&VERSION), Some(rest)) => whole(rest, "a record"),
         _ => Err(StoreError::decode("a record")),
     }
 }
@@ -77,6 +75,15 @@ pub(crate) fn short_hash(bytes: &[u8]) -> [u8; 16] {
         *to = *from;
     }
     short
+}
+
+/// Decodes all of the bytes: bytes left over mean that another shape was written.
+fn whole<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, StoreError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) => Err(StoreError::decode(what)),
+        Err(source) => Err(failed(what, source)),
+    }
 }
 
 fn failed(what: &'static str, source: postcard::Error) -> StoreError {

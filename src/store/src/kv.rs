@@ -10,7 +10,7 @@ use crate::error::StoreError;
 mod sim;
 mod sled;
 
-pub(crate) use self::sled::Clearing;
+pub(crate) use self::sled::{Clearing, await_release};
 pub use self::{
     sim::{SimKv, SimPower},
     sled::SledKv,

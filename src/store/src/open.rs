@@ -10,7 +10,7 @@ use crate::{
     error::{Problem, StoreError},
     journal::{FileJournal, Journal},
     keys::{self, table},
-    kv::{Batch, Clearing, Durability, Kv, SledKv},
+    kv::{Batch, Clearing, Durability, Kv, SledKv, await_release},
     ledger::{Entry, Ledger},
     store::{Opening, StoreOptions},
     view::View,
@@ -89,6 +89,7 @@ pub(crate) fn cache(
         },
         Err(error) => error.to_string(),
     };
+    await_release(&path);
     set_aside(dir, now, opening, &why)?;
     dir.create_cache()?;
     SledKv::open(&path, cache_bytes, Clearing::HalfSnapshots)

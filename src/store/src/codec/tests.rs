@@ -9,6 +9,8 @@ use crate::{
     view::{Counts, Tombstone},
 };
 
+mod journal;
+
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -125,6 +127,8 @@ fn another_version_is_refused_rather_than_misread() {
     bytes[0] = 2;
     assert!(decode::<u32>(&bytes, "a number").is_err());
     assert!(decode::<u32>(&[], "a number").is_err());
+    let pair = encode(&(7_u32, 8_u32), "two numbers").unwrap();
+    assert!(decode::<u32>(&pair, "a number").is_err(), "bytes are left over");
     let record = Record::Person(person("hub:contact:1", 10));
     let mut bytes = encode_record(&[9; 16], &record).unwrap();
     bytes[0] = 2;

@@ -104,7 +104,7 @@ const fn broken(action: &'static str, message: String) -> StoreError {
 /// Waits until an earlier tree of this process is really closed: sled's helper threads keep its file locked for a
 /// moment after it was dropped, and an open in that moment would look like damage. Other processes are kept out by
 /// the lock on the state directory.
-fn await_release(dir: &Path) {
+pub(crate) fn await_release(dir: &Path) {
     let path = dir.join("db");
     let Ok(file) = File::open(path) else {
         return;
