@@ -101,6 +101,7 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
     let subject = index.resolve(subject).unwrap_or_else(|| subject.clone());
     let mut wake = Wake::new(context.now);
     let mut judged = Vec::new();
+    let humans = index.judged_with(&subject);
     let mut reports = Vec::with_capacity(rules::BUILT.len());
     for rule in rules::BUILT.iter().copied() {
         if context.delivery(rule.id()) == Delivery::Off {
@@ -119,7 +120,7 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
             "no person record of this subject is known".to_owned(),
         );
         let from = judged.len();
-        for human in index.humans_of(&subject) {
+        for human in humans.iter().copied() {
             let found = rule.find(human, index, context);
             rule_wake.consider_any(found.wake.at());
             quiet = found.quiet;

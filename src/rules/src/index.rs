@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Activity, Deal, DealId, DealState, Owner, OwnerId, OwnerKind, Person, PersonId, TaskStatus,
+    Activity, Deal, DealId, DealState, Owner, OwnerId, OwnerKind, Person, PersonId, RecordKind, RecordRef,
+    TaskStatus,
 };
 use jiff::Timestamp;
 
@@ -141,6 +142,45 @@ impl<'a> Index<'a> {
                     .collect()
             }
         }
+    }
+
+    /// The humans whose anchors can be gaps of a subject: those it is made of, those whom an activity names together with
+    /// the deal, and those whom its tasks are about.
+    pub(crate) fn judged_with(&self, subject: &Subject) -> Vec<&Human<'a>> {
+        let mut humans = self.humans_of(subject);
+        if let Subject::Deal(id) = subject {
+            let named = self
+                .facts
+                .activities
+                .iter()
+                .filter(|activity| activity.deals.contains(id));
+            humans.extend(named.filter_map(|activity| self.humans.get(self.first_human(activity)?)));
+        }
+        let tasks =
+            self.facts.own_tasks.iter().filter(|task| {
+                task.subject == *subject || self.resolve(&task.subject).as_ref() == Some(subject)
+            });
+        humans.extend(
+            tasks
+                .flat_map(|task| &task.gaps)
+                .filter_map(|gap| self.human_behind(&gap.anchor)),
+        );
+        humans.sort_by(|a, b| a.shown.id.cmp(&b.shown.id));
+        humans.dedup_by(|a, b| a.shown.id == b.shown.id);
+        humans
+    }
+
+    /// The human an anchor is about: a person record, or the first person an activity names.
+    fn human_behind(&self, anchor: &RecordRef) -> Option<&Human<'a>> {
+        if matches!(anchor.kind, RecordKind::Lead | RecordKind::Contact) {
+            return self.human_of(&PersonId(anchor.clone()));
+        }
+        let activity = self
+            .facts
+            .activities
+            .iter()
+            .find(|activity| activity.id.record() == anchor)?;
+        self.humans.get(self.first_human(activity)?)
     }
 
     /// The subject under the record shown for it; `None` if none of its records is known.

@@ -53,7 +53,7 @@ pub(super) fn words(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Wo
         headline: format!("{asked} {}", scene.short(gap.anchor_at)),
         happened: vec![
             format!("{} {asked} on {when}.", full_name(person)),
-            "No call or personal email is recorded yet, as far as the CRM shows.".to_owned(),
+            "No call or personal email is recorded yet.".to_owned(),
         ],
         step: step_for_inquiry(person),
         closes: "a call, a personal email, a message or a held meeting with this person is recorded"

@@ -1,6 +1,7 @@
 //! What `first-touch` and `after-hours-lead` share: the inquiries of a human and whether anybody answered them.
 //!
-//! An inquiry is an inbound person record and the instant t0 of its latest inquiry (else of its creation). Which of
+//! An inquiry is an inbound person record, or one that asked after it was created, and the instant t0 of its latest
+//! inquiry (else of its creation). Which of
 //! the two rules it belongs to is decided by the owner's hours at t0, unless one of our tasks already decided it.
 //! Records of one human with one t0 are one inquiry: merging or copying a record asks nothing twice.
 
@@ -85,7 +86,8 @@ pub(super) fn find<'a>(
 
 /// Why a record never raises the rule.
 fn silence_of(record: &Person, index: &Index<'_>, context: &Context<'_>) -> Option<(&'static str, String)> {
-    if !record.is_inbound {
+    let has_new_inquiry = record.inquiry_at.is_some_and(|at| at > record.created_at);
+    if !record.is_inbound && !has_new_inquiry {
         return Some(("not_inbound", "the person did not come to us".to_owned()));
     }
     if context.policy.silent_sources.contains(&record.source) {
@@ -99,15 +101,14 @@ fn silence_of(record: &Person, index: &Index<'_>, context: &Context<'_>) -> Opti
     })
 }
 
-/// The record's current inquiry, and earlier ones that an open task of ours still asks about.
+/// The record's current inquiry, and earlier ones that an open task of ours still asks about or that a completed one
+/// may yet be shown by evidence.
 fn inquiries_of<'a>(record: &'a Person, human: &Human<'a>, index: &Index<'a>) -> Vec<Inquiry<'a>> {
     let mut instants = vec![record.inquiry_at.unwrap_or(record.created_at)];
-    let open = index
-        .facts
-        .own_tasks
-        .iter()
-        .filter(|task| task.status == TaskStatus::Open);
-    for key in open.flat_map(|task| &task.gaps) {
+    let ours = index.facts.own_tasks.iter().filter(|task| {
+        task.closed_by_us.is_none() && matches!(task.status, TaskStatus::Open | TaskStatus::Done)
+    });
+    for key in ours.flat_map(|task| &task.gaps) {
         if !matches!(key.rule, RuleId::FirstTouch | RuleId::AfterHoursLead) {
             continue;
         }

@@ -96,16 +96,16 @@ impl Rule for ReplyWaiting {
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let name = full_name(person);
-        let mut happened = vec![format!("{name} wrote on {}.", scene.local(gap.anchor_at))];
+        let mut happened = vec![format!("{name} replied {}.", scene.local(gap.anchor_at))];
         if gap.evidence.len() > 1 {
             happened.push(format!(
                 "{} messages have been waiting since.",
                 gap.evidence.len()
             ));
         }
-        happened.push("No answer is recorded since, as far as the CRM shows.".to_owned());
+        happened.push("No answer is recorded since.".to_owned());
         Words {
-            headline: format!("wrote {}, no answer recorded", scene.short(gap.anchor_at)),
+            headline: format!("replied {}, no answer recorded", scene.short(gap.anchor_at)),
             happened,
             step: step_for_reply(person),
             closes: "an email, call, message or meeting with this person is recorded, or a meeting is booked"

@@ -169,3 +169,19 @@ fn a_touch_on_a_record_that_was_joined_later_is_handled_elsewhere() {
     );
     assert_eq!(world.verdict(), TaskVerdict::Moot("handled_elsewhere"));
 }
+
+#[test]
+fn a_message_that_names_a_deal_its_person_is_not_on_is_the_deals() {
+    let mut world = World::at("18 12:00");
+    world.contact("p1");
+    world.contact("p2");
+    world.deal("d1", &["p2"]);
+    world.mail_in("m1", "16 09:00", "p1").deals = vec![deal("d1")];
+    world.check(&["reply-waiting d1 task"]);
+    world
+        .own_task(key_of_mail("m1"), "p1", "16 13:30", "16 17:00")
+        .subject = Subject::Deal(deal("d1"));
+    world.facts.activities[0].deals.clear();
+    world.check(&["reply-waiting d1 task"]);
+    assert_eq!(world.verdict(), TaskVerdict::Keep);
+}

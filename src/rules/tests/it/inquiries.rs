@@ -286,3 +286,31 @@ fn a_copy_of_the_record_asks_nothing_twice_after_a_merge() {
     world.check(&[]);
     world.check_skips(&["first-touch p2 tombstone"]);
 }
+
+#[test]
+fn a_known_person_who_asks_is_owed_a_touch_too() {
+    let mut world = World::at("16 12:00");
+    world.contact("p1");
+    world.check(&[]);
+    world.facts.people[0].inquiry_at = Some(at("16 10:00"));
+    world.facts.people[0].source = Source::Demo;
+    world.check(&["first-touch p1 task"]);
+}
+
+#[test]
+fn evidence_shows_a_completed_task_done_also_after_a_second_inquiry() {
+    let mut world = World::at("17 12:00");
+    world.lead("p1", Source::Demo, "16 10:00").inquiry_at = Some(at("17 10:00"));
+    let task = world.own_task(
+        key_of_person(RuleId::FirstTouch, "p1", "16 10:00"),
+        "p1",
+        "16 10:05",
+        "16 10:15",
+    );
+    task.status = followup_core::TaskStatus::Done;
+    task.completed_at = Some(at("16 11:00"));
+    world.check(&["first-touch p1 task"]);
+    world.call_out("c1", "16 10:50", "p1");
+    world.check(&["first-touch p1 task"]);
+    assert_eq!(world.verdict().as_str(), "done_evidence");
+}
