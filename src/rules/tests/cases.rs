@@ -248,7 +248,7 @@ fn all_problems_of_a_file_are_reported_with_their_places() {
         ("cases[1].policy.rules.first-touch.within.demo", "5bm"),
         ("cases[1].expect[0].rule", "`first-touch`"),
         ("cases[1].expect[0].outcome", "not known"),
-        ("cases[1].expect_tasks[0].id", "not the id of a task"),
+        ("cases[1].expect_tasks[0].id", "not the id of a followupd task"),
         ("cases[1].expect_tasks[0].reason", "not a reason"),
     ];
     for (key, word) in expect {
@@ -256,6 +256,28 @@ fn all_problems_of_a_file_are_reported_with_their_places() {
     }
     let line_of = |problem: &String| problem.split(':').nth(1).unwrap().parse::<u32>().unwrap();
     assert!(found.is_sorted_by_key(line_of), "{found:#?}");
+}
+
+#[test]
+fn expectations_and_gaps_belong_to_tasks_of_ours() {
+    let found = problems(
+        r#"{"cases": [{"name": "one", "now": "2026-11-16T10:00:00Z",
+        "people": [{"id": "p1", "kind": "lead", "created_at": "2026-11-16T09:00:00Z"}],
+        "tasks": [{"id": "h1", "origin": "human", "status": "open", "people": ["p1"],
+                   "gap": {"rule": "first-touch", "subject": "p1", "anchor": "p1"}}],
+        "expect_tasks": [{"id": "h1", "then": "keep"}]}]}"#,
+    );
+    assert_has(&found, "cases[0].tasks[0].gap", "only a followupd task");
+    assert_has(&found, "cases[0].expect_tasks[0].id", "a followupd task");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused_wherever_the_cut_is() {
+    let (file, text) = timelines().swap_remove(0);
+    let end = text.trim_end().len();
+    for cut in (0..end).step_by(53).filter(|cut| text.is_char_boundary(*cut)) {
+        assert!(load(&text[..cut], &file).is_err(), "cut at {cut}");
+    }
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn read_skip(fields: &Fields<'_, '_>, ids: &Ids) -> Option<ExpectedSkip> {
 }
 
 fn read_task(fields: &Fields<'_, '_>, ids: &Ids) -> Option<ExpectedTask> {
-    let id = fields.need("id", |reader, node, path| ids.task(reader, node, path));
+    let id = fields.need("id", |reader, node, path| ids.own_task(reader, node, path));
     let then = fields.need("then", |reader, node, path| {
         read_word(reader, node, path, VERDICTS)
     });

@@ -33,6 +33,7 @@ pub(super) struct Ids {
     deals: BTreeMap<String, DealId>,
     activities: BTreeMap<String, ActivityId>,
     tasks: BTreeMap<String, TaskId>,
+    own_tasks: BTreeMap<String, TaskId>,
 }
 
 impl Ids {
@@ -48,6 +49,7 @@ impl Ids {
             deals: BTreeMap::new(),
             activities: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            own_tasks: BTreeMap::new(),
         };
         let named = |kind: RecordKind, id: &str| RecordRef::new(connection.clone(), kind, id);
         if case.get("owners").is_none() {
@@ -89,8 +91,13 @@ impl Ids {
                 ))
             },
         );
-        collect_list(reader, case, path, "tasks", &mut ids.tasks, |id, _| {
-            TaskId(named(RecordKind::Task, id))
+        let own_tasks = &mut ids.own_tasks;
+        collect_list(reader, case, path, "tasks", &mut ids.tasks, |id, node| {
+            let task = TaskId(named(RecordKind::Task, id));
+            if text_of(node, "origin") == Some("followupd") {
+                own_tasks.insert(id.to_owned(), task.clone());
+            }
+            task
         });
         ids.connections.extend(other_connections);
         Some(ids)
@@ -114,6 +121,11 @@ impl Ids {
     /// The task a value names.
     pub(super) fn task(&self, reader: &Reader<'_>, node: &Node, path: &str) -> Option<TaskId> {
         lookup(reader, node, path, "a task", &self.tasks)
+    }
+
+    /// The task of ours a value names.
+    pub(super) fn own_task(&self, reader: &Reader<'_>, node: &Node, path: &str) -> Option<TaskId> {
+        lookup(reader, node, path, "a followupd task", &self.own_tasks)
     }
 
     /// The person or deal a value names.

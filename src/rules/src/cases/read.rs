@@ -280,15 +280,21 @@ fn read_facts(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> (Facts, OwnTasks) {
     for item in fields.tables("tasks") {
         let parts = read_task(&item, scene);
         let gap = item.fields("gap");
+        let is_ours = parts
+            .as_ref()
+            .is_some_and(|parts| parts.task.origin == TaskOrigin::Followupd);
         if let Some(gap) = &gap {
+            if parts.is_some() && !is_ours {
+                let message = "only a followupd task stands for a gap".to_owned();
+                item.reader
+                    .report("bad_value", gap.offset, &gap.path, message, String::new());
+            }
             let own = read_own_task(gap, parts.as_ref(), scene, &people);
             own_tasks.extend(parts.map(|parts| parts.task.id).zip(own));
-        } else if let Some(parts) = parts {
-            if parts.task.origin == TaskOrigin::Followupd {
-                item.need("gap", |_, _, _| Some(()));
-            } else {
-                tasks.push(parts.task);
-            }
+        } else if is_ours {
+            item.need("gap", |_, _, _| Some(()));
+        } else {
+            tasks.extend(parts.map(|parts| parts.task));
         }
         item.finish();
     }

@@ -111,6 +111,15 @@ fn suppressors_that_protect_the_truth_cannot_be_switched_off() {
 }
 
 #[test]
+fn the_wait_of_a_suppressor_can_stand_in_place_of_its_state() {
+    let policy = Policy::from_toml("[suppress]\ngrace = \"5m\"\nbuyer_ooo = \"10bd\"\n", "p").unwrap();
+    assert_eq!(policy.grace, SignedDuration::from_mins(5));
+    assert_eq!(policy.buyer_away, Span::BusinessDays(10));
+    assert_eq!(problems("[suppress]\ngrace = 5\n")[0].code, "bare_number");
+    assert_eq!(problems("[suppress]\ncap = \"5m\"\n")[0].code, "bad_value");
+}
+
+#[test]
 fn equal_policies_have_equal_versions_and_any_change_another() {
     let default = Policy::default();
     assert_eq!(default.version.len(), 12);

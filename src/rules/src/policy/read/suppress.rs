@@ -39,7 +39,9 @@ pub(super) fn apply_suppress(suppress: &Fields<'_, '_>, policy: &mut Policy) {
             continue;
         };
         if !matches!(node.value, Value::Table(_)) {
-            apply_state(suppress.reader, node, &path, code, policy);
+            if !apply_wait(suppress.reader, node, &path, code, policy) {
+                apply_state(suppress.reader, node, &path, code, policy);
+            }
             continue;
         }
         let Some(fields) = suppress.reader.table(node, &path) else {
@@ -89,14 +91,37 @@ fn apply_parameters(code: Code, fields: &Fields<'_, '_>, policy: &mut Policy) {
                 policy.raise_beside_later_human_task = raise;
             }
         }
-        Code::Grace => policy.grace = fields.read("within", read_elapsed).unwrap_or(policy.grace),
-        Code::Merged => {
-            policy.merge_settles = fields
-                .read("within", read_elapsed)
-                .unwrap_or(policy.merge_settles);
+        Code::Grace | Code::Merged | Code::Cooldown | Code::BuyerOoo => {
+            if let Some(node) = fields.get("within") {
+                set_wait(fields.reader, node, &fields.path_of("within"), code, policy);
+            }
         }
-        Code::Cooldown => policy.cooldown = fields.read("within", read_span).unwrap_or(policy.cooldown),
-        Code::BuyerOoo => policy.buyer_away = fields.read("within", read_span).unwrap_or(policy.buyer_away),
+        _ => {}
+    }
+}
+
+/// The short form of `within`: a length of time in place of the state. Says whether the value is one.
+fn apply_wait(reader: &Reader<'_>, node: &Node, path: &str, code: Code, policy: &mut Policy) -> bool {
+    let has_wait = matches!(code, Code::Grace | Code::Merged | Code::Cooldown | Code::BuyerOoo);
+    let is_length = match &node.value {
+        Value::Int(_) | Value::Float(_) => true,
+        Value::Text(text) => text.starts_with(|first: char| first.is_ascii_digit()),
+        _ => false,
+    };
+    if has_wait && is_length {
+        set_wait(reader, node, path, code, policy);
+    }
+    has_wait && is_length
+}
+
+fn set_wait(reader: &Reader<'_>, node: &Node, path: &str, code: Code, policy: &mut Policy) {
+    let elapsed = || read_elapsed(reader, node, path);
+    let span = || read_span(reader, node, path);
+    match code {
+        Code::Grace => policy.grace = elapsed().unwrap_or(policy.grace),
+        Code::Merged => policy.merge_settles = elapsed().unwrap_or(policy.merge_settles),
+        Code::Cooldown => policy.cooldown = span().unwrap_or(policy.cooldown),
+        Code::BuyerOoo => policy.buyer_away = span().unwrap_or(policy.buyer_away),
         _ => {}
     }
 }
