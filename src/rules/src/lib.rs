@@ -31,5 +31,6 @@ pub use crate::{
     evaluate::{evaluate, judge, subjects_of},
     linter::{LintProblem, lint},
     marker::{Marker, format_marker, parse_marker},
-    wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render},
+    tasks::carrier,
+    wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render, render_into},
 };

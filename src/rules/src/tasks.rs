@@ -14,7 +14,7 @@ use crate::{
     evaluate::{Fate, Judged},
     finding::State,
     index::Index,
-    model::{MootReason, OwnTask, RuleId, Subject, TaskVerdict},
+    model::{Evaluation, Facts, MootReason, OwnTask, RuleId, Subject, TaskVerdict},
     policy::{Delivery, Span},
     predicates,
 };
@@ -73,6 +73,24 @@ fn snoozed_until(task: &OwnTask) -> Option<Timestamp> {
         .unwrap_or(task.created_at)
         .max(task.created_at);
     Some(due_at.min(later(written_for, SNOOZE_MAX)))
+}
+
+/// The open task of ours into which the facts of a subject's open gaps go, if there is one: the oldest that stays.
+///
+/// With it, the gap with outcome `task` amends that task ([`crate::render_into`]); without it, the gap opens a task under
+/// its own key.
+pub fn carrier<'f>(evaluation: &Evaluation, facts: &'f Facts) -> Option<&'f OwnTask> {
+    facts
+        .own_tasks
+        .iter()
+        .filter(|task| task.status == TaskStatus::Open)
+        .filter(|task| {
+            matches!(
+                evaluation.tasks.get(&task.key),
+                Some(TaskVerdict::Keep | TaskVerdict::Snoozed(_))
+            )
+        })
+        .min_by_key(|task| (task.created_at, &task.key))
 }
 
 /// The verdict on each of our tasks on a subject. Tasks that we closed ourselves are left out.

@@ -3,13 +3,13 @@
 //! Texts are plain: a connector escapes them its vendor's way. Names come from web forms; control characters are
 //! stripped here. Subject lines and bodies of mails are never part of a text.
 
-use followup_core::{Person, PersonId, Source};
+use followup_core::{Person, PersonId, Source, TaskStatus};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     context::Context,
     marker::{self, Marker},
-    model::{Facts, Gap, GapKey, Subject},
+    model::{Facts, Gap, GapKey, OwnTask, Subject},
     policy::Span,
     rules::{self, Words},
 };
@@ -91,7 +91,42 @@ pub(crate) fn step_for_reply(person: Option<&Person>) -> String {
 }
 
 /// The text of a subject's task: the leading gap and the facts of those folded into it.
+///
+/// The marker names the open task of ours that holds any of them or, if there is none, the task the leading gap opens. A
+/// gap that goes into a task which holds none of them yet is rendered by [`render_into`].
 pub fn render(lead: &Gap, folded: &[&Gap], facts: &Facts, context: &Context<'_>) -> TaskText {
+    let holds = |task: &&OwnTask| {
+        task.status == TaskStatus::Open
+            && std::iter::once(&lead)
+                .chain(folded)
+                .any(|gap| task.gaps.contains(&gap.key))
+    };
+    let task = facts
+        .own_tasks
+        .iter()
+        .filter(holds)
+        .min_by_key(|task| (task.created_at, &task.key));
+    text_of(task, lead, folded, facts, context)
+}
+
+/// Likewise, for a task of ours that is open on the subject: it keeps its key and every gap it holds.
+pub fn render_into(
+    task: &OwnTask,
+    lead: &Gap,
+    folded: &[&Gap],
+    facts: &Facts,
+    context: &Context<'_>,
+) -> TaskText {
+    text_of(Some(task), lead, folded, facts, context)
+}
+
+fn text_of(
+    task: Option<&OwnTask>,
+    lead: &Gap,
+    folded: &[&Gap],
+    facts: &Facts,
+    context: &Context<'_>,
+) -> TaskText {
     let scene = Scene {
         zone: context.calendar(lead.owner.as_ref()).zone(),
     };
@@ -115,21 +150,27 @@ pub fn render(lead: &Gap, folded: &[&Gap], facts: &Facts, context: &Context<'_>)
         block("Why you see this", &why(lead, folded, context)),
     ]
     .join("\n\n");
-    let keys: Vec<GapKey> = std::iter::once(lead)
-        .chain(folded.iter().copied())
-        .map(|gap| gap.key.clone())
-        .collect();
-    let marker = Marker {
-        task_key: lead.id().task_key(),
-        rule: lead.key.rule,
-        subject: lead.subject.clone(),
-        gaps: keys,
-        policy_version: context.policy.version.clone(),
-    };
     TaskText {
         subject: subject_line(person, &words.headline),
         body,
-        marker: marker::format_marker(&marker),
+        marker: marker::format_marker(&marker_of(task, lead, folded, context)),
+    }
+}
+
+/// The marker of a task: a new one is opened by the leading gap, an open one keeps its key and its gaps.
+fn marker_of(task: Option<&OwnTask>, lead: &Gap, folded: &[&Gap], context: &Context<'_>) -> Marker {
+    let mut gaps: Vec<GapKey> = task.map_or_else(Vec::new, |task| task.gaps.clone());
+    for gap in std::iter::once(&lead).chain(folded) {
+        if !gaps.contains(&gap.key) {
+            gaps.push(gap.key.clone());
+        }
+    }
+    Marker {
+        task_key: task.map_or_else(|| lead.id().task_key(), |task| task.key.clone()),
+        rule: lead.key.rule,
+        subject: lead.subject.clone(),
+        gaps,
+        policy_version: context.policy.version.clone(),
     }
 }
 

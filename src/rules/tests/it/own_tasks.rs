@@ -2,9 +2,9 @@
 
 use followup_core::{OwnerId, Source, TaskStatus};
 use followup_rules::{
-    OwnerLoad, apply_caps, evaluate,
+    OwnerLoad, apply_caps, carrier, evaluate,
     model::{ClosedByUs, GapKey, OwnTask, RuleId, Subject, TaskVerdict},
-    owner_load, parse_marker, render,
+    owner_load, parse_marker, render, render_into,
 };
 
 use crate::world::{World, at, key_of_mail, key_of_person, owner, person};
@@ -260,4 +260,41 @@ fn the_load_of_an_owner_counts_and_other_owners_are_not_touched() {
         .collect();
     assert_eq!(outcomes, ["queued", "task"]);
     assert!(evaluations[0].wake_at.is_some_and(|at_| at_ <= at("17 00:00")));
+}
+
+#[test]
+fn a_gap_that_joins_an_open_task_keeps_its_key_and_adds_itself_to_the_marker() {
+    let mut world = asked("18 12:00");
+    world.meeting("e1", "16 10:30", "20 10:00", "p1");
+    world.check(&["first-touch p1 held future_meeting"]);
+    world.mail_in("m1", "16 11:00", "p1");
+    world
+        .policy
+        .suppress_off
+        .insert(followup_rules::model::Code::FutureMeeting);
+    world.check(&["first-touch p1 folded reply-waiting", "reply-waiting p1 task"]);
+    let evaluation = evaluate(&Subject::Human(person("p1")), &world.facts, &world.context());
+    let task = carrier(&evaluation, &world.facts).unwrap();
+    let lead = evaluation
+        .gaps
+        .iter()
+        .find(|gap| gap.key == key_of_mail("m1"))
+        .unwrap();
+    let text = render_into(task, lead, &[], &world.facts, &world.context());
+    let marker = parse_marker(&text.marker).unwrap();
+    assert_eq!(marker.task_key, task.key);
+    assert_eq!(marker.gaps, [key(), key_of_mail("m1")]);
+    assert_eq!(marker.rule, RuleId::ReplyWaiting);
+    let folded = evaluation.gaps.iter().find(|gap| gap.key == key()).unwrap();
+    assert_eq!(
+        render(lead, &[folded], &world.facts, &world.context()).marker,
+        text.marker
+    );
+    world.call_out("c1", "17 10:00", "p1");
+    let evaluation = evaluate(&Subject::Human(person("p1")), &world.facts, &world.context());
+    assert_eq!(
+        carrier(&evaluation, &world.facts),
+        None,
+        "a task that closes carries nothing"
+    );
 }
