@@ -20,6 +20,8 @@ pub enum FaultKind {
     CloseBefore,
     /// The request is carried out and the connection closes without an answer.
     CloseAfterCommit,
+    /// The request is carried out and its answer replaced by an error page of the edge (502, 504).
+    StatusAfterCommit(u16),
     /// The answer comes late; tokio time.
     Delay(Duration),
     /// The answer's body ends after this many bytes although more were announced.
@@ -56,7 +58,7 @@ pub enum FaultError {
     /// `kind` is none of the known ones.
     #[error(
         "unknown fault kind {0:?}; known: status:CODE, html:CODE, throttle:daily|burst|search, close_before, \
-         close_after_commit, delay:DURATION, truncate:BYTES, ok_with_error, expire_page_token, revoke_token, forbid"
+         close_after_commit, status_after_commit:CODE, delay:DURATION, truncate:BYTES, ok_with_error, expire_page_token, revoke_token, forbid"
     )]
     Kind(String),
 }
@@ -126,6 +128,7 @@ impl FaultKind {
         Some(match (name, argument.is_empty()) {
             ("status", false) => Self::Status(code()?),
             ("html", false) => Self::Html(code()?),
+            ("status_after_commit", false) => Self::StatusAfterCommit(code()?),
             ("throttle", false) => Self::Throttle(match argument {
                 "daily" => ThrottleShape::Daily,
                 "burst" | "ten_secondly" => ThrottleShape::Burst,

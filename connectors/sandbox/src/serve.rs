@@ -41,12 +41,17 @@ enum Cut {
 /// Serves HubSpot's API and the control paths on `listener` until `stop`; open connections finish their request.
 ///
 /// # Errors
-/// When the listener fails for good. One connection's trouble ends only that connection.
+/// `InvalidInput` for a listener that is not on loopback; otherwise when the listener fails for good. One connection's trouble ends only that connection.
 pub async fn serve(
     sandbox: Sandbox,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        let message = format!("the sandbox serves loopback addresses only, not {address}");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
+    }
     let tracker = TaskTracker::new();
     let stopping = CancellationToken::new();
     let mut stop = pin!(stop);

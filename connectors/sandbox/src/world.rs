@@ -197,6 +197,10 @@ impl Sandbox {
             Some(FaultKind::Delay(pause)) => tokio::time::sleep(pause).await,
             _ => {}
         }
+        let answer = match fault {
+            Some(FaultKind::StatusAfterCommit(code)) => Answer::html(code),
+            _ => answer,
+        };
         let mut response = answer.into_response();
         if let Some(FaultKind::Truncate(bytes)) = fault {
             response.body_mut().truncate(bytes);

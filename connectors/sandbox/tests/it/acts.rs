@@ -202,6 +202,65 @@ async fn truth_lists_tasks_by_their_key_even_in_an_empty_world() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_body_counts_where_there_is_no_unique_property() {
+    let client = Client::with(Switches {
+        unique_task_property: false,
+        ..Switches::default()
+    });
+    let body = "<p>Call back.</p>[followupd key=g-7; rule=first-touch; gaps=a]";
+    client
+        .create(
+            "tasks",
+            json!({"hs_timestamp": "1767600000000", "hs_task_body": body}),
+        )
+        .await;
+    client
+        .create(
+            "tasks",
+            json!({"hs_timestamp": "1767600000000", "hs_task_body": "by hand"}),
+        )
+        .await;
+    let truth = client.get("/_sandbox/truth").await.body;
+    assert_eq!(truth["tasks"].as_array().map(Vec::len), Some(1));
+    assert_eq!(truth["tasks"][0]["task_key"], json!("g-7"));
+}
+
+#[tokio::test]
+async fn a_merged_away_address_still_finds_its_person() {
+    let client = Client::new();
+    let (a, b) = (
+        client.contact("a@acme.example").await,
+        client.contact("b@acme.example").await,
+    );
+    let merge = json!({"primaryObjectId": a, "objectIdToMerge": b});
+    let survivor = client
+        .post("/crm/objects/2026-09/contacts/merge", merge)
+        .await
+        .id();
+    let again = control(
+        &client,
+        "form",
+        json!({"email": "b@acme.example", "form": "demo"}),
+    )
+    .await;
+    assert_eq!(again.body["ids"], json!([survivor]));
+    client
+        .send(
+            "DELETE",
+            &format!("/crm/objects/2026-09/contacts/{survivor}"),
+            None,
+        )
+        .await;
+    let anew = control(
+        &client,
+        "form",
+        json!({"email": "b@acme.example", "form": "demo"}),
+    )
+    .await;
+    assert_ne!(anew.body["ids"], json!([survivor]));
+}
+
+#[tokio::test]
 async fn equal_seeds_play_equal_worlds_and_others_differ() {
     let play = async |seed: u64| {
         let world = WorldConfig {

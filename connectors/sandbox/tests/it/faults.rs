@@ -40,6 +40,14 @@ async fn a_connection_closes_before_or_after_the_commit() {
 }
 
 #[tokio::test]
+async fn an_edge_timeout_hides_what_was_carried_out() {
+    let client = with_fault("status_after_commit:504", 1);
+    let got = client.post(TASKS, task()).await;
+    assert!(got.status == 504 && got.text.starts_with("<!DOCTYPE html>"));
+    assert_eq!(client.get(TASKS).await.ids().len(), 1);
+}
+
+#[tokio::test]
 async fn replaced_answers_commit_nothing() {
     for (kind, status, marker) in [
         ("status:503", 503, "INTERNAL_ERROR"),

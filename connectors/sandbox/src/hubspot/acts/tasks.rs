@@ -4,16 +4,15 @@ use super::super::{kind::Kind, portal::Portal, record::Record, validate::date_ti
 use crate::crm::{TaskState, TaskView};
 
 /// Marks a follow-up key in a task's body, where no unique property holds it.
-const MARKER: &str = "followupd:";
+const MARKER: &str = "[followupd key=";
 
 impl Portal {
     pub(super) fn task_view(&self, task: &Record) -> TaskView {
         let text = |name: &str| task.value(name).unwrap_or_default().to_owned();
         let ids = |kind| {
-            self.linked((Kind::Task, task.id), kind)
-                .iter()
-                .map(u64::to_string)
-                .collect()
+            // Links outlive the archiving of either end.
+            let linked = self.links.linked((Kind::Task, task.id), kind);
+            linked.map(|(key, _)| key.1.to_string()).collect()
         };
         let status = text("hs_task_status");
         let state = match status.as_str() {
