@@ -16,3 +16,4 @@ mod records;
 mod search;
 mod socket;
 mod support;
+mod switches;
