@@ -207,15 +207,4 @@ fn read(code: Code, case: &Case<'_, '_>) -> Reading {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_has_exactly_one_suppressor() {
-        for code in Code::ALL {
-            let finals = FINALS.iter().filter(|(known, _)| known == code).count();
-            let holds = HOLDS.iter().filter(|(known, _)| known == code).count();
-            assert_eq!(finals + holds, 1, "{code}");
-        }
-    }
-}
+mod tests;
