@@ -29,6 +29,33 @@ pub(crate) struct Turn {
     pub(crate) now: Timestamp,
 }
 
+/// Which way a search is sorted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ascending => "ASCENDING",
+            Self::Descending => "DESCENDING",
+        }
+    }
+}
+
+/// One search. HubSpot honours a single sort.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) filters: Value,
+    pub(crate) sort: &'static str,
+    pub(crate) direction: Direction,
+    pub(crate) limit: usize,
+    /// Offset into the results.
+    pub(crate) skip: u32,
+}
+
 /// The read side of a portal.
 pub(crate) struct Api {
     pub(crate) client: Client,
@@ -58,27 +85,19 @@ impl Api {
         Ok(self.client.call::<Page>(&call, turn.now).await?.body)
     }
 
-    /// One search with the given filters and a single sort; ids and modification instants only, so that the body
+    /// One search; ids and modification instants only, so that the body
     /// stays far below the documented 3,000 characters. Texts come by [`Self::read`], which has no index lag.
-    pub(crate) async fn search(
-        &self,
-        schema: &Schema,
-        filters: Value,
-        sort: &str,
-        limit: usize,
-        skip: u32,
-        turn: Turn,
-    ) -> Result<Page, CallError> {
+    pub(crate) async fn search(&self, schema: &Schema, query: Query, turn: Turn) -> Result<Page, CallError> {
         let mut body = json!({
-            "filterGroups": [{"filters": filters}],
-            "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
+            "filterGroups": [{"filters": query.filters}],
+            "sorts": [{"propertyName": query.sort, "direction": query.direction.word()}],
             "properties": [schema.modified],
-            "limit": limit,
+            "limit": query.limit,
         });
-        if skip > 0
+        if query.skip > 0
             && let Some(body) = body.as_object_mut()
         {
-            body.insert("after".to_owned(), json!(skip.to_string()));
+            body.insert("after".to_owned(), json!(query.skip.to_string()));
         }
         let path = format!("{}/search", self.paths.objects(schema.object));
         let call = Call::read_by_post(path, body, turn.priority, schema.action).as_search();

@@ -9,7 +9,8 @@
 //!
 //! Emails are deleted for good and never appear as archived (emails guide); a record that vanishes that way is
 //! noticed only when it is read again by id. A hot or settled pass over a small stream reads its archived page too,
-//! as long as that fits one page.
+//! as long as that fits one page. Tasks are the exception: a rep who deletes one of ours answers it, so every pass over
+//! tasks also reads the archived ones among those created lately (list keysets are ids, and ids grow with creation).
 
 mod window;
 
@@ -20,7 +21,7 @@ use serde_json::Value;
 
 use crate::{
     Hubspot,
-    api::Turn,
+    api::{Direction, Query, Turn},
     cursor::{self, Part, Position, Step},
     map::{Context, OwnerDirectory, Stages, map_owner},
     schema::{self, Schema},
@@ -35,6 +36,8 @@ const SETTLED_OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 const SETTLED_BEHIND: SignedDuration = SignedDuration::from_mins(1);
 /// Before this instant nothing is asked for: HubSpot answers 500 to a bound of epoch zero.
 const EARLIEST_MS: i64 = 1_000;
+/// Tasks created longer ago than this are not looked for among the archived ones; ours live shorter than that.
+const DELETED_TASKS_SINCE: SignedDuration = SignedDuration::from_hours(35 * 24);
 
 /// Records of a page, by what became of them.
 #[derive(Default)]
@@ -241,14 +244,57 @@ impl Hubspot {
         Ok(Some(batch.page(&done, PageEnd::ReadTo(turn.now), total)))
     }
 
+    /// What follows a finished window: for tasks, the archived ones created lately; else nothing.
+    async fn after_window(
+        &self,
+        stream: Stream,
+        schema: &Schema,
+        read_to: Timestamp,
+        turn: Turn,
+    ) -> Result<(Position, PageEnd), ConnectorError> {
+        let done = Position::Follow {
+            since: read_to,
+            is_small: false,
+        };
+        if stream != Stream::Tasks {
+            return Ok((done, PageEnd::ReadTo(read_to)));
+        }
+        let since = (turn.now - DELETED_TASKS_SINCE).as_millisecond().max(EARLIEST_MS);
+        let filters = serde_json::json!([
+            {"propertyName": schema.created, "operator": "LT", "value": since.to_string()}]);
+        let query = Query {
+            filters,
+            sort: "hs_object_id",
+            direction: Direction::Descending,
+            limit: 1,
+            skip: 0,
+        };
+        let newest_old = self.api.search(schema, query, turn).await?;
+        let archived = Position::List {
+            // The last one that is too old to matter; without one, everything archived is young enough to matter.
+            after: newest_old
+                .results
+                .first()
+                .and_then(|value| hit(schema, value))
+                .map(|(_, id, _)| id),
+            started: read_to,
+            total: None,
+            part: Part::Archived,
+        };
+        Ok((archived, PageEnd::More))
+    }
+
     /// How many records a stream has, for progress bars; `None` if the question fails.
     async fn count(&self, schema: &Schema, turn: Turn) -> Option<u64> {
         let filters = serde_json::json!([{"propertyName": "hs_object_id", "operator": "HAS_PROPERTY"}]);
-        self.api
-            .search(schema, filters, "hs_object_id", 1, 0, turn)
-            .await
-            .ok()?
-            .total
+        let query = Query {
+            filters,
+            sort: "hs_object_id",
+            direction: Direction::Ascending,
+            limit: 1,
+            skip: 0,
+        };
+        self.api.search(schema, query, turn).await.ok()?.total
     }
 
     /// Maps raw records, with their links read for the whole page.

@@ -165,11 +165,11 @@ mod tests {
 
     use super::*;
 
-    fn classify(status: u16, json: Option<Value>) -> Verdict {
+    fn classify(status: u16, json: Option<&Value>) -> Verdict {
         HubspotVendor.classify(&Failure {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &HeaderMap::new(),
-            json: json.as_ref(),
+            json,
         })
     }
 
@@ -190,7 +190,7 @@ mod tests {
             ),
             (json!({}), Limit::Burst),
         ] {
-            let Verdict::Throttled { limit, .. } = classify(429, Some(body.clone())) else {
+            let Verdict::Throttled { limit, .. } = classify(429, Some(&body)) else {
                 panic!("429 is a throttle: {body}");
             };
             assert_eq!(limit, expected, "{body}");
@@ -201,13 +201,13 @@ mod tests {
     fn a_missing_scope_is_named_and_a_ban_is_not_taken_for_one() {
         let scopes = json!({"category":"MISSING_SCOPES","message":"no",
             "errors":[{"context":{"requiredGranularScopes":["crm.objects.deals.read","a"]}}]});
-        let Verdict::Forbidden { missing, fix } = classify(403, Some(scopes)) else {
+        let Verdict::Forbidden { missing, fix } = classify(403, Some(&scopes)) else {
             panic!("a missing scope forbids");
         };
         assert_eq!(missing, "a or crm.objects.deals.read");
         assert!(fix.contains("crm.objects.deals.read"));
         assert!(matches!(
-            classify(403, Some(json!({"category":"BANNED"}))),
+            classify(403, Some(&json!({"category":"BANNED"}))),
             Verdict::Unauthorized { .. }
         ));
     }

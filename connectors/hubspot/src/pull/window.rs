@@ -19,7 +19,7 @@ use serde_json::json;
 use super::{Batch, hit};
 use crate::{
     Hubspot,
-    api::Turn,
+    api::{Direction, Query, Turn},
     cursor::{Position, Step},
     schema::Schema,
 };
@@ -68,7 +68,14 @@ impl Hubspot {
                 0,
             ),
         };
-        let found = self.api.search(schema, filters, sort, PAGE, skip, turn).await?;
+        let query = Query {
+            filters,
+            sort,
+            direction: Direction::Ascending,
+            limit: PAGE,
+            skip,
+        };
+        let found = self.api.search(schema, query, turn).await?;
         let is_full = found.results.len() >= PAGE;
         let hits: Vec<Hit> = found
             .results
@@ -101,11 +108,7 @@ impl Hubspot {
             (position, PageEnd::More)
         } else {
             let read_to = Timestamp::from_millisecond(window.until).unwrap_or(turn.now);
-            let position = Position::Follow {
-                since: read_to,
-                is_small: false,
-            };
-            (position, PageEnd::ReadTo(read_to))
+            self.after_window(stream, schema, read_to, turn).await?
         };
         Ok(batch.page(&position, end, None))
     }

@@ -1,0 +1,8 @@
+//! The HubSpot connector against a simulated portal.
+
+mod contract;
+mod faults;
+mod mapping;
+mod support;
+mod tasks;
+mod windows;

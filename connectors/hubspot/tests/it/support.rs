@@ -1,0 +1,104 @@
+//! A connector over a scene.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use followup_core::{ConnectionId, OwnerId, PersonId, RecordKind, RecordRef};
+use followup_hubspot::{Hubspot, HubspotConfig};
+use followup_testkit::{Fixture, SandboxTransport, Scene, Switches};
+use followup_transport::{Future, SendError, SendLimits, TokenSource, Transport};
+use url::Url;
+
+pub(crate) fn connection() -> ConnectionId {
+    ConnectionId::new("hubspot_main").expect("a constant name")
+}
+
+pub(crate) fn record(kind: RecordKind, id: &str) -> RecordRef {
+    RecordRef::new(connection(), kind, id)
+}
+
+pub(crate) fn config() -> HubspotConfig {
+    let base_url = Url::parse("https://api.hubapi.example.com").expect("a constant URL");
+    HubspotConfig {
+        // The burst share is ours alone here; the waits run on paused time.
+        api_share: 100,
+        ..HubspotConfig::new(connection(), base_url)
+    }
+}
+
+pub(crate) fn connector(scene: &Scene) -> Hubspot {
+    connector_with(scene, config(), &scene.sandbox.access().access_token)
+}
+
+pub(crate) fn connector_with(scene: &Scene, config: HubspotConfig, token: &str) -> Hubspot {
+    Hubspot::new(
+        config,
+        Arc::new(SandboxTransport(scene.sandbox.clone())),
+        TokenSource::fixed(token),
+        Arc::new(|subject: &str| format!("hash of {} letters", subject.len())),
+        1,
+    )
+    .expect("a usable configuration")
+}
+
+/// A portal with one contact that belongs to an owner.
+pub(crate) async fn fixture(switches: Switches) -> Fixture {
+    let scene = Scene::empty(switches);
+    let (owner, _) = scene.owners().await.swap_remove(0);
+    let person = scene
+        .create(
+            "contacts",
+            serde_json::json!({"email": "ana@example.com", "firstname": "Ana", "hubspot_owner_id": owner}),
+            &[],
+        )
+        .await;
+    Fixture {
+        connector: Box::new(connector(&scene)),
+        owner: OwnerId(record(RecordKind::Owner, &owner)),
+        person: PersonId(record(RecordKind::Contact, &person)),
+        create_pattern: "POST /crm/objects/*/tasks/batch/create",
+        scene,
+    }
+}
+
+/// A portal whose answers are altered on the way: one record gets a value no vendor should send.
+pub(crate) struct Garble {
+    pub(crate) inner: Scene,
+    /// Removed everywhere first, so that a JSON object never holds a key twice.
+    pub(crate) drop_key: &'static str,
+    /// Replaced once.
+    pub(crate) find: &'static str,
+    pub(crate) replace: &'static str,
+}
+
+impl Transport for Garble {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: SendLimits,
+    ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
+        Box::pin(async move {
+            let answer = SandboxTransport(self.inner.sandbox.clone())
+                .send(request, limits)
+                .await?;
+            Ok(answer.map(|body| {
+                let text = String::from_utf8_lossy(&body)
+                    .replace(&format!("{},", self.drop_key), "")
+                    .replace(&format!(",{}", self.drop_key), "")
+                    .replacen(self.find, self.replace, 1);
+                Bytes::from(text)
+            }))
+        })
+    }
+}
+
+pub(crate) fn connector_over(scene: &Scene, transport: Garble) -> Hubspot {
+    Hubspot::new(
+        config(),
+        Arc::new(transport),
+        TokenSource::fixed(&scene.sandbox.access().access_token),
+        Arc::new(|subject: &str| subject.len().to_string()),
+        1,
+    )
+    .expect("a usable configuration")
+}
