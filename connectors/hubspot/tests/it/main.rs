@@ -5,4 +5,5 @@ mod faults;
 mod mapping;
 mod support;
 mod tasks;
+mod tokens;
 mod windows;

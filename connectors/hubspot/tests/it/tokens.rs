@@ -1,0 +1,114 @@
+//! OAuth against the simulated portal: expiry, rotation, revocation.
+
+use std::sync::{Arc, Mutex};
+
+use followup_core::{Connector, ConnectorError, Lane, PullRequest, Stream};
+use followup_hubspot::Hubspot;
+use followup_testkit::{SandboxTransport, Scene, Switches};
+use followup_transport::{Future, OAuthConfig, TokenPair, TokenSource, TokenStore};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use crate::support::config;
+
+#[derive(Default)]
+struct Memory(Mutex<Option<TokenPair>>);
+
+impl TokenStore for Memory {
+    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
+        let pair = self
+            .0
+            .lock()
+            .map(|pair| pair.clone())
+            .map_err(|error| error.to_string());
+        Box::pin(async move { pair })
+    }
+
+    fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
+        let stored = self
+            .0
+            .lock()
+            .map(|mut pair| *pair = Some(tokens))
+            .map_err(|error| error.to_string());
+        Box::pin(async move { stored })
+    }
+}
+
+fn connector(scene: &Scene, store: &Arc<Memory>) -> Hubspot {
+    let access = scene.sandbox.access();
+    let config = config();
+    let oauth = OAuthConfig {
+        token_url: config
+            .base_url
+            .join("/oauth/2026-09/token")
+            .expect("a constant path"),
+        client_id: access.client_id,
+        client_secret: SecretString::from(access.client_secret),
+        refresh_token: SecretString::from(access.refresh_token),
+        fix: "log in again".to_owned(),
+    };
+    Hubspot::new(
+        config,
+        Arc::new(SandboxTransport(scene.sandbox.clone())),
+        TokenSource::oauth(oauth, store.clone()),
+        Arc::new(|subject: &str| subject.len().to_string()),
+        1,
+    )
+    .expect("a usable configuration")
+}
+
+fn request(scene: &Scene) -> PullRequest {
+    PullRequest {
+        stream: Stream::Contacts,
+        lane: Lane::Backfill,
+        cursor: None,
+        now: scene.now(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_go_on_over_many_token_lives_whether_refresh_tokens_rotate_or_not() {
+    for rotates_refresh_token in [false, true] {
+        let scene = Scene::empty(Switches {
+            rotates_refresh_token,
+            ..Switches::default()
+        });
+        let store = Arc::new(Memory::default());
+        for _ in 0..2 {
+            // A restart begins with the stored token.
+            let connector = connector(&scene, &store);
+            for _ in 0..3 {
+                connector.pull(request(&scene)).await.unwrap();
+                scene.advance(SignedDuration::from_mins(29));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_early_is_renewed_once_and_the_read_goes_on() {
+    let scene = Scene::empty(Switches::default());
+    let store = Arc::new(Memory::default());
+    let connector = connector(&scene, &store);
+    connector.pull(request(&scene)).await.unwrap();
+    scene.faults(&[("GET /crm/objects", "revoke_token", 1)]);
+    connector.pull(request(&scene)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_consent_pauses_the_connection_with_the_fix() {
+    let scene = Scene::empty(Switches::default());
+    scene.faults(&[("POST /oauth", "revoke_token", 1)]);
+    let error = connector(&scene, &Arc::default())
+        .pull(request(&scene))
+        .await
+        .unwrap_err();
+    let ConnectorError::Unauthorized { fix, .. } = &error else {
+        panic!("a revoked consent is unauthorized: {error:?}");
+    };
+    assert_eq!(fix, "log in again");
+    let secrets = scene.sandbox.access();
+    for secret in [secrets.refresh_token, secrets.client_secret] {
+        assert!(!format!("{error} {error:?}").contains(&secret));
+    }
+}
