@@ -1,7 +1,7 @@
 //! The server side of the CRMs over one simulated sales team.
 //!
 //! A [`Sandbox`] is one world: a clock, a HubSpot account, and a scripted team working in it. It answers requests in
-//! process ([`Sandbox::hubspot`]) or on a loopback socket ([`serve`]), as the vendor would and never as a client would
+//! process ([`Sandbox::hubspot`]) or on a loopback socket ([`serve()`]), as the vendor would and never as a client would
 //! like it. It shares no code with the connectors, so that one misreading cannot hide in both.
 //!
 //! - [`world`]: the world and its public handle.

@@ -111,11 +111,8 @@ impl Portal {
             .and_then(|email| email.split_once('@'))
             .map(|(_, domain)| domain.to_lowercase());
         let domain = domain.filter(|domain| !FREE_MAIL.contains(&domain.as_str()))?;
-        let known = self.table(Kind::Company).values().find(|company| {
-            company.archived_at.is_none() && company.value("domain") == Some(domain.as_str())
-        });
-        if let Some(company) = known {
-            return Some((Kind::Company, company.id));
+        if let Some(id) = self.company_by_domain(&domain) {
+            return Some((Kind::Company, id));
         }
         if name.is_empty() {
             return None;
@@ -214,16 +211,13 @@ impl Crm for Portal {
     }
 
     fn add_person(&mut self, at: Timestamp, person: NewPerson) -> String {
-        let (source, drill_down) = match person.origin {
-            PersonOrigin::Manual => (
-                person
-                    .owner
-                    .as_deref()
-                    .map_or(Source::User(None), |owner| self.user(owner)),
-                "CRM_UI",
-            ),
-            PersonOrigin::Import => (Source::Import, "IMPORT"),
-            PersonOrigin::Api => (Source::Integration, "INTEGRATION"),
+        let source = match person.origin {
+            PersonOrigin::Manual => person
+                .owner
+                .as_deref()
+                .map_or(Source::User(None), |owner| self.user(owner)),
+            PersonOrigin::Import => Source::Import,
+            PersonOrigin::Api => Source::Integration,
         };
         let contact = values([
             ("email", person.email.unwrap_or_default().to_lowercase()),
@@ -236,10 +230,6 @@ impl Crm for Portal {
                 "lifecyclestage",
                 if person.is_customer { "customer" } else { "lead" }.to_owned(),
             ),
-            ("hs_analytics_source", "OFFLINE".to_owned()),
-            ("hs_analytics_source_data_1", drill_down.to_owned()),
-            ("hs_latest_source", "OFFLINE".to_owned()),
-            ("hs_latest_source_timestamp", instant(to_millis(at))),
         ]);
         self.add_contact(to_millis(at), contact, &person.company, source)
             .to_string()

@@ -45,6 +45,8 @@ pub(crate) struct Portal {
     tables: BTreeMap<Kind, BTreeMap<u64, Record>>,
     /// Values of unique properties of live records.
     unique: BTreeMap<(Kind, String, String), u64>,
+    /// The last company that took each domain.
+    domains: BTreeMap<String, u64>,
     next_id: u64,
 }
 
@@ -67,6 +69,7 @@ impl Portal {
                 .map(|kind| (kind, BTreeMap::new()))
                 .collect(),
             unique: BTreeMap::new(),
+            domains: BTreeMap::new(),
             next_id: 140_000_000_001 + rng.u64(0..1_000_000),
             rng,
         }
@@ -120,6 +123,9 @@ impl Portal {
 
     /// Keeps the unique index in step with a change about to be made. A contact's further addresses find it too.
     fn index_unique(&mut self, kind: Kind, id: u64, changes: &BTreeMap<String, String>) {
+        if let (Kind::Company, Some(domain)) = (kind, changes.get("domain")) {
+            self.domains.insert(fold(domain), id);
+        }
         for (name, value) in changes {
             let Some(unique) = self.unique_name(kind, name) else {
                 continue;
@@ -249,6 +255,13 @@ impl Portal {
         self.owners
             .values()
             .find(|owner| owner.email.eq_ignore_ascii_case(email))
+    }
+
+    pub(crate) fn company_by_domain(&self, domain: &str) -> Option<u64> {
+        let id = self.domains.get(&fold(domain)).copied()?;
+        self.live((Kind::Company, id))
+            .filter(|company| company.value("domain") == Some(domain))
+            .map(|company| company.id)
     }
 
     pub(crate) fn contact_by_email(&self, email: &str) -> Option<u64> {

@@ -157,10 +157,12 @@ impl Record {
     ) {
         let at = at.max(next_millisecond(self.now.updated_at));
         self.lagging.retain(|lagging| lagging.until > at);
-        self.lagging.push(Lagging {
-            until: indexed_at,
-            view: Some(self.now.clone()),
-        });
+        if indexed_at > at {
+            self.lagging.push(Lagging {
+                until: indexed_at,
+                view: Some(self.now.clone()),
+            });
+        }
         for (name, value) in changes {
             self.note_version(name, value, at, source);
             if value.is_empty() {

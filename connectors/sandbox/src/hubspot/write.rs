@@ -30,7 +30,11 @@ impl Portal {
         source: Source,
     ) -> u64 {
         values.retain(|_, value| !value.is_empty());
-        for (name, default) in self.defaults(kind) {
+        for (name, default) in self
+            .defaults(kind)
+            .into_iter()
+            .chain(first_source(kind, at, source))
+        {
             values.entry(name.to_owned()).or_insert(default);
         }
         derive(None, kind, at, &mut values);
@@ -112,6 +116,26 @@ impl Portal {
             .and_then(|record| record.value("hubspot_owner_assigneddate"));
         sums.into_changes(key.0, at, assigned.and_then(date_time))
     }
+}
+
+/// A contact that did not come by the web site is an offline source's.
+fn first_source(kind: Kind, at: Timestamp, source: Source) -> Vec<(&'static str, String)> {
+    let drill_down = match source {
+        Source::Integration => "INTEGRATION",
+        Source::Import => "IMPORT",
+        Source::User(_) => "CRM_UI",
+        Source::Mailbox => "EMAIL",
+        Source::Form | Source::Calculation => return Vec::new(),
+    };
+    if kind != Kind::Contact {
+        return Vec::new();
+    }
+    vec![
+        ("hs_analytics_source", "OFFLINE".to_owned()),
+        ("hs_analytics_source_data_1", drill_down.to_owned()),
+        ("hs_latest_source", "OFFLINE".to_owned()),
+        ("hs_latest_source_timestamp", instant(at)),
+    ]
 }
 
 /// What the activities of a record add up to.

@@ -124,6 +124,34 @@ async fn a_random_lag_stays_within_its_bound_and_varies() {
 }
 
 #[tokio::test]
+async fn an_expired_token_may_look_like_any_bad_one() {
+    let mut client = Client::with(Switches {
+        expired_category: false,
+        ..Switches::default()
+    });
+    let access = client.sandbox.access();
+    let form = format!(
+        "grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
+        access.client_id, access.client_secret, access.refresh_token
+    );
+    let request = http::Request::post("/oauth/2026-09/token")
+        .body(form.into())
+        .expect("a request");
+    let followup_sandbox::Reply::Answer(answer) = client.sandbox.hubspot(request).await else {
+        panic!("closed")
+    };
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+    client.token = body["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(client.get(CONTACTS).await.status, 200);
+    client.advance(1_801);
+    let got = client.get(CONTACTS).await;
+    assert_eq!(
+        (got.status, got.body["category"].as_str()),
+        (401, Some("INVALID_AUTHENTICATION"))
+    );
+}
+
+#[tokio::test]
 async fn a_new_contact_may_have_no_stage() {
     let client = Client::with(Switches {
         default_lifecycle: None,

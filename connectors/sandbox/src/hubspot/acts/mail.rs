@@ -115,10 +115,7 @@ impl Portal {
     /// The contact behind an outside address; mailbox sync makes one where there is none.
     fn contact_for_mail(&mut self, at: Timestamp, address: &str) -> Key {
         let id = self.contact_by_email(address).unwrap_or_else(|| {
-            let contact = values([
-                ("email", address.to_lowercase()),
-                ("hs_analytics_source", "OFFLINE".to_owned()),
-            ]);
+            let contact = values([("email", address.to_lowercase())]);
             self.add_contact(at, contact, "", Source::Mailbox)
         });
         (Kind::Contact, id)
