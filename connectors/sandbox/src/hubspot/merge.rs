@@ -40,7 +40,8 @@ impl Portal {
         self.remove(loser);
         let survivor = if self.switches.merge_mints_id {
             self.remove(winner);
-            let id = self.insert(winner.0, at, values, source);
+            let id = self.insert(winner.0, at, values, kept.source);
+            self.backdate((winner.0, id), kept.created_at.min(lost.created_at));
             let survivor = (winner.0, id);
             self.links.move_all(winner, survivor);
             self.merged.insert(winner, id);

@@ -206,6 +206,13 @@ impl Portal {
         }
     }
 
+    /// Gives a record the creation instant of what it was merged from.
+    pub(crate) fn backdate(&mut self, key: Key, created_at: Timestamp) {
+        if let Some(record) = self.table_mut(key.0).get_mut(&key.1) {
+            record.created_at = created_at;
+        }
+    }
+
     /// Archives a record; emails vanish for good.
     pub(crate) fn archive(&mut self, key: Key, at: Timestamp) -> bool {
         if self.live(key).is_none() {

@@ -208,6 +208,7 @@ async fn a_merge_mints_an_id_and_old_ids_serve_single_changes_only() {
         .post("/crm/objects/2026-09/tasks", task(&b, 204))
         .await
         .id();
+    client.advance(60);
     let merge = json!({"primaryObjectId": a, "objectIdToMerge": b});
     let survivor = client
         .post("/crm/objects/2026-09/contacts/merge", merge)
@@ -240,6 +241,7 @@ async fn a_merge_mints_an_id_and_old_ids_serve_single_changes_only() {
         got.body["properties"]["hs_merged_object_ids"],
         json!(format!("{b};{a}"))
     );
+    assert_eq!(got.body["createdAt"], json!("2026-01-05T08:00:00.000Z"));
     assert_eq!(got.body["properties"]["city"], json!("Ulm"));
     let linked = client
         .get(&format!(
