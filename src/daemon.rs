@@ -1,19 +1,16 @@
 //! The loop: each connection cycles on its own, until asked to stop.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use followup_store::StoreError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::{
-    engine::{CycleReport, Engine, Link},
+    engine::{CycleReport, Engine, Link, Rhythm},
     health,
     sync::{Progress, Silent},
 };
-
-/// A time-driven verdict never waits longer than this beyond its instant, nor makes a cycle come sooner.
-const SOONEST: SignedDuration = SignedDuration::from_secs(5);
 
 /// Runs every connection until the engine's stop token is cancelled.
 ///
@@ -51,9 +48,9 @@ async fn connection_loop(
         return Ok(());
     };
     while !engine.stop.is_cancelled() {
-        let report = cycle(engine, link, &Silent, data_dir).await?;
+        let report = cycle(engine, link, Rhythm::Repeated, &Silent, data_dir).await?;
         log(&report);
-        let wait = wait_for(engine, every).await?;
+        let wait = engine.wait(every).await?;
         tokio::select! {
             () = engine.stop.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
@@ -69,22 +66,15 @@ async fn connection_loop(
 pub async fn cycle(
     engine: &Engine,
     link: &Link,
+    rhythm: Rhythm,
     progress: &dyn Progress,
     data_dir: &Path,
 ) -> Result<CycleReport, StoreError> {
-    let report = engine.cycle(link, progress).await?;
+    let report = engine.cycle(link, rhythm, progress).await?;
     if let Err(error) = health::save(data_dir, &engine.links) {
         tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before");
     }
     Ok(report)
-}
-
-/// The configured wait, shortened when a verdict falls due before.
-async fn wait_for(engine: &Engine, every: SignedDuration) -> Result<Duration, StoreError> {
-    let now: Timestamp = engine.clock.now();
-    let due = engine.store.with(|store| store.next_due()).await?;
-    let until_due = due.map_or(every, |due| due.duration_since(now).max(SOONEST));
-    Ok(until_due.min(every).unsigned_abs())
 }
 
 fn log(report: &CycleReport) {

@@ -3,9 +3,9 @@
 //! Time is tokio's, paused: it moves only when everybody waits. So nothing here may touch a socket, a disk or another
 //! thread; the store is the simulated twin of the real one, and everything above it is the code the service runs.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
-use followup_core::{ConnectionId, Record, TaskId};
+use followup_core::{ConnectionId, Record, RecordKind, TaskId};
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_rules::{calendar::Calendar, policy::Policy};
 use followup_sandbox::{
@@ -25,7 +25,7 @@ use url::Url;
 use crate::{
     clock::Clock,
     config::Mode,
-    engine::{CycleReport, Engine, Link},
+    engine::{CycleReport, Engine, Link, Rhythm},
     planning::Outbox,
     shared_store::{SharedStore, StoreThread},
     subject_key,
@@ -40,7 +40,7 @@ const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 const SITUATIONS: u32 = 60;
 
 /// Wait between two cycles.
-const POLL_EVERY: Duration = Duration::from_mins(1);
+const POLL_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A task may appear or vanish this long after its instant.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(12);
@@ -122,7 +122,7 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
-        "A sales team on a simulated HubSpot, {} days from {begins_at}; the daemon polls every minute.",
+        "A sales team on a simulated HubSpot, {} days from {begins_at}; the daemon polls every minute in working hours.",
         options.days
     ));
     let mut chaos = options.chaos.then(|| Chaos::new(options.seed, begins_at));
@@ -131,10 +131,10 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
             chaos.step(&sandbox);
         }
         for link in &engine.links {
-            let report = engine.cycle(link, &Silent).await?;
+            let report = engine.cycle(link, Rhythm::Repeated, &Silent).await?;
             narrator.tell(&engine, &sandbox, &report, narrate).await?;
         }
-        tokio::time::sleep(POLL_EVERY).await;
+        tokio::time::sleep(engine.wait(POLL_EVERY).await?).await;
     }
     let figures = figures(&sandbox, options.days);
     narrate(&format!(
@@ -185,13 +185,18 @@ impl Transport for InProcess {
         limits: SendLimits,
     ) -> Future<'_, Result<http::Response<bytes::Bytes>, SendError>> {
         Box::pin(async move {
-            match tokio::time::timeout(limits.total, self.0.hubspot(request)).await {
-                Ok(Reply::Answer(answer)) => Ok(answer),
-                Ok(Reply::Closed { .. }) => {
-                    Err(SendError::maybe_sent("connection closed before an answer came"))
-                }
-                Err(_) => Err(SendError::maybe_sent("no answer in time")),
+            let lost = |why: &str| Err(SendError::maybe_sent(why));
+            let answer = match tokio::time::timeout(limits.total, self.0.hubspot(request)).await {
+                Ok(Reply::Answer(answer)) => answer,
+                Ok(Reply::Closed { .. }) => return lost("the connection closed before an answer came"),
+                Err(_) => return lost("no answer in time"),
+            };
+            let announced = answer.headers().get(http::header::CONTENT_LENGTH);
+            let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+            if announced.is_some_and(|length| length > answer.body().len()) {
+                return lost("the answer was cut");
             }
+            Ok(answer)
         })
     }
 }
@@ -291,12 +296,24 @@ fn sentence(row: &TaskRow, subject: &str, owner: &str) -> String {
     match row.closed.as_ref().map(|(closed, _)| closed) {
         None => format!("task for {owner}: {subject}"),
         Some(Closed::Evidence(record)) => {
-            format!("closed by itself (a {} was logged): {subject}", record.kind)
+            format!(
+                "closed by itself ({} {} was logged): {subject}",
+                article(record.kind),
+                record.kind
+            )
         }
         Some(Closed::Declared) => format!("{owner} completed: {subject}"),
         Some(Closed::Dismissed) => format!("{owner} does not want it; it will not come back: {subject}"),
         Some(Closed::Withdrawn(why) | Closed::LetGo(why)) => format!("withdrawn ({why}): {subject}"),
         Some(Closed::Expired | Closed::Undone) => format!("taken back: {subject}"),
+    }
+}
+
+const fn article(kind: RecordKind) -> &'static str {
+    if matches!(kind, RecordKind::Email | RecordKind::Account) {
+        "an"
+    } else {
+        "a"
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use followup_core::{Capability, Connector, ConnectorError, Probe, Stream, StreamAccess};
@@ -16,7 +17,7 @@ use followup_rules::{
     policy::Policy,
 };
 use followup_store::{StoreError, ledger::Entry};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -26,10 +27,16 @@ use crate::{
     config::Mode,
     planning::{self, Established, Outbox, PlanInputs, Planned},
     shared_store::SharedStore,
-    sync::{Observed, Observer, Progress},
+    sync::{Observed, Observer, Pace, Progress},
     team::TeamSettings,
     writeback::{Applied, WriteBack},
 };
+
+/// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
+const SOONEST: SignedDuration = SignedDuration::from_secs(5);
+
+/// How much slower the connections are polled while nobody works.
+const NIGHT_FACTOR: i32 = 5;
 
 /// Plan and apply again at most this often when records changed just before writing.
 const ROUNDS_MAX: usize = 3;
@@ -56,6 +63,8 @@ pub struct LinkState {
     pub refused: Option<String>,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
+    /// When each stream was last read to its end.
+    pub read_at: BTreeMap<Stream, Timestamp>,
     /// When the last cycle ended.
     pub cycle_at: Option<Timestamp>,
 }
@@ -127,6 +136,15 @@ pub enum Trouble {
     Refused,
 }
 
+/// Whether a cycle stands alone or in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rhythm {
+    /// One cycle, complete in itself.
+    Single,
+    /// One of many: streams that change rarely take their turn.
+    Repeated,
+}
+
 /// Everything a cycle works with.
 pub struct Engine {
     /// The one store.
@@ -151,7 +169,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError`] when the state cannot be used; trouble with the CRM is in the report.
-    pub async fn cycle(&self, link: &Link, progress: &dyn Progress) -> Result<CycleReport, StoreError> {
+    pub async fn cycle(
+        &self,
+        link: &Link,
+        rhythm: Rhythm,
+        progress: &dyn Progress,
+    ) -> Result<CycleReport, StoreError> {
         let now = self.clock.now();
         let before = link.connector.usage();
         let mut report = CycleReport {
@@ -163,10 +186,14 @@ impl Engine {
                 store: &self.store,
                 connector: link.connector.as_ref(),
                 progress,
+                pace: match rhythm {
+                    Rhythm::Single => Pace::Everything,
+                    Rhythm::Repeated => Pace::Spaced(link.state().read_at),
+                },
                 stop: &self.stop,
             };
             let observed = observer.pass(now).await?;
-            note_observed(link, &observed, &mut report);
+            note_observed(link, &observed, now, &mut report);
             let is_established = self.establish(link, observed, now).await?;
             if is_established && !self.stop.is_cancelled() {
                 self.plan_and_apply(link, now, &mut report).await?;
@@ -338,6 +365,29 @@ impl Engine {
         }
     }
 
+    /// How long to wait before the next cycle: the configured wait, longer while nobody works, shorter when a verdict
+    /// falls due before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be read.
+    pub async fn wait(&self, every: SignedDuration) -> Result<Duration, StoreError> {
+        let now = self.clock.now();
+        let (calendars, _) = self.known().await?;
+        let due = self.store.with(|store| store.next_due()).await?;
+        let all = || std::iter::once(&calendars.default).chain(calendars.by_owner.values());
+        let rest = if all().any(|calendar| calendar.is_open(now)) {
+            every
+        } else {
+            every * NIGHT_FACTOR
+        };
+        let opening = all()
+            .map(|calendar| calendar.next_opening(now))
+            .filter(|at| *at > now);
+        let until = |at: Timestamp| at.duration_since(now).max(SOONEST);
+        let wait = opening.chain(due).map(until).fold(rest, SignedDuration::min);
+        Ok(wait.unsigned_abs())
+    }
+
     /// What a plan needs to know, as of now. A changed policy, mode, calendar or freeze makes every subject dirty.
     ///
     /// # Errors
@@ -462,7 +512,7 @@ impl LinkView {
     }
 }
 
-fn note_observed(link: &Link, observed: &Observed, report: &mut CycleReport) {
+fn note_observed(link: &Link, observed: &Observed, now: Timestamp, report: &mut CycleReport) {
     for (stream, items) in &observed.pulled {
         *report.pulled.entry(stream.as_str().to_owned()).or_default() += items;
     }
@@ -471,7 +521,12 @@ fn note_observed(link: &Link, observed: &Observed, report: &mut CycleReport) {
         .iter()
         .map(|(stream, error)| (*stream, (error.code(), error.to_string())))
         .collect();
-    link.change(|state| state.failing = failing);
+    link.change(|state| {
+        state.failing = failing;
+        state
+            .read_at
+            .extend(observed.read.iter().map(|stream| (*stream, now)));
+    });
     for (stream, error) in &observed.failures {
         let line = format!("{stream}: {error}");
         tracing::warn!(crm.connection = %link.connector.connection(), error = %line, "a stream could not be read");

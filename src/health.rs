@@ -69,6 +69,7 @@ pub fn of(link: &Link) -> Health {
         refused,
         last_error,
         cycle_at,
+        ..
     } = link.state();
     let blind: Vec<String> = failing
         .iter()

@@ -4,7 +4,7 @@
 //! crash between two pages repeats at most one. A stream that fails keeps its old watermark (and thereby blocks the
 //! rules that need it); the other streams go on. Only a refused login stops the whole connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{Connector, ConnectorError, Cursor, Lane, PageEnd, PullRequest, Record, Stream, Task};
 use followup_store::{PageCommit, StoreError};
@@ -18,6 +18,31 @@ pub const SETTLED_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// A server that always says "more" is stopped here; far above any real backfill (100 records a page).
 const PAGES_MAX: u64 = 2_000_000;
+
+/// How often streams that change rarely are read by the daemon; a single run reads everything.
+const SLOW_EVERY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Which streams a pass reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pace {
+    /// All of them.
+    Everything,
+    /// Those whose turn has come, given when each was last read.
+    Spaced(BTreeMap<Stream, Timestamp>),
+}
+
+impl Pace {
+    fn is_due(&self, stream: Stream, now: Timestamp) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Spaced(last) => {
+                let is_slow = matches!(stream, Stream::Owners | Stream::Accounts);
+                let rested = |at: &Timestamp| now.duration_since(*at) >= SLOW_EVERY;
+                !is_slow || last.get(&stream).is_none_or(rested)
+            }
+        }
+    }
+}
 
 /// Told about every committed page, for progress bars.
 pub trait Progress: Send + Sync {
@@ -37,6 +62,8 @@ impl Progress for Silent {
 pub struct Observed {
     /// Records pulled, by stream.
     pub pulled: BTreeMap<Stream, u64>,
+    /// Streams that were read to their end.
+    pub read: BTreeSet<Stream>,
     /// Streams that could not be read this time.
     pub failures: Vec<(Stream, ConnectorError)>,
     /// The login was refused: nothing more was tried.
@@ -55,6 +82,8 @@ pub struct Observer<'a> {
     pub connector: &'a dyn Connector,
     /// Who wants to see progress.
     pub progress: &'a dyn Progress,
+    /// Which streams are read.
+    pub pace: Pace,
     /// Checked between pages.
     pub stop: &'a CancellationToken,
 }
@@ -67,8 +96,13 @@ impl Observer<'_> {
     pub async fn pass(&self, now: Timestamp) -> Result<Observed, StoreError> {
         let mut observed = Observed::default();
         for &stream in self.connector.streams() {
+            if !self.pace.is_due(stream, now) {
+                continue;
+            }
             match self.stream(stream, now, &mut observed).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    observed.read.insert(stream);
+                }
                 Err(PullError::Store(error)) => return Err(error),
                 Err(PullError::Crm(error @ ConnectorError::Unauthorized { .. })) => {
                     observed.refused = Some(error);

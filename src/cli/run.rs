@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::{Common, context, output, progress::Bars};
 use crate::{
     daemon,
-    engine::{CycleReport, Trouble},
+    engine::{CycleReport, Rhythm, Trouble},
     exit::Exit,
     lifecycle, telemetry,
 };
@@ -43,7 +43,7 @@ async fn run_once(common: &Common) -> anyhow::Result<Exit> {
         if let Some(sandbox) = &opened.sandbox {
             sandbox.refresh().await?;
         }
-        reports.push(daemon::cycle(engine, link, &bars, opened.app.data_dir()).await?);
+        reports.push(daemon::cycle(engine, link, Rhythm::Single, &bars, opened.app.data_dir()).await?);
     }
     opened.app.close()?;
     if common.json {

@@ -133,6 +133,7 @@ fn adopted_entries(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
             connection: task.id.record().connection.clone(),
             owner: task.owner.clone()?,
             subject,
+            shown: gaps.clone(),
             gaps,
             run: "adopted".to_owned(),
             state: RowState::Confirmed { id: task.id.clone() },

@@ -6,14 +6,17 @@ use followup_core::{
     Baseline, Closing, DraftLinks, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey, TaskStatus,
 };
 use followup_rules::{
-    Context, Marker, format_marker,
-    model::{Evaluation, Facts, Gap, GapKey, Outcome, OwnTask, Subject, TaskVerdict},
-    reminder_at, render,
+    Context, TaskText, carrier,
+    model::{Evaluation, Facts, Gap, Outcome, OwnTask, Subject, TaskVerdict},
+    reminder_at, render, render_into,
 };
 use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, TaskRow};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{PlanInputs, facts::gap_key};
+use super::PlanInputs;
+
+/// A task is due at least this far ahead of the instant it is written.
+const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was decided about one subject.
 #[derive(Debug, Default)]
@@ -40,7 +43,6 @@ pub(super) fn decide(
     remember_gaps(ledger, evaluation, context, &mut decision);
     move_rows(ledger, evaluation, facts, &mut decision);
     let is_writable = inputs.writable.contains(&evaluation.subject.record().connection);
-    let mut closing = BTreeSet::new();
     for task in &facts.own_tasks {
         let Some(verdict) = evaluation.tasks.get(&task.key) else {
             continue;
@@ -59,18 +61,11 @@ pub(super) fn decide(
                 end,
                 at: context.now,
             }));
-            closing.insert(task.key.clone());
         }
     }
     let Some(lead) = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task) else {
         return decision;
     };
-    let open = facts.own_tasks.iter().find_map(|task| {
-        let is_subjects =
-            task.subject.record() == evaluation.subject.record() || evaluation.tasks.contains_key(&task.key);
-        let row = ledger.task(&task.key)?;
-        (is_subjects && row.is_live() && row.closing.is_none() && !closing.contains(&task.key)).then_some(row)
-    });
     if !is_writable {
         return decision;
     }
@@ -79,12 +74,17 @@ pub(super) fn decide(
         .iter()
         .filter(|gap| matches!(gap.outcome, Outcome::Folded(_)))
         .collect();
-    match open {
+    let Some(task) = carrier(evaluation, facts) else {
+        create(ledger, lead, &folded, facts, context, inputs, &mut decision);
+        return decision;
+    };
+    match ledger.task(&task.key) {
         Some(row) if row.state == RowState::Planned => {
-            decision.draft = draft(row.key.clone(), lead, &folded, facts, context);
+            let text = render_into(task, lead, &folded, facts, context);
+            decision.draft = draft(row.key.clone(), text, lead, facts, context);
         }
-        Some(row) => amend(ledger, row, lead, &folded, facts, context, &mut decision),
-        None => create(ledger, lead, &folded, facts, context, inputs, &mut decision),
+        Some(row) if row.closing.is_none() => amend(row, task, lead, &folded, facts, context, &mut decision),
+        _ => {}
     }
     decision
 }
@@ -225,15 +225,18 @@ fn create(
     if ledger.task(&key).is_some() {
         return; // refused by the CRM, or closed: this anchor never gets a second task
     }
-    let Some(draft) = draft(key.clone(), lead, folded, facts, context) else {
+    let text = render(lead, folded, facts, context);
+    let Some(draft) = draft(key.clone(), text, lead, facts, context) else {
         return;
     };
+    let gaps = gap_ids(lead, folded);
     let row = TaskRow {
         key,
         connection: draft.owner.record().connection.clone(),
         owner: draft.owner.clone(),
         subject: lead.subject.record().clone(),
-        gaps: gap_ids(lead, folded),
+        shown: gaps.clone(),
+        gaps,
         run: inputs.run.clone(),
         state: RowState::Planned,
         planned_at: context.now,
@@ -255,44 +258,26 @@ fn gap_ids(lead: &Gap, folded: &[&Gap]) -> Vec<String> {
 
 fn draft(
     key: TaskKey,
+    text: TaskText,
     lead: &Gap,
-    folded: &[&Gap],
     facts: &Facts,
     context: &Context<'_>,
 ) -> Option<TaskDraft> {
-    let text = render(lead, folded, facts, context);
-    let marker = marker(&key, None, lead, folded, context);
+    // After an outage the instant computed from the records may lie behind us; a reminder must lie ahead.
+    let due_at = lead.due_at.max(context.now + DUE_AHEAD);
+    let reminder_at = reminder_at(lead, context)
+        .max(context.now)
+        .min(due_at - SignedDuration::from_mins(1));
     Some(TaskDraft {
         key,
         owner: lead.owner.clone()?,
         links: links(lead, facts),
         subject: text.subject,
         body: text.body,
-        marker,
-        due_at: lead.due_at,
-        reminder_at: Some(reminder_at(lead, context)),
+        marker: text.marker,
+        due_at,
+        reminder_at: Some(reminder_at),
         is_urgent: lead.key.rule.is_buyer_initiated(),
-    })
-}
-
-/// The block a lost ledger is rebuilt from. The key is the task's own for ever; the gap that opened it stands first.
-fn marker(
-    key: &TaskKey,
-    opened_by: Option<GapKey>,
-    lead: &Gap,
-    folded: &[&Gap],
-    context: &Context<'_>,
-) -> String {
-    let now_in = std::iter::once(lead)
-        .chain(folded.iter().copied())
-        .map(|gap| gap.key.clone());
-    let later: Vec<GapKey> = now_in.filter(|gap| Some(gap) != opened_by.as_ref()).collect();
-    format_marker(&Marker {
-        task_key: key.clone(),
-        rule: lead.key.rule,
-        subject: lead.subject.clone(),
-        gaps: opened_by.into_iter().chain(later).collect(),
-        policy_version: context.policy.version.clone(),
     })
 }
 
@@ -333,33 +318,26 @@ fn people_of(anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
 /// A different set of gaps means a different text. What a human changed stays theirs: the connector compares with the
 /// baseline field by field.
 fn amend(
-    ledger: &Ledger,
     row: &TaskRow,
+    task: &OwnTask,
     lead: &Gap,
     folded: &[&Gap],
     facts: &Facts,
     context: &Context<'_>,
     decision: &mut Decision,
 ) {
-    let now_in: BTreeSet<String> = gap_ids(lead, folded).into_iter().collect();
-    let opener = row.gaps.first().cloned();
-    let before: BTreeSet<String> = row.gaps.iter().cloned().collect();
-    let mut wanted = now_in.clone();
-    wanted.extend(opener.clone());
-    if wanted == before {
+    let shown = gap_ids(lead, folded);
+    let Some(id) = row.remote() else { return };
+    if shown == row.shown {
         return;
     }
-    let Some(id) = row.remote() else { return };
-    let gaps: Vec<String> = opener
-        .clone()
-        .into_iter()
-        .chain(now_in.into_iter().filter(|gap| Some(gap) != opener.as_ref()))
-        .collect();
-    let text = render(lead, folded, facts, context);
-    let opened_by = opener.as_ref().and_then(|id| ledger.gap(id)).and_then(gap_key);
+    let mut gaps = row.gaps.clone();
+    gaps.extend(shown.iter().filter(|gap| !row.gaps.contains(gap)).cloned());
+    let text = render_into(task, lead, folded, facts, context);
     decision.entries.push(Entry::Folded {
         key: row.key.clone(),
         gaps,
+        shown,
         at: context.now,
     });
     decision.amendment = Some(TaskChange {
@@ -368,7 +346,7 @@ fn amend(
         baseline: row.baseline.clone(),
         subject: Some(text.subject),
         body: Some(text.body),
-        marker: marker(&row.key, opened_by, lead, folded, context),
+        marker: text.marker,
         append: None,
         closing: None,
         created_at: row.created_at.unwrap_or(row.planned_at),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_core::{PersonId, Record, RecordKind, RecordRef, Task, TaskOrigin, TaskStatus};
+use followup_core::{DealId, PersonId, Record, RecordKind, RecordRef, Task, TaskOrigin, TaskStatus};
 use followup_rules::{
     model::{ClosedByUs, Crossing, Facts, GapKey, OwnTask, RuleId, Subject},
     subjects_of,
@@ -52,7 +52,8 @@ fn human_of(humans: &[BTreeSet<PersonId>], record: &RecordRef) -> BTreeSet<Perso
         .unwrap_or_else(|| BTreeSet::from([id]))
 }
 
-fn facts(store: &Store, record: &RecordRef, gathered: Gathered) -> Result<Facts, StoreError> {
+fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Facts, StoreError> {
+    add_named(store, &mut gathered)?;
     let mut about: BTreeSet<RecordRef> = BTreeSet::from([record.clone()]);
     about.extend(gathered.people.iter().map(|person| person.id.record().clone()));
     about.extend(gathered.deals.iter().map(|deal| deal.id.record().clone()));
@@ -89,6 +90,38 @@ fn facts(store: &Store, record: &RecordRef, gathered: Gathered) -> Result<Facts,
         own_tasks,
         batch_sizes: gathered.batch_sizes,
     })
+}
+
+/// Adds the people and deals that activities name beside the subject's own: whose gap a shared message is depends on
+/// them.
+fn add_named(store: &Store, gathered: &mut Gathered) -> Result<(), StoreError> {
+    let mut known: BTreeSet<RecordRef> = gathered
+        .people
+        .iter()
+        .map(|person| person.id.record().clone())
+        .collect();
+    known.extend(gathered.deals.iter().map(|deal| deal.id.record().clone()));
+    let people = gathered
+        .activities
+        .iter()
+        .flat_map(|activity| activity.people.iter().map(PersonId::record));
+    let deals = gathered
+        .activities
+        .iter()
+        .flat_map(|activity| activity.deals.iter().map(DealId::record));
+    let named: BTreeSet<RecordRef> = people
+        .chain(deals)
+        .filter(|id| !known.contains(*id))
+        .cloned()
+        .collect();
+    for id in named {
+        match store.get(&id)? {
+            Some(Record::Person(person)) => gathered.people.push(person),
+            Some(Record::Deal(deal)) => gathered.deals.push(deal),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What the cache knows of a task of ours.

@@ -156,7 +156,10 @@ impl Ledger {
                 }
             }
             Entry::ReadBack { key, baseline } => self.with(key, |row| row.baseline = baseline.clone()),
-            Entry::Folded { key, gaps, .. } => self.with(key, |row| row.gaps.clone_from(gaps)),
+            Entry::Folded { key, gaps, shown, .. } => self.with(key, |row| {
+                row.gaps.clone_from(gaps);
+                row.shown.clone_from(shown);
+            }),
             Entry::CloseIntended {
                 key,
                 closing,

@@ -204,8 +204,10 @@ pub enum Entry {
     Folded {
         /// Which task.
         key: TaskKey,
-        /// The gaps by id, the one that opened it first.
+        /// Every gap it ever held, by id, the one that opened it first.
         gaps: Vec<String>,
+        /// The gaps whose facts its text tells now, the leading one first.
+        shown: Vec<String>,
         /// When.
         at: Timestamp,
     },

@@ -46,8 +46,10 @@ pub struct TaskRow {
     pub owner: OwnerId,
     /// What it is about.
     pub subject: RecordRef,
-    /// The gaps it holds, by id, the one that opened it first.
+    /// Every gap it ever held, by id, the one that opened it first.
     pub gaps: Vec<String>,
+    /// The gaps whose facts its text tells now, the leading one first.
+    pub shown: Vec<String>,
     /// The run that decided it.
     pub run: String,
     /// Where its creation stands.

@@ -19,6 +19,7 @@ fn planned(key: &str) -> TaskRow {
         owner: OwnerId(record(RecordKind::Owner, "7")),
         subject: record(RecordKind::Contact, "1"),
         gaps: vec![key.to_owned()],
+        shown: vec![key.to_owned()],
         run: "r1".to_owned(),
         state: RowState::Planned,
         planned_at: instant(100),

@@ -13,6 +13,7 @@ fn row() -> TaskRow {
         owner: OwnerId(id("hub:owner:5")),
         subject: id("hub:contact:1"),
         gaps: vec!["g1".to_owned()],
+        shown: vec!["g1".to_owned()],
         run: "r1".to_owned(),
         state: RowState::InFlight {
             sent_at: at(1),
@@ -125,6 +126,7 @@ fn written() -> Vec<Entry> {
         Entry::Folded {
             key: key(),
             gaps: vec!["g1".to_owned(), "g2".to_owned()],
+            shown: vec!["g2".to_owned(), "g1".to_owned()],
             at: at(0),
         },
         Entry::CloseIntended {
@@ -164,13 +166,13 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "07 19 c9ef49f7088685cde9a923d072bf05bf",
         "08 85 6aec80eb4b09df939ffeec3421640942",
         "09 27 f2d7f94c6527617ffceee7f385d68aec",
-        "10 216 0bf0f80ce3a33fd962c97ee6b4f56b88",
-        "11 216 80f2836b8e9b5d9565728561863c55c2",
+        "10 220 7447cf40d1d73be249d0392560a43b92",
+        "11 220 9d9e61ff0cfee8a2839be8aad2a2ddb3",
         "12 27 c108861b3ec5d0291af109b1f1c9a5eb",
         "13 102 3318140242f03f1f893d2a5388437b58",
         "13 27 d945f604897f5cbc2aef02e6d30870a8",
         "14 73 e5553dd8e391df0e1dad946c30d3cd2a",
-        "15 33 93569cb3ae3ed4e668325596881a41c5",
+        "15 40 0732cd15f661225407963495a92d3051",
         "16 35 f445d5781fe11d2bb940be252ef4bd18",
         "17 27 2f22127ed0126fdf35e10a41a7285e6b",
         "18 12 2271440ad908ed2ca9848ae29a94346d",

@@ -1,0 +1,71 @@
+//! Lost answers and processes that die between intent and answer: exactly one task, every time.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::support::Scene;
+
+const CREATE: &str = "POST /crm/objects/2026-09/tasks/batch/create";
+
+fn inquiry(scene: &Scene) {
+    let (owner, _) = scene.owner(0);
+    scene.form("priya@acme.example.com", "demo", &owner);
+    scene.advance("6m");
+}
+
+#[test]
+fn a_lost_answer_on_creation_leaves_exactly_one_task() {
+    for kind in [
+        "close_after_commit",
+        "close_before",
+        "status:502",
+        "status:504",
+        "html:524",
+        "truncate:20",
+    ] {
+        let scene = Scene::begun();
+        inquiry(&scene);
+        scene.faults(&json!([{"match": CREATE, "kind": kind, "times": 1}]));
+        scene.run_once();
+        scene.faults(&json!([]));
+        scene.advance("1m");
+        let report = scene.run_once();
+        assert_eq!(report.status, 0, "{kind}: {report:?}");
+        assert_eq!(scene.tasks().len(), 1, "{kind}");
+        scene.advance("1m");
+        scene.run_once();
+        assert_eq!(scene.tasks().len(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn a_process_killed_between_intent_and_answer_leaves_exactly_one_task() {
+    for fault in ["delay:60s", "close_after_commit"] {
+        let scene = Scene::begun();
+        inquiry(&scene);
+        scene.faults(&json!([{"match": CREATE, "kind": fault, "times": 1}]));
+        let mut run = scene
+            .command(&["run", "--once"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let has_sent = || {
+            let stats = scene.look("stats");
+            stats["by_endpoint"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .any(|endpoint| endpoint.contains("tasks/batch/create"))
+        };
+        while !has_sent() && run.try_wait().unwrap().is_none() {}
+        run.kill().unwrap();
+        run.wait().unwrap();
+        scene.faults(&json!([]));
+        scene.advance("1m");
+        let report = scene.run_once();
+        assert_eq!(report.status, 0, "{fault}: {report:?}");
+        assert_eq!(scene.tasks().len(), 1, "{fault}");
+    }
+}
