@@ -1,6 +1,7 @@
 //! Finding our own tasks by key, by routes that are not the search index.
 //!
-//! Strong mode reads by the unique property, archived tasks included. Marker mode goes from the contacts (else the
+//! Strong mode reads by the unique property, archived tasks included. Marker mode (and strong mode for what it does not
+//! find: a task from before the portal had the property) goes from the contacts (else the
 //! deals) the task would be attached to, over their task associations, to the tasks themselves, and looks for the key
 //! in the body.
 
@@ -25,7 +26,11 @@ impl Hubspot {
         let mut found = Vec::new();
         for query in queries {
             found.extend(match mode {
-                KeyMode::Strong => self.find_by_property(query, turn).await?,
+                KeyMode::Strong => match self.find_by_property(query, turn).await? {
+                    // It may have been written before the portal had the property.
+                    none if none.is_empty() => self.find_by_marker(query, turn).await?,
+                    found => found,
+                },
                 KeyMode::Marker(_) => self.find_by_marker(query, turn).await?,
             });
         }

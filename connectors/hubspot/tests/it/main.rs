@@ -3,6 +3,7 @@
 mod contract;
 mod faults;
 mod mapping;
+mod sockets;
 mod support;
 mod tasks;
 mod tokens;

@@ -2,7 +2,7 @@
 
 use followup_core::{
     Capability, Closing, Connector, CreateOutcome, OwnerId, RecordKind, Stream, TaskChange, TaskDraft,
-    TaskOrigin, TaskStatus, WriteOutcome,
+    TaskOrigin, TaskQuery, TaskStatus, WriteOutcome,
 };
 use followup_core::{Lane, Record};
 use followup_testkit::{
@@ -310,4 +310,32 @@ async fn a_deleted_task_is_seen_in_a_portal_with_many_tasks_too() {
         .collect();
     assert_eq!(statuses, [TaskStatus::Deleted]);
     read_lane(&*fixture.connector, Stream::Tasks, Lane::Settled, Some(next), now).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_from_before_the_property_existed_is_found_by_its_marker() {
+    let fixture = fixture(Switches::default()).await;
+    let now = fixture.scene.now();
+    let draft = draft(&fixture, "k1");
+    let person = fixture.person.record().native_id.clone();
+    let early = fixture
+        .scene
+        .create(
+            "tasks",
+            json!({"hs_timestamp": "2026-03-05T09:00:00Z", "hs_task_subject": "Follow up: Ana",
+                "hs_task_body": format!("facts<br>{}", draft.marker)}),
+            &[(204, &person)],
+        )
+        .await;
+    let query = TaskQuery {
+        key: draft.key,
+        links: draft.links,
+        sent_at: None,
+    };
+    let found = fixture.connector.find_tasks(&[query], now).await.unwrap();
+    let ids: Vec<&str> = found
+        .iter()
+        .map(|found| found.task.id.record().native_id.as_str())
+        .collect();
+    assert_eq!(ids, [early.as_str()]);
 }

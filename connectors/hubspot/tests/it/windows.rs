@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use followup_core::{Connector, Lane, PageEnd, PullRequest, Record, Stream};
+use followup_hubspot::HubspotConfig;
 use followup_testkit::{IndexLag, Scene, Switches, contract::read_lane};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::connector;
+use crate::support::{config, connector, connector_with};
 
 fn ids(records: &[Record]) -> BTreeSet<String> {
     records
@@ -228,17 +229,22 @@ async fn a_small_stream_is_read_by_list_and_shows_a_change_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn our_own_budget_keeps_us_below_every_limit_the_portal_enforces() {
-    let scene = Scene::with_limits(Switches::default(), true);
-    let connector = connector(&scene);
-    for stream in connector.streams() {
-        let (_, cursor, _) = read_lane(&connector, *stream, Lane::Backfill, None, scene.now()).await;
-        let mut cursor = cursor;
-        for _ in 0..15 {
-            (_, cursor, _) = read_lane(&connector, *stream, Lane::Hot, Some(cursor), scene.now()).await;
+    for burst_share in [50, 100] {
+        let scene = Scene::with_limits(Switches::default(), true);
+        let config = HubspotConfig {
+            burst_share,
+            ..config()
+        };
+        let connector = connector_with(&scene, config, &scene.sandbox.access().access_token);
+        for stream in connector.streams() {
+            let (_, mut cursor, _) = read_lane(&connector, *stream, Lane::Backfill, None, scene.now()).await;
+            for _ in 0..40 {
+                (_, cursor, _) = read_lane(&connector, *stream, Lane::Hot, Some(cursor), scene.now()).await;
+            }
         }
+        let usage = connector.usage();
+        assert!(usage.requests > 300, "{usage:?}");
+        assert_eq!(usage.throttled, 0);
+        assert_eq!(scene.sandbox.stats()["throttled"], json!(0));
     }
-    let usage = connector.usage();
-    assert!(usage.requests > 100);
-    assert_eq!(usage.throttled, 0);
-    assert_eq!(scene.sandbox.stats()["throttled"], json!(0));
 }

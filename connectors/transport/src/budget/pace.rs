@@ -46,12 +46,12 @@ impl clock::Clock for TokioClock {
 impl Pace {
     /// At most `share` requests in any span of `window`, `burst` of them at once.
     ///
-    /// A burst of `b` and one more each `spacing` give `b + window / spacing` in a window; the spacing makes that
-    /// sum the share, rather than twice the share.
+    /// A burst of `b` and one more each `spacing` give `b + window / spacing` in a window, and one more where both ends
+    /// of the window count; the spacing makes that sum the share, rather than twice the share.
     pub(super) fn within_window(share: u64, window: Duration, burst: u64) -> Self {
         let share = share.max(2);
         let burst = u32::try_from(burst.clamp(1, share - 1)).unwrap_or(1);
-        let steady = share - u64::from(burst);
+        let steady = (share - u64::from(burst)).saturating_sub(1).max(1);
         let spacing = window / u32::try_from(steady).unwrap_or(u32::MAX);
         Self {
             window,
