@@ -42,7 +42,8 @@ pub(crate) struct Paging {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Next {
-    #[serde(default, deserialize_with = "id_text")]
+    /// Must be there: a page that says "more" without saying where is cut, not the last.
+    #[serde(deserialize_with = "id_text")]
     pub(crate) after: String,
 }
 
@@ -330,6 +331,17 @@ mod tests {
         );
         assert_eq!(object.text("c"), Some("12"));
         assert!(object.is_true("d"));
+    }
+
+    #[test]
+    fn a_page_says_more_or_last_and_nothing_between() {
+        let page = |value: Value| serde_json::from_value::<Page>(value);
+        assert_eq!(page(json!({"results": []})).unwrap().next(), None);
+        assert_eq!(page(json!({"results": [], "paging": {}})).unwrap().next(), None);
+        let more = page(json!({"results": [], "paging": {"next": {"after": 302}}})).unwrap();
+        assert_eq!(more.next(), Some("302"));
+        assert!(page(json!({"results": [], "paging": {"next": {}}})).is_err());
+        assert!(page(json!({"status": "error", "message": "inside a 200"})).is_err());
     }
 
     #[test]

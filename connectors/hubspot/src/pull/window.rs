@@ -76,7 +76,8 @@ impl Hubspot {
             skip,
         };
         let found = self.api.search(schema, query, turn).await?;
-        let is_full = found.results.len() >= PAGE;
+        // A short page that names a next one is not the end.
+        let is_full = found.results.len() >= PAGE || found.next().is_some();
         let hits: Vec<Hit> = found
             .results
             .iter()
