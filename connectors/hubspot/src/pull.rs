@@ -3,7 +3,7 @@
 //! | Lane | Route | Ends |
 //! |---|---|---|
 //! | backfill | list, keyset by id (no cap, no index) | at the instant the pass began |
-//! | hot | list while the stream fits one page; else search windows up to now | now |
+//! | hot | list while the stream fits one page (what changed of it); else search windows up to now | now |
 //! | settled | the same, from an overlap behind the last pass up to a settle horizon | the horizon |
 //! | sweep | list of archived records: what was deleted | at the instant the pass began |
 //!
@@ -138,7 +138,7 @@ impl Hubspot {
         }
         if is_small
             && let Some(page) = self
-                .small_page(request.stream, schema, request.lane, turn)
+                .small_page(request.stream, schema, request.lane, since, turn)
                 .await?
         {
             return Ok(page);
@@ -224,19 +224,25 @@ impl Hubspot {
         stream: Stream,
         schema: &Schema,
         lane: Lane,
+        since: Timestamp,
         turn: Turn,
     ) -> Result<Option<Page>, ConnectorError> {
         let page = self.api.list(schema, None, false, turn).await?;
         if page.next().is_some() {
             return Ok(None);
         }
-        let mut batch = self.batch(stream, schema, &page.results, turn).await?;
+        let total = Some(page.results.len() as u64);
+        // Unchanged records would cost a look at their links on every poll; the settled lane takes that look.
+        let since = (lane == Lane::Hot).then(|| since - HOT_OVERLAP);
+        let is_news = |value: &Value| since.is_none_or(|since| is_changed(schema, value, since));
+        let live: Vec<Value> = page.results.into_iter().filter(is_news).collect();
+        let mut batch = self.batch(stream, schema, &live, turn).await?;
         // A deleted task is an answer from the rep, so it is looked for each time; other deletions can wait.
         if stream == Stream::Tasks || lane == Lane::Settled {
             let archived = self.api.list(schema, None, true, turn).await?;
-            batch.join(self.batch(stream, schema, &archived.results, turn).await?);
+            let archived: Vec<Value> = archived.results.into_iter().filter(is_news).collect();
+            batch.join(self.batch(stream, schema, &archived, turn).await?);
         }
-        let total = Some(page.results.len() as u64);
         let done = Position::Follow {
             since: turn.now,
             is_small: true,
@@ -433,6 +439,14 @@ fn priority(stream: Stream, lane: Lane) -> Priority {
             _ => Priority::Poll,
         },
     }
+}
+
+/// Whether a record was changed or archived at or after `since`; one that does not tell counts as changed.
+fn is_changed(schema: &Schema, value: &Value, since: Timestamp) -> bool {
+    Object::read(value).map_or(true, |object| {
+        let changed = object.modified(schema.modified).ok();
+        changed.max(object.archived_at()).is_none_or(|at| at >= since)
+    })
 }
 
 /// The id and modification instant of a search hit.

@@ -248,3 +248,39 @@ async fn our_own_budget_keeps_us_below_every_limit_the_portal_enforces() {
         assert_eq!(scene.sandbox.stats()["throttled"], json!(0));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_of_a_small_quiet_stream_costs_one_request() {
+    let scene = Scene::empty(Switches::default());
+    let connector = connector(&scene);
+    scene
+        .create("calls", json!({"hs_timestamp": "2026-03-01T09:00:00Z"}), &[])
+        .await;
+    let (_, cursor, _) = read_lane(&connector, Stream::Calls, Lane::Backfill, None, scene.now()).await;
+    scene.advance(SignedDuration::from_mins(10));
+    let before = connector.usage().requests;
+    let (_, cursor, _) = read_lane(&connector, Stream::Calls, Lane::Hot, Some(cursor), scene.now()).await;
+    scene.advance(SignedDuration::from_mins(10));
+    let (calls, ..) = read_lane(
+        &connector,
+        Stream::Calls,
+        Lane::Hot,
+        Some(cursor.clone()),
+        scene.now(),
+    )
+    .await;
+    assert_eq!((calls.len(), connector.usage().requests - before), (0, 4));
+    let (calls, ..) = read_lane(
+        &connector,
+        Stream::Calls,
+        Lane::Settled,
+        Some(cursor),
+        scene.now(),
+    )
+    .await;
+    assert_eq!(
+        calls.len(),
+        1,
+        "the settled lane looks at the links of quiet records too"
+    );
+}
