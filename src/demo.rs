@@ -40,7 +40,7 @@ const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 const SITUATIONS: u32 = 60;
 
 /// Wait between two cycles.
-const POLL_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const POLL_EVERY: SignedDuration = SignedDuration::from_mins(2);
 
 /// A task may appear or vanish this long after its instant.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(12);
@@ -122,7 +122,7 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
-        "A sales team on a simulated HubSpot, {} days from {begins_at}; the daemon polls every minute in working hours.",
+        "A sales team on a simulated HubSpot, {} days from {begins_at}; the daemon polls every two minutes in working hours.",
         options.days
     ));
     let mut chaos = options.chaos.then(|| Chaos::new(options.seed, begins_at));
@@ -351,10 +351,10 @@ impl Chaos {
             return;
         }
         self.next_at = now + SignedDuration::from_mins(self.random.i64(30..240));
-        if let Some((matches, kind)) = self.random.choice(Self::FAULTS) {
-            if let Ok(fault) = Fault::new(matches, kind, self.random.u32(1..4)) {
-                sandbox.set_faults(vec![fault]);
-            }
+        let fault = self.random.choice(Self::FAULTS);
+        let times = self.random.u32(1..4);
+        if let Some(Ok(fault)) = fault.map(|(matches, kind)| Fault::new(matches, kind, times)) {
+            sandbox.set_faults(vec![fault]);
         }
     }
 }

@@ -192,9 +192,9 @@ impl Engine {
                 },
                 stop: &self.stop,
             };
-            let observed = observer.pass(now).await?;
-            note_observed(link, &observed, now, &mut report);
-            let is_established = self.establish(link, observed, now).await?;
+            let pass = observer.pass(now).await?;
+            note_pass(link, &pass, now, &mut report);
+            let is_established = self.establish(link, pass, now).await?;
             if is_established && !self.stop.is_cancelled() {
                 self.plan_and_apply(link, now, &mut report).await?;
             }
@@ -239,13 +239,13 @@ impl Engine {
     }
 
     /// Joins our own tasks with the ledger; answers whether the connection's cutover is fixed.
-    async fn establish(&self, link: &Link, observed: Observed, now: Timestamp) -> Result<bool, StoreError> {
+    async fn establish(&self, link: &Link, pass: Observed, now: Timestamp) -> Result<bool, StoreError> {
         let connection = link.connector.connection().clone();
         let configured = link.cutover;
         let established = self
             .store
             .with(move |store| {
-                planning::adopt(store, &observed.own_tasks, now)?;
+                planning::adopt(store, &pass.own_tasks, now)?;
                 if !store.lanes(&connection, Stream::Tasks)?.backfill_done {
                     return Ok(None);
                 }
@@ -405,7 +405,11 @@ impl Engine {
             .with(move |store| {
                 let is_frozen = store.ledger().frozen().is_some();
                 let digest = Sha256::digest(format!("{base} {is_frozen}").as_bytes());
-                let version: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                let head = digest
+                    .iter()
+                    .take(6)
+                    .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+                let version = format!("{head:012x}");
                 if store.ledger().policy_version() != Some(version.as_str()) {
                     store.mark_all_dirty()?;
                     store.record(&[Entry::PolicyUsed { version, at: now }])?;
@@ -512,11 +516,11 @@ impl LinkView {
     }
 }
 
-fn note_observed(link: &Link, observed: &Observed, now: Timestamp, report: &mut CycleReport) {
-    for (stream, items) in &observed.pulled {
+fn note_pass(link: &Link, pass: &Observed, now: Timestamp, report: &mut CycleReport) {
+    for (stream, items) in &pass.pulled {
         *report.pulled.entry(stream.as_str().to_owned()).or_default() += items;
     }
-    let failing = observed
+    let failing = pass
         .failures
         .iter()
         .map(|(stream, error)| (*stream, (error.code(), error.to_string())))
@@ -525,27 +529,27 @@ fn note_observed(link: &Link, observed: &Observed, now: Timestamp, report: &mut 
         state.failing = failing;
         state
             .read_at
-            .extend(observed.read.iter().map(|stream| (*stream, now)));
+            .extend(pass.read.iter().map(|stream| (*stream, now)));
     });
-    for (stream, error) in &observed.failures {
-        let line = format!("{stream}: {error}");
-        tracing::warn!(crm.connection = %link.connector.connection(), error = %line, "a stream could not be read");
+    for (stream, error) in &pass.failures {
+        let text = format!("{stream}: {error}");
+        tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a stream could not be read");
         let is_permission = matches!(error, ConnectorError::Forbidden { .. });
         report.trouble = report.trouble.max(if is_permission {
             Trouble::Refused
         } else {
             Trouble::Degraded
         });
-        report.errors.push(line);
+        report.errors.push(text);
     }
-    if let Some(error) = &observed.refused {
+    if let Some(error) = &pass.refused {
         note_error(link, error, report);
     }
 }
 
 fn note_error(link: &Link, error: &ConnectorError, report: &mut CycleReport) {
-    let line = error.to_string();
-    tracing::error!(crm.connection = %link.connector.connection(), error = %line, "the connection cannot be used");
+    let text = error.to_string();
+    tracing::error!(crm.connection = %link.connector.connection(), error = %text, "the connection cannot be used");
     let is_login = matches!(
         error,
         ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. }
@@ -555,7 +559,7 @@ fn note_error(link: &Link, error: &ConnectorError, report: &mut CycleReport) {
     } else {
         Trouble::Degraded
     });
-    let refused = is_login.then(|| line.clone());
+    let refused = is_login.then(|| text.clone());
     link.change(|state| state.refused = refused);
-    report.errors.push(line);
+    report.errors.push(text);
 }

@@ -45,12 +45,12 @@ pub fn keyed(key: Vec<u8>) -> SubjectHash {
             return String::new();
         };
         mac.update(subject.as_bytes());
-        mac.finalize()
-            .into_bytes()
+        let digest = mac.finalize().into_bytes();
+        let head = digest
             .iter()
             .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+            .fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        format!("{head:032x}")
     })
 }
 

@@ -31,9 +31,9 @@ pub(super) fn check_config(common: &Common) -> anyhow::Result<Exit> {
     } else if problems.is_empty() {
         output::line("configuration and policy are fine");
     } else {
-        problems
-            .iter()
-            .for_each(|problem| output::line(&problem.to_string()));
+        for problem in &problems {
+            output::line(&problem.to_string());
+        }
     }
     let has_errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     Ok(if has_errors { Exit::Usage } else { Exit::Ok })

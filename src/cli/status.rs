@@ -219,48 +219,7 @@ fn print(status: &Status) {
     if let Some(frozen) = &status.frozen {
         output::line(&format!("FROZEN: {frozen}"));
     }
-    for connection in &status.connections {
-        output::line(&format!(
-            "{} ({}): {}; API calls {} of {} a day{}",
-            connection.name,
-            connection.mode,
-            connection.state,
-            connection.budget.used,
-            connection.budget.share,
-            if connection.budget.throttled > 0 {
-                ", throttled"
-            } else {
-                ""
-            }
-        ));
-        if let Some(error) = &connection.last_error {
-            output::line(&format!("  last error: {error}"));
-        }
-        connection
-            .problems
-            .iter()
-            .for_each(|problem| output::line(&format!("  {problem}")));
-        connection
-            .blind
-            .iter()
-            .for_each(|blind| output::line(&format!("  blind: {blind}")));
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_header(["stream", "lane", "read to", "lag", ""]);
-        for stream in &connection.streams {
-            table.add_row([
-                stream.stream.to_owned(),
-                stream.lane.to_owned(),
-                stream
-                    .watermark
-                    .map_or_else(|| "-".to_owned(), |at| at.to_string()),
-                stream.lag.clone().unwrap_or_else(|| "-".to_owned()),
-                stream.error.clone().unwrap_or_default(),
-            ]);
-        }
-        output::line(&table.to_string());
-    }
+    status.connections.iter().for_each(print_connection);
     let pairs = |map: &BTreeMap<&'static str, u64>| {
         map.iter()
             .map(|(name, n)| format!("{n} {name}"))
@@ -289,4 +248,47 @@ fn print(status: &Status) {
             waiting.join(", ")
         ));
     }
+}
+
+fn print_connection(connection: &Connection) {
+    output::line(&format!(
+        "{} ({}): {}; API calls {} of {} a day{}",
+        connection.name,
+        connection.mode,
+        connection.state,
+        connection.budget.used,
+        connection.budget.share,
+        if connection.budget.throttled > 0 {
+            ", throttled"
+        } else {
+            ""
+        }
+    ));
+    if let Some(error) = &connection.last_error {
+        output::line(&format!("  last error: {error}"));
+    }
+    connection
+        .problems
+        .iter()
+        .for_each(|problem| output::line(&format!("  {problem}")));
+    connection
+        .blind
+        .iter()
+        .for_each(|blind| output::line(&format!("  blind: {blind}")));
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["stream", "lane", "read to", "lag", ""]);
+    for stream in &connection.streams {
+        table.add_row([
+            stream.stream.to_owned(),
+            stream.lane.to_owned(),
+            stream
+                .watermark
+                .map_or_else(|| "-".to_owned(), |at| at.to_string()),
+            stream.lag.clone().unwrap_or_else(|| "-".to_owned()),
+            stream.error.clone().unwrap_or_default(),
+        ]);
+    }
+    output::line(&table.to_string());
 }

@@ -67,7 +67,7 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
         for row in store.ledger().tasks_about(id) {
             let seen = match row.remote() {
                 Some(remote) => match known.get(remote.record()) {
-                    Some(task) => Seen::There((*task).clone()),
+                    Some(task) => Seen::There(Box::new((*task).clone())),
                     None => look_up(store, remote.record())?,
                 },
                 None => Seen::NotYet,
@@ -126,14 +126,14 @@ fn add_named(store: &Store, gathered: &mut Gathered) -> Result<(), StoreError> {
 
 /// What the cache knows of a task of ours.
 enum Seen {
-    There(Task),
+    There(Box<Task>),
     Gone,
     NotYet,
 }
 
 fn look_up(store: &Store, remote: &RecordRef) -> Result<Seen, StoreError> {
     if let Some(Record::Task(task)) = store.get(remote)? {
-        return Ok(Seen::There(task));
+        return Ok(Seen::There(Box::new(task)));
     }
     Ok(if store.tombstone(remote)?.is_some() {
         Seen::Gone

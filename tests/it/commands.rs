@@ -18,13 +18,18 @@ fn has(value: &Value, wanted: &[&str]) {
     }
 }
 
-#[test]
-fn every_json_answer_has_its_schema_and_its_documented_keys() {
-    let scene = Scene::begun();
+/// A portal with one inquiry that is due for a task: the contact.
+fn due(scene: &Scene) -> String {
     let (owner, _) = scene.owner(0);
     let contact = scene.form("priya@acme.example.com", "demo", &owner);
     scene.advance("6m");
+    contact
+}
 
+#[test]
+fn a_cycle_and_its_task_are_explained_with_the_documented_keys() {
+    let scene = Scene::begun();
+    let contact = due(&scene);
     let run = scene.run_once();
     assert_eq!(run.json["schema"], json!("run/1"));
     has(
@@ -72,7 +77,13 @@ fn every_json_answer_has_its_schema_and_its_documented_keys() {
         &why_not.json["rules"][0],
         &["rule", "state", "reason", "detail", "wake_at"],
     );
+}
 
+#[test]
+fn the_state_is_told_with_the_documented_keys() {
+    let scene = Scene::begun();
+    due(&scene);
+    scene.run_once();
     let status = scene.answer(&["status", "--json"]);
     assert_eq!(status.json["schema"], json!("status/1"));
     has(

@@ -5,7 +5,7 @@ use followupd::demo::{DemoOptions, Figures, run};
 fn demo(seed: u64, days: u32, chaos: bool) -> (Figures, Vec<String>) {
     let told = std::cell::RefCell::new(Vec::new());
     let figures = run(&DemoOptions { days, seed, chaos }, &|line| {
-        told.borrow_mut().push(line.to_owned())
+        told.borrow_mut().push(line.to_owned());
     })
     .unwrap();
     (figures, told.into_inner())

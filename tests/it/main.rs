@@ -1,10 +1,17 @@
 //! Stories: the real binary over sockets, and the engine over simulated stores and an in-process CRM.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a story that cannot go on fails where it stands"
+)]
+
 mod bad_input;
 mod commands;
 mod crash;
 mod demo;
 mod first_loop;
+mod in_process;
 mod policy_test;
 mod support;
 mod tidy;

@@ -41,7 +41,7 @@ fn naming(word: &str, folders: &[&str], allowed: &[&str]) -> Vec<String> {
 #[test]
 fn only_the_stores_own_file_names_sled() {
     assert_eq!(
-        naming("sled::", &["src", "connectors"], &["src/store/src/kv/"]),
+        naming("sled::", &["src", "connectors"], &["src/store/src/kv"]),
         Vec::<String>::new()
     );
 }
