@@ -26,6 +26,8 @@ impl LaneState {
             Lane::Backfill => {
                 self.backfill_done = true;
                 self.read_to = self.read_to.max(Some(to));
+                // A backfill reads what is there, not an index: it needs no second look for what was indexed late.
+                self.settled_at = self.settled_at.max(Some(to));
             }
             Lane::Hot => self.read_to = self.read_to.max(Some(to)),
             Lane::Settled => self.settled_at = self.settled_at.max(Some(to)),
