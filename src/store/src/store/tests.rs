@@ -437,7 +437,7 @@ fn watermarks_move_with_their_lanes_and_never_back() {
     let done = end(Lane::Backfill, "b2", ReadTo(at(100)));
     assert_eq!(
         (done.backfill_done, done.read_to, done.settled_at),
-        (true, Some(at(100)), None)
+        (true, Some(at(100)), Some(at(100)))
     );
     assert_eq!(end(Lane::Hot, "h1", ReadTo(at(90))).read_to, Some(at(100)));
     assert_eq!(end(Lane::Hot, "h2", ReadTo(at(200))).read_to, Some(at(200)));
