@@ -110,6 +110,17 @@ pub enum Lane {
     /// Re-reads an overlap behind the visibility lag, so that nothing late is lost.
     Settled,
     /// A slow id scan that finds what the others missed and what vanished.
+    ///
+    /// A pass begins with the first page behind a finished pass (or behind no cursor) and ends with
+    /// [`PageEnd::ReadTo`], whose instant is when the pass began. It resumes after a restart from its cursor. The
+    /// connector answers `ReadTo` only for a pass that provably read everything: each page came whole, and the number
+    /// of records seen agrees with the vendor's own count where there is one; otherwise it fails, and the lane is
+    /// read again from its start.
+    ///
+    /// Whoever keeps records marks those in [`Page::seen`], page by page with the cursor. When the pass ends, a
+    /// record that is kept, was first seen before the pass began and was not marked is missing: it is read again by id
+    /// ([`Connector::read`]) and taken for gone only if that does not bring it. If more than 50 and more than 5 % of
+    /// a stream would go at once, nothing goes and an admin is asked.
     Sweep,
 }
 
@@ -191,6 +202,11 @@ pub struct Page {
     pub end: PageEnd,
     /// How many records the whole lane will deliver, if the vendor tells (for progress bars).
     pub total: Option<u64>,
+    /// Sweeps only: every live record this page showed, delivered or not (one set aside, or too old to be wanted, is
+    /// seen all the same). `None` in other lanes, and in a sweep that proves nothing about absence.
+    ///
+    /// See [`Lane::Sweep`] for what may be concluded from it.
+    pub seen: Option<Vec<RecordRef>>,
 }
 
 /// Whether a stream can be read.
@@ -292,6 +308,24 @@ pub trait Connector: Send + Sync {
 
     /// Requests sent so far, and how many of them were throttled.
     fn usage(&self) -> Usage;
+
+    /// What was spent of a daily allowance, to be kept across restarts; `None` before the first request, or where the
+    /// vendor counts no days.
+    fn quota(&self) -> Option<SpentQuota> {
+        None
+    }
+
+    /// Takes over what an earlier run spent. A smaller figure for the day that is known already is ignored.
+    fn restore_quota(&self, _spent: &SpentQuota) {}
+}
+
+/// Requests counted against one day's allowance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentQuota {
+    /// The day in the vendor's time zone, for example `2026-11-21`.
+    pub day: String,
+    /// How many.
+    pub used: u64,
 }
 
 /// Counters of one connection since it was opened.

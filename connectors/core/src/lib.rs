@@ -19,7 +19,7 @@ pub mod task;
 pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, MeetingResult};
 pub use connector::{
     Capability, Connector, Cursor, Future, Gone, Lane, Page, PageEnd, Probe, ProbeProblem, PullRequest,
-    Quarantined, Stream, StreamAccess, Usage,
+    Quarantined, SpentQuota, Stream, StreamAccess, Usage,
 };
 pub use deal::{Deal, DealState, StageEntry, StageKind};
 pub use error::ConnectorError;

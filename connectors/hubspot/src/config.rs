@@ -24,7 +24,8 @@ pub struct HubspotConfig {
     pub connection: ConnectionId,
     /// `https://api.hubapi.com`, or a simulated portal on this machine.
     pub base_url: Url,
-    /// Dated path version, `2026-09` or `2026-03`.
+    /// Path version: `2026-09`, `2026-03`, or `v3` for the legacy family (v3 for records, v4 for associations; HubSpot
+    /// ends its support in 2027).
     pub api_version: String,
     /// Our share of the daily allowance, in percent.
     pub api_share: u8,

@@ -1,10 +1,13 @@
-//! The one place that knows HubSpot's paths, in the dated family (versioning guide, read 2026-11), and the list of
+//! The one place that knows HubSpot's paths, dated and legacy (versioning guide, read 2026-11), and the list of
 //! requests other than GET that may leave.
 
 use followup_transport::AllowList;
 use http::Method;
 
-/// Builds paths of one version, for example `2026-09`.
+/// The family that undated paths belong to: records under v3, associations under v4.
+pub(crate) const LEGACY: &str = "v3";
+
+/// Builds paths of one version: `2026-09`, `2026-03`, or [`LEGACY`].
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     version: String,
@@ -15,29 +18,42 @@ impl Paths {
         Self { version }
     }
 
-    /// `/crm/objects/{ver}/{type}`.
-    pub(crate) fn objects(&self, object: &str) -> String {
-        format!("/crm/objects/{}/{object}", self.version)
+    /// `/crm/{resource}/{ver}`, or `/crm/v3/{resource}`.
+    fn crm(&self, resource: &str) -> String {
+        if self.version == LEGACY {
+            format!("/crm/v3/{resource}")
+        } else {
+            format!("/crm/{resource}/{}", self.version)
+        }
     }
 
-    /// `/crm/associations/{ver}/{from}/{to}/batch/read`.
+    /// `/crm/objects/{ver}/{type}`.
+    pub(crate) fn objects(&self, object: &str) -> String {
+        format!("{}/{object}", self.crm("objects"))
+    }
+
+    /// `/crm/associations/{ver}/{from}/{to}/batch/read`, or `/crm/v4/associations/…` (v3's own has other shapes).
     pub(crate) fn associations(&self, from: &str, to: &str) -> String {
-        format!("/crm/associations/{}/{from}/{to}/batch/read", self.version)
+        if self.version == LEGACY {
+            format!("/crm/v4/associations/{from}/{to}/batch/read")
+        } else {
+            format!("/crm/associations/{}/{from}/{to}/batch/read", self.version)
+        }
     }
 
     /// `/crm/owners/{ver}`.
     pub(crate) fn owners(&self) -> String {
-        format!("/crm/owners/{}", self.version)
+        self.crm("owners")
     }
 
     /// `/crm/pipelines/{ver}/deals`.
     pub(crate) fn deal_pipelines(&self) -> String {
-        format!("/crm/pipelines/{}/deals", self.version)
+        format!("{}/deals", self.crm("pipelines"))
     }
 
     /// `/crm/properties/{ver}/tasks`.
     pub(crate) fn task_properties(&self) -> String {
-        format!("/crm/properties/{}/tasks", self.version)
+        format!("{}/tasks", self.crm("properties"))
     }
 
     /// `/account-info/{ver}/details`.
@@ -54,14 +70,22 @@ pub fn allow_list() -> AllowList {
         .allow(Method::POST, "/crm/objects/*/*/search")
         .allow(Method::POST, "/crm/objects/*/*/batch/read")
         .allow(Method::POST, "/crm/associations/*/*/*/batch/read")
+        .allow(Method::POST, "/crm/v3/objects/*/search")
+        .allow(Method::POST, "/crm/v3/objects/*/batch/read")
+        .allow(Method::POST, "/crm/v4/associations/*/*/batch/read")
         // tasks
         .allow(Method::POST, "/crm/objects/*/tasks/batch/create")
         .allow(Method::PATCH, "/crm/objects/*/tasks/*")
         .allow(Method::DELETE, "/crm/objects/*/tasks/*")
+        .allow(Method::POST, "/crm/v3/objects/tasks/batch/create")
+        .allow(Method::PATCH, "/crm/v3/objects/tasks/*")
+        .allow(Method::DELETE, "/crm/v3/objects/tasks/*")
         // the property that carries our key
         .allow(Method::POST, "/crm/properties/*/tasks")
-        // tokens
+        .allow(Method::POST, "/crm/v3/properties/tasks")
+        // tokens, and which scopes one has
         .allow(Method::POST, "/oauth/*/token")
+        .allow(Method::POST, "/oauth/*/token/introspect")
 }
 
 #[cfg(test)]
@@ -77,6 +101,9 @@ mod tests {
             (Method::PATCH, "/crm/objects/2026-09/tasks/9"),
             (Method::DELETE, "/crm/objects/2026-09/tasks/9"),
             (Method::POST, "/crm/properties/2026-09/tasks"),
+            (Method::POST, "/crm/v3/objects/contacts/batch/read"),
+            (Method::POST, "/crm/v3/objects/tasks/batch/create"),
+            (Method::DELETE, "/crm/v3/objects/tasks/9"),
         ] {
             assert!(list.permits(&method, path), "{method} {path}");
         }
@@ -95,6 +122,14 @@ mod tests {
             (Method::POST, "/crm/properties/2026-09/contacts"),
             (Method::DELETE, "/crm/properties/2026-09/tasks/followupd_key"),
             (Method::POST, "/crm/objects/2026-09/contacts/merge"),
+            (Method::POST, "/crm/v3/objects/contacts/batch/create"),
+            (Method::POST, "/crm/v3/objects/tasks/batch/archive"),
+            (Method::PATCH, "/crm/v3/objects/deals/9"),
+            (Method::POST, "/crm/v3/properties/contacts"),
+            (
+                Method::PUT,
+                "/crm/v4/objects/tasks/9/associations/default/contacts/1",
+            ),
         ] {
             assert!(!list.permits(&method, path), "{method} {path}");
         }

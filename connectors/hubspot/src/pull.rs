@@ -56,6 +56,7 @@ impl Batch {
             cursor: cursor::write(position),
             end,
             total,
+            seen: None,
         }
     }
 

@@ -159,6 +159,7 @@ pub(crate) fn page(cursor: &str, records: Vec<Record>) -> Page {
         cursor: Cursor(cursor.to_owned()),
         end: PageEnd::More,
         total: None,
+        seen: None,
     }
 }
 

@@ -1,8 +1,9 @@
-//! The contract of all connectors, under both settings of what the fact sheet leaves open.
+//! The contract of all connectors, on every path family and under both settings of what the fact sheet leaves open.
 
+use followup_hubspot::HubspotConfig;
 use followup_testkit::{Switches, contract};
 
-use crate::support::fixture;
+use crate::support::{config, fixture, fixture_with};
 
 #[tokio::test(start_paused = true)]
 async fn the_contract_holds_with_a_unique_task_property() {
@@ -34,4 +35,25 @@ async fn the_contract_holds_with_the_other_reading_of_every_open_format_question
         .await
     })
     .await;
+}
+
+async fn on(version: &str) {
+    contract(async || {
+        let config = HubspotConfig {
+            api_version: version.to_owned(),
+            ..config()
+        };
+        fixture_with(Switches::default(), config).await
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_contract_holds_on_the_march_paths() {
+    on("2026-03").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_contract_holds_on_the_legacy_paths() {
+    on("v3").await;
 }

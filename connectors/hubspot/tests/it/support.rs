@@ -43,6 +43,16 @@ pub(crate) fn connector_with(scene: &Scene, config: HubspotConfig, token: &str) 
 
 /// A portal with one contact that belongs to an owner.
 pub(crate) async fn fixture(switches: Switches) -> Fixture {
+    fixture_with(switches, config()).await
+}
+
+/// The same over a connector of the test's choice.
+pub(crate) async fn fixture_with(switches: Switches, config: HubspotConfig) -> Fixture {
+    let create_pattern = if config.api_version == "v3" {
+        "POST /crm/v3/objects/tasks/batch/create"
+    } else {
+        "POST /crm/objects/*/tasks/batch/create"
+    };
     let scene = Scene::empty(switches);
     let (owner, _) = scene.owners().await.swap_remove(0);
     let person = scene
@@ -53,10 +63,14 @@ pub(crate) async fn fixture(switches: Switches) -> Fixture {
         )
         .await;
     Fixture {
-        connector: Box::new(connector(&scene)),
+        connector: Box::new(connector_with(
+            &scene,
+            config,
+            &scene.sandbox.access().access_token,
+        )),
         owner: OwnerId(record(RecordKind::Owner, &owner)),
         person: PersonId(record(RecordKind::Contact, &person)),
-        create_pattern: "POST /crm/objects/*/tasks/batch/create",
+        create_pattern,
         scene,
     }
 }
