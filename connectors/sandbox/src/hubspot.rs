@@ -12,6 +12,7 @@ mod batch;
 mod call;
 mod filter;
 mod kind;
+mod labels;
 mod limits;
 mod links;
 mod merge;

@@ -7,7 +7,8 @@ use super::{
     answer::{Answer, ApiError, Outcome},
     call::{Call, id_text, wrong_json},
     kind::Kind,
-    links::Key,
+    labels,
+    links::{Key, LinkType, type_of},
     portal::Portal,
     present::unknown_type,
 };
@@ -73,7 +74,8 @@ fn parse_types(types: &[Value]) -> Result<Vec<u32>, ApiError> {
                 .and_then(Value::as_u64)
                 .and_then(|id| u32::try_from(id).ok());
             match (category, id) {
-                (Some("HUBSPOT_DEFINED" | "USER_DEFINED" | "INTEGRATOR_DEFINED"), Some(id)) => Ok(id),
+                (Some("HUBSPOT_DEFINED" | "INTEGRATOR_DEFINED"), Some(id)) => Ok(id),
+                (Some("USER_DEFINED"), Some(id)) => Ok(type_of(true, id)),
                 _ => Err(wrong_json("associationTypeId")),
             }
         })
@@ -125,7 +127,8 @@ fn target(portal: &Portal, from: Key, to: Kind, id: &str) -> Result<Key, ApiErro
     Ok(to)
 }
 
-fn default_result(portal: &Portal, call: &Call<'_>, from: Key, to: Key) -> Value {
+/// The unlabelled link between two records, seen from both ends.
+fn default_pairs(portal: &Portal, from: Key, to: Key) -> [Value; 2] {
     let pair = |from: Key, to: Key| {
         json!({
             "from": {"id": from.1.to_string()}, "to": {"id": to.1.to_string()},
@@ -135,8 +138,12 @@ fn default_result(portal: &Portal, call: &Call<'_>, from: Key, to: Key) -> Value
             },
         })
     };
-    let at = iso(call.now);
-    json!({"status": "COMPLETE", "results": [pair(from, to), pair(to, from)], "startedAt": at, "completedAt": at})
+    [pair(from, to), pair(to, from)]
+}
+
+fn default_result(portal: &Portal, call: &Call<'_>, from: Key, to: Key) -> Value {
+    let (at, pairs) = (iso(call.now), default_pairs(portal, from, to));
+    json!({"status": "COMPLETE", "results": pairs, "startedAt": at, "completedAt": at})
 }
 
 /// A labelled PUT sets the label set: labels not named are dropped.
@@ -204,14 +211,7 @@ fn show(portal: &Portal, from: Kind, to: Key, ids: &std::collections::BTreeSet<u
     let types: Vec<Value> = ids
         .iter()
         .filter_map(|id| portal.links.find(from, to.0, *id))
-        .map(|link| {
-            let category = if link.is_user_defined {
-                "USER_DEFINED"
-            } else {
-                "HUBSPOT_DEFINED"
-            };
-            json!({"category": category, "typeId": link.id, "label": link.label})
-        })
+        .map(LinkType::to_json)
         .collect();
     let id = if portal.switches.numeric_to_object_id {
         json!(to.1)
@@ -272,48 +272,14 @@ pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>) -> Outcome {
     };
     let (from, to) = (kind_of(from)?, kind_of(to)?);
     match (call.method, tail) {
-        (&Method::GET, ["labels"]) => Ok(Answer::ok(json!({"results": labels(portal, from, to)}))),
-        (&Method::POST, ["labels"]) => add_label(portal, call, from, to),
+        (_, ["labels", tail @ ..]) => labels::handle(portal, call, (from, to), tail),
         (&Method::POST, ["batch", "read"]) => batch_read(portal, call, from, to),
         (&Method::POST, ["batch", "create"]) => batch_create(portal, call, from, to, false),
         (&Method::POST, ["batch", "associate", "default"]) => batch_create(portal, call, from, to, true),
         (&Method::POST, ["batch", "archive"]) => batch_archive(portal, call, from, to),
+        (&Method::POST, ["batch", "labels", "archive"]) => batch_archive_labels(portal, call, from, to),
         _ => Err(ApiError::no_such_path()),
     }
-}
-
-fn labels(portal: &Portal, from: Kind, to: Kind) -> Vec<Value> {
-    let shown = portal.links.types(from, to).map(|link| {
-        let category = if link.is_user_defined {
-            "USER_DEFINED"
-        } else {
-            "HUBSPOT_DEFINED"
-        };
-        json!({"category": category, "typeId": link.id, "label": link.label})
-    });
-    shown.collect()
-}
-
-fn add_label(portal: &mut Portal, call: &Call<'_>, from: Kind, to: Kind) -> Outcome {
-    let body = call.json()?;
-    let label = body
-        .get("label")
-        .and_then(Value::as_str)
-        .ok_or_else(|| wrong_json("label"))?;
-    if portal
-        .links
-        .types(from, to)
-        .any(|link| link.label.as_deref() == Some(label))
-    {
-        return Err(ApiError::new(
-            409,
-            "CONFLICT",
-            format!("A label {label} already exists"),
-        ));
-    }
-    let (id, reverse) = portal.links.add_label(from, to, label);
-    let shown = |id: u32| json!({"category": "USER_DEFINED", "typeId": id, "label": label});
-    Ok(Answer::ok(json!({"results": [shown(id), shown(reverse)]})))
 }
 
 /// Records without links come back as errors of a 207: the normal case, not a failure.
@@ -390,19 +356,22 @@ fn batch_create(portal: &mut Portal, call: &Call<'_>, from: Kind, to: Kind, by_d
         }
         links.push((a, b, types));
     }
-    let mut results = Vec::new();
+    let (at, mut results) = (iso(call.now), Vec::new());
     for (a, b, types) in links {
         for id in types {
             portal.links.add(a, b, id);
+        }
+        if by_default {
+            results.extend(default_pairs(portal, a, b));
+            continue;
         }
         results.push(json!({
             "fromObjectTypeId": from.type_id(), "fromObjectId": a.1, "toObjectTypeId": to.type_id(),
             "toObjectId": b.1, "labels": labels_between(portal, a, b),
         }));
     }
-    let at = iso(call.now);
     let body = json!({"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at});
-    Ok(Answer::json(201, body))
+    Ok(Answer::json(if by_default { 200 } else { 201 }, body))
 }
 
 fn batch_archive(portal: &mut Portal, call: &Call<'_>, from: Kind, to: Kind) -> Outcome {
@@ -418,6 +387,22 @@ fn batch_archive(portal: &mut Portal, call: &Call<'_>, from: Kind, to: Kind) -> 
         };
         for b in ends {
             unlink(portal, call, a, (to, b), None);
+        }
+    }
+    Ok(Answer::empty(call.family.archived_links_status()))
+}
+
+/// Takes labels away; the link itself stays.
+fn batch_archive_labels(portal: &mut Portal, call: &Call<'_>, from: Kind, to: Kind) -> Outcome {
+    let body = call.json()?;
+    for input in Call::inputs(&body, WRITE_MAX)? {
+        let (a, b) = ((from, end(input.get("from"))?), (to, end(input.get("to"))?));
+        let types = input
+            .get("types")
+            .and_then(Value::as_array)
+            .ok_or_else(|| wrong_json("types"))?;
+        for id in parse_types(types)? {
+            unlink(portal, call, a, b, Some(id));
         }
     }
     Ok(Answer::empty(call.family.archived_links_status()))

@@ -2,12 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use super::kind::Kind::{
     self, Call, Communication, Company, Contact, Deal, Email, Lead, Meeting, Note, Task,
 };
 
 /// A record, whatever its type.
 pub(crate) type Key = (Kind, u64);
+
+/// Ids of a portal's own labels count from 1 again; this is added to keep them apart from `HUBSPOT_DEFINED` ones.
+const USER_DEFINED: u32 = 1 << 31;
+
+/// The id in use for a type that a request names by category and id.
+pub(crate) const fn type_of(is_user_defined: bool, id: u32) -> u32 {
+    if is_user_defined { id | USER_DEFINED } else { id }
+}
 
 /// A pair of types: `from` sees `id`, `to` sees `reverse`. Ids below are `HUBSPOT_DEFINED`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +28,18 @@ pub(crate) struct LinkType {
     pub(crate) reverse: u32,
     pub(crate) label: Option<String>,
     pub(crate) is_user_defined: bool,
+}
+
+impl LinkType {
+    /// The type as the vendor shows it.
+    pub(crate) fn to_json(&self) -> Value {
+        let category = if self.is_user_defined {
+            "USER_DEFINED"
+        } else {
+            "HUBSPOT_DEFINED"
+        };
+        json!({"category": category, "typeId": self.id & !USER_DEFINED, "label": self.label})
+    }
 }
 
 /// (from, to, id, reverse id, label)
@@ -115,28 +137,60 @@ impl Links {
             .map(|link| link.id)
     }
 
-    /// Adds a portal's own label in both directions; answers both ids.
-    pub(crate) fn add_label(&mut self, from: Kind, to: Kind, label: &str) -> (u32, u32) {
-        let (id, reverse) = (self.next_label, self.next_label.saturating_add(1));
-        self.next_label = reverse.saturating_add(1);
-        let label = Some(label.to_owned());
-        self.types.push(LinkType {
+    /// Adds a portal's own label and how it is called from the other end; answers both types.
+    pub(crate) fn add_label(&mut self, from: Kind, to: Kind, label: &str, inverse: &str) -> [LinkType; 2] {
+        let id = type_of(true, self.next_label);
+        let reverse = type_of(true, self.next_label.saturating_add(1));
+        self.next_label = self.next_label.saturating_add(2);
+        let one = |from, to, id, reverse, label: &str| LinkType {
             from,
             to,
             id,
             reverse,
-            label: label.clone(),
+            label: Some(label.to_owned()),
             is_user_defined: true,
-        });
-        self.types.push(LinkType {
-            from: to,
-            to: from,
-            id: reverse,
-            reverse: id,
-            label,
-            is_user_defined: true,
-        });
-        (id, reverse)
+        };
+        let both = [
+            one(from, to, id, reverse, label),
+            one(to, from, reverse, id, inverse),
+        ];
+        self.types.extend(both.iter().cloned());
+        both
+    }
+
+    /// Renames a portal's own label, its inverse too where one is given; false if there is no such label.
+    pub(crate) fn rename_label(
+        &mut self,
+        (from, to): (Kind, Kind),
+        id: u32,
+        label: &str,
+        inverse: Option<&str>,
+    ) -> bool {
+        let Some(reverse) = self.find(from, to, id).map(|link| link.reverse) else {
+            return false;
+        };
+        for link in &mut self.types {
+            if (link.from, link.to, link.id) == (from, to, id) {
+                link.label = Some(label.to_owned());
+            } else if (link.from, link.to, link.id) == (to, from, reverse)
+                && let Some(inverse) = inverse
+            {
+                link.label = Some(inverse.to_owned());
+            }
+        }
+        true
+    }
+
+    /// Removes a portal's own label from the portal and from every record.
+    pub(crate) fn remove_label(&mut self, from: Kind, to: Kind, id: u32) {
+        let Some(reverse) = self.find(from, to, id).map(|link| link.reverse) else {
+            return;
+        };
+        self.types.retain(|link| link.id != id && link.id != reverse);
+        for ids in self.by_record.values_mut().flat_map(BTreeMap::values_mut) {
+            ids.remove(&id);
+            ids.remove(&reverse);
+        }
     }
 
     /// Links two records by the given type and its reverse; a labelled link carries the unlabelled one too, and a

@@ -1,13 +1,13 @@
-//! `oauth/…`: tokens by refresh and by authorization code, introspection, revocation.
+//! `oauth/…`: tokens by refresh and by authorization code, introspection, revocation, and the legacy look-ups.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use super::{
     answer::{Answer, ApiError, Outcome},
     auth::TOKEN_LIFE,
-    call::Call,
+    call::{Call, Family},
     portal::Portal,
 };
 
@@ -26,6 +26,14 @@ pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>) -> Outcome {
         (&Method::POST, ["token"]) => Ok(token(portal, call)),
         (&Method::POST, ["token", "introspect"]) => Ok(introspect(portal, call)),
         (&Method::POST, ["token", "revoke"]) if call.family.is_dated() => Ok(revoke(portal, call)),
+        (&Method::GET, ["access-tokens", token]) if call.family == Family::V1 => {
+            access_info(portal, call, token)
+        }
+        (&Method::GET, ["refresh-tokens", token]) if call.family == Family::V1 => refresh_info(portal, token),
+        (&Method::DELETE, ["refresh-tokens", token]) if call.family == Family::V1 => {
+            portal.auth.revoke(token);
+            Ok(Answer::empty(204))
+        }
         (_, ["token"] | ["token", _]) => Err(ApiError::wrong_method()),
         _ => Err(ApiError::no_such_path()),
     }
@@ -103,6 +111,40 @@ fn token(portal: &mut Portal, call: &Call<'_>) -> Answer {
         "token_use": "access_token", "expires_in": TOKEN_LIFE.as_secs(), "hub_id": portal.auth.hub_id,
         "user_id": 7, "scopes": portal.auth.scopes,
     }))
+}
+
+/// What both legacy look-ups show of a token.
+fn token_info(portal: &Portal, token: &str, token_type: &str) -> Map<String, Value> {
+    let shown = json!({
+        "token": token, "token_type": token_type, "hub_id": portal.auth.hub_id, "hub_domain": "example.com",
+        "user": "admin@example.com", "user_id": 7, "scopes": portal.auth.scopes,
+    });
+    match shown {
+        Value::Object(shown) => shown,
+        _ => Map::new(),
+    }
+}
+
+/// `GET /oauth/v1/access-tokens/{token}`, deprecated.
+fn access_info(portal: &Portal, call: &Call<'_>, token: &str) -> Outcome {
+    let left = portal
+        .auth
+        .access_left(token, call.now)
+        .ok_or_else(ApiError::missing)?;
+    let mut shown = token_info(portal, token, "access");
+    shown.insert("app_id".to_owned(), json!(3_100));
+    shown.insert("expires_in".to_owned(), json!(left.as_secs()));
+    Ok(Answer::ok(Value::Object(shown)))
+}
+
+/// `GET /oauth/v1/refresh-tokens/{token}`, deprecated.
+fn refresh_info(portal: &Portal, token: &str) -> Outcome {
+    if !portal.auth.is_refresh(token) {
+        return Err(ApiError::missing());
+    }
+    let mut shown = token_info(portal, token, "refresh");
+    shown.insert("client_id".to_owned(), json!(portal.auth.client_id));
+    Ok(Answer::ok(Value::Object(shown)))
 }
 
 /// The token to look at: sources disagree on the field, so all three are read.

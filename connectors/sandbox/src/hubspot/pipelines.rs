@@ -38,7 +38,7 @@ pub(crate) fn deal_stage(id: &str) -> Option<&'static Stage> {
     DEAL_STAGES.iter().find(|stage| stage.0 == id)
 }
 
-/// `GET pipelines/{T}`, `/{id}` and `/{id}/stages`. Built-in pipelines are as old as the epoch.
+/// `GET pipelines/{T}`, `/{id}`, `/{id}/stages` and `/{id}/stages/{stage}`. Built-in pipelines are as old as the epoch.
 pub(crate) fn handle(call: &Call<'_>) -> Outcome {
     if call.method != http::Method::GET {
         return Err(ApiError::wrong_method());
@@ -59,6 +59,11 @@ pub(crate) fn handle(call: &Call<'_>) -> Outcome {
         [wanted] if wanted == id => Ok(Answer::ok(pipeline)),
         [wanted, stages] if wanted == id && stages == "stages" => {
             Ok(Answer::ok(json!({"results": pipeline.get("stages")})))
+        }
+        [wanted, stages, stage] if wanted == id && stages == "stages" => {
+            let all = pipeline.get("stages").and_then(Value::as_array);
+            let found = all.and_then(|all| all.iter().find(|one| one.get("id") == Some(&json!(stage))));
+            found.cloned().map(Answer::ok).ok_or_else(ApiError::missing)
         }
         _ => Err(ApiError::missing()),
     }

@@ -12,6 +12,9 @@ use super::{
     schema::{Property, UNIQUE_MAX, ValueType},
 };
 
+/// Most inputs of a batch.
+const INPUTS_MAX: usize = 100;
+
 /// Everything under `properties`.
 pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>) -> Outcome {
     let rest: Vec<&str> = call.rest.iter().map(String::as_str).collect();
@@ -33,6 +36,8 @@ pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>) -> Outcome {
         (&Method::GET, ["groups"]) => Ok(groups(portal, kind)),
         (&Method::POST, ["groups"]) => create_group(portal, call, kind),
         (&Method::POST, ["batch", "read"]) => batch_read(portal, call, kind),
+        (&Method::POST, ["batch", "create"]) => batch_create(portal, call, kind),
+        (&Method::POST, ["batch", "archive"]) => batch_archive(portal, call, kind),
         (&Method::GET, ["groups", name]) => {
             let group = portal
                 .schema(kind)
@@ -49,6 +54,7 @@ pub(crate) fn handle(portal: &mut Portal, call: &Call<'_>) -> Outcome {
             .get(name)
             .map(|property| Answer::ok(property.to_json(0)))
             .ok_or_else(ApiError::missing),
+        (&Method::PATCH, [name]) => update(portal, call, kind, name),
         (&Method::DELETE, [name]) => archive(portal, kind, name),
         (_, [] | [_] | ["groups", _]) => Err(ApiError::wrong_method()),
         _ => Err(ApiError::no_such_path()),
@@ -112,10 +118,17 @@ fn create_group(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
 }
 
 fn create(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
-    let body = call.json()?;
-    let (name, label) = (text(&body, "name")?, text(&body, "label")?);
-    let (group, field_type) = (text(&body, "groupName")?, text(&body, "fieldType")?);
-    let wire_type = text(&body, "type")?;
+    let property = check_create(portal, call, kind, &call.json()?)?;
+    let shown = property.to_json(0);
+    portal.schema_mut(kind).add(property);
+    Ok(Answer::json(201, shown))
+}
+
+/// The property a body describes; nothing is written.
+fn check_create(portal: &Portal, call: &Call<'_>, kind: Kind, body: &Value) -> Result<Property, ApiError> {
+    let (name, label) = (text(body, "name")?, text(body, "label")?);
+    let (group, field_type) = (text(body, "groupName")?, text(body, "fieldType")?);
+    let wire_type = text(body, "type")?;
     check_name(name)?;
     if portal.schema(kind).get(name).is_some() {
         return Err(ApiError::new(
@@ -137,12 +150,39 @@ fn create(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
     if is_unique {
         check_unique(portal, kind, &value_type)?;
     }
+    let options = options(body)?;
+    if value_type == ValueType::Options && options.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "Property {name} of type enumeration needs options"
+        )));
+    }
+    Ok(Property {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        group: group.to_owned(),
+        value_type,
+        field_type: field_type.to_owned(),
+        description: body
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        options,
+        is_read_only: false,
+        is_unique,
+        is_searchable: true,
+        added_at: Some(call.now),
+    })
+}
+
+/// Values and labels of an enumeration.
+fn options(body: &Value) -> Result<Vec<(String, String)>, ApiError> {
     let options = body
         .get("options")
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let options = options
+    options
         .iter()
         .map(|option| {
             Ok((
@@ -150,27 +190,43 @@ fn create(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
                 text(option, "label")?.to_owned(),
             ))
         })
-        .collect::<Result<Vec<_>, ApiError>>()?;
-    if value_type == ValueType::Options && options.is_empty() {
+        .collect()
+}
+
+/// Label, description, group and options can change; name, type and uniqueness cannot.
+fn update(portal: &mut Portal, call: &Call<'_>, kind: Kind, name: &str) -> Outcome {
+    let body = call.json()?;
+    let property = portal.schema(kind).get(name).ok_or_else(ApiError::missing)?;
+    if property.added_at.is_none() {
         return Err(ApiError::invalid(format!(
-            "Property {name} of type enumeration needs options"
+            "{name} is defined by HubSpot and its definition cannot be changed"
         )));
     }
-    let property = Property {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        group: group.to_owned(),
-        value_type,
-        field_type: field_type.to_owned(),
-        options,
-        is_read_only: false,
-        is_unique,
-        is_searchable: true,
-        added_at: Some(call.now),
-    };
-    let shown = property.to_json(0);
-    portal.schema_mut(kind).add(property);
-    Ok(Answer::json(201, shown))
+    let group = body.get("groupName").and_then(Value::as_str);
+    if let Some(group) = group.filter(|group| !portal.schema(kind).has_group(group)) {
+        return Err(ApiError::invalid(format!(
+            "Property group {group} does not exist"
+        )));
+    }
+    let options = options(&body)?;
+    let given = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
+    let property = portal
+        .schema_mut(kind)
+        .get_mut(name)
+        .ok_or_else(ApiError::missing)?;
+    if let Some(label) = given("label") {
+        property.label = label;
+    }
+    if let Some(description) = given("description") {
+        property.description = description;
+    }
+    if let Some(group) = given("groupName") {
+        property.group = group;
+    }
+    if !options.is_empty() {
+        property.options = options;
+    }
+    Ok(Answer::ok(property.to_json(0)))
 }
 
 fn value_type(wire_type: &str, field_type: &str) -> Result<ValueType, ApiError> {
@@ -216,22 +272,59 @@ fn check_unique(portal: &Portal, kind: Kind, value_type: &ValueType) -> Result<(
     Ok(())
 }
 
+/// The answer of a batch of properties: 207 where something failed.
+fn batch(call: &Call<'_>, status: u16, results: &[Value], errors: &[Value]) -> Answer {
+    let at = crate::clock::iso(call.now);
+    let mut body = json!({"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at});
+    if let (false, Some(object)) = (errors.is_empty(), body.as_object_mut()) {
+        object.insert("numErrors".to_owned(), json!(errors.len()));
+        object.insert("errors".to_owned(), json!(errors));
+        return Answer::json(207, body);
+    }
+    Answer::json(status, body)
+}
+
 fn batch_read(portal: &Portal, call: &Call<'_>, kind: Kind) -> Outcome {
     let body = call.json()?;
-    let inputs = Call::inputs(&body, 100)?;
-    let names = inputs
-        .iter()
-        .map(|input| text(input, "name"))
-        .collect::<Result<Vec<_>, _>>()?;
-    let shown: Vec<Value> = names
-        .iter()
-        .filter_map(|name| portal.schema(kind).get(name))
-        .map(|property| property.to_json(0))
-        .collect();
-    let at = crate::clock::iso(call.now);
-    Ok(Answer::ok(
-        json!({"status": "COMPLETE", "results": shown, "startedAt": at, "completedAt": at}),
-    ))
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    for input in Call::inputs(&body, INPUTS_MAX)? {
+        let name = text(input, "name")?;
+        if let Some(property) = portal.schema(kind).get(name) {
+            results.push(property.to_json(0));
+        } else {
+            let error = ApiError::new(404, "OBJECT_NOT_FOUND", format!("Property {name} does not exist"));
+            errors.push(error.with_context("name", &[name.to_owned()]).to_item(None));
+        }
+    }
+    Ok(batch(call, 200, &results, &errors))
+}
+
+/// One bad input refuses the whole request.
+fn batch_create(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
+    let body = call.json()?;
+    let before = portal.schema(kind).clone();
+    let mut results = Vec::new();
+    for input in Call::inputs(&body, INPUTS_MAX)? {
+        match check_create(portal, call, kind, input) {
+            Ok(property) => {
+                results.push(property.to_json(0));
+                portal.schema_mut(kind).add(property);
+            }
+            Err(error) => {
+                *portal.schema_mut(kind) = before;
+                return Err(error);
+            }
+        }
+    }
+    Ok(batch(call, 201, &results, &[]))
+}
+
+fn batch_archive(portal: &mut Portal, call: &Call<'_>, kind: Kind) -> Outcome {
+    let body = call.json()?;
+    for input in Call::inputs(&body, INPUTS_MAX)? {
+        archive(portal, kind, text(input, "name")?)?;
+    }
+    Ok(Answer::empty(204))
 }
 
 fn archive(portal: &mut Portal, kind: Kind, name: &str) -> Outcome {

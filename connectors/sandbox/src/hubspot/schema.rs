@@ -96,6 +96,7 @@ pub(crate) struct Property {
     pub(crate) value_type: ValueType,
     /// The vendor's `fieldType`, as a client gave it; derived for built-in properties.
     pub(crate) field_type: String,
+    pub(crate) description: String,
     pub(crate) options: Vec<(String, String)>,
     pub(crate) is_read_only: bool,
     pub(crate) is_unique: bool,
@@ -128,6 +129,7 @@ impl Property {
             group: group.to_owned(),
             value_type,
             field_type: field_type.to_owned(),
+            description: String::new(),
             options: options
                 .split_whitespace()
                 .map(|value| (value.to_owned(), title(value)))
@@ -151,10 +153,10 @@ impl Property {
             .collect();
         let mut shown = json!({
             "name": self.name, "label": self.label, "type": self.value_type.wire_type(),
-            "fieldType": self.field_type, "groupName": self.group, "description": "", "options": options,
+            "fieldType": self.field_type, "groupName": self.group, "description": self.description, "options": options,
             "displayOrder": order, "hasUniqueValue": self.is_unique, "hidden": false, "calculated": false,
             "externalOptions": self.value_type == ValueType::Owner, "archived": false, "formField": false,
-            "hubspotDefined": self.added_at.is_none(), "dataSensitivity": "non_sensitive",
+            "hubspotDefined": self.added_at.is_none(),
             "modificationMetadata": {
                 "archivable": self.added_at.is_some(),
                 "readOnlyDefinition": self.added_at.is_none(),
@@ -257,6 +259,10 @@ impl Schema {
 
     pub(crate) fn add_group(&mut self, name: String, label: String) {
         self.groups.push((name, label));
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Property> {
+        self.properties.get_mut(name)
     }
 
     pub(crate) fn add(&mut self, property: Property) {

@@ -178,6 +178,43 @@ async fn introspection_reads_the_token_under_any_documented_name() {
 }
 
 #[tokio::test]
+async fn the_legacy_look_ups_show_a_token_until_it_ends() {
+    let client = Client::new();
+    let refresh = client.sandbox.access().refresh_token;
+    let (_, granted) = token(&client, "/oauth/v1/token", &refresh_form(&client, &refresh)).await;
+    let access = granted["access_token"].as_str().expect("a token");
+    let shown = client.get(&format!("/oauth/v1/access-tokens/{access}")).await;
+    assert_eq!((shown.status, &shown.body["token_type"]), (200, &json!("access")));
+    assert_eq!(
+        (&shown.body["expires_in"], &shown.body["scopes"]),
+        (&json!(1800), &granted["scopes"])
+    );
+    client.advance(1_800);
+    assert_eq!(
+        client
+            .get(&format!("/oauth/v1/access-tokens/{access}"))
+            .await
+            .status,
+        404
+    );
+    let path = format!("/oauth/v1/refresh-tokens/{refresh}");
+    let shown = client.get(&path).await;
+    assert_eq!(
+        (shown.status, &shown.body["token_type"]),
+        (200, &json!("refresh"))
+    );
+    assert_eq!(
+        client.get(&path.replace("/v1/", "/2026-09/")).await.status,
+        404,
+        "never dated"
+    );
+    assert_eq!(client.send("DELETE", &path, None).await.status, 204);
+    assert_eq!(client.get(&path).await.status, 404);
+    let (status, _) = token(&client, "/oauth/v1/token", &refresh_form(&client, &refresh)).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
 async fn each_missing_scope_closes_its_own_door() {
     for (scope, closed, open) in [
         (

@@ -10,6 +10,7 @@ mod acts;
 mod associations;
 mod auth;
 mod batch;
+mod definitions;
 mod faults;
 mod limits;
 mod records;
