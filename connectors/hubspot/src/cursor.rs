@@ -21,6 +21,9 @@ pub(crate) enum Position {
         total: Option<u64>,
         /// Which list is being read.
         part: Part,
+        /// Live records this pass has shown so far.
+        #[serde(default)]
+        seen: u64,
     },
     /// Between passes.
     Follow {
@@ -28,6 +31,9 @@ pub(crate) enum Position {
         since: Timestamp,
         /// The whole stream fits one list page.
         is_small: bool,
+        /// When the settled lane last read links again; `None` elsewhere.
+        #[serde(default)]
+        relinked_at: Option<Timestamp>,
     },
     /// In the middle of a window of changes.
     Window {
@@ -37,6 +43,9 @@ pub(crate) enum Position {
         until: i64,
         /// Where in the window.
         step: Step,
+        /// When the settled lane last read links again; `None` elsewhere.
+        #[serde(default)]
+        relinked_at: Option<Timestamp>,
     },
 }
 
@@ -48,6 +57,8 @@ pub(crate) enum Part {
     Live,
     /// Archived records.
     Archived,
+    /// Live records created lately, for their links.
+    Recent,
 }
 
 /// Progress inside a window of changes.
@@ -114,15 +125,18 @@ mod tests {
                 started: at,
                 total: Some(7),
                 part: Part::Archived,
+                seen: 12,
             },
             Position::Follow {
                 since: at,
                 is_small: true,
+                relinked_at: Some(at),
             },
             Position::Window {
                 from: 1,
                 until: 9,
                 step: Step::Run { at: 5, id: 77 },
+                relinked_at: None,
             },
         ] {
             assert_eq!(read(&write(&position), Stream::Contacts).unwrap(), position);

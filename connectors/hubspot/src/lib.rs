@@ -60,6 +60,8 @@ struct Remembered {
     owners: Option<(Timestamp, OwnerDirectory)>,
     stages: Option<(Timestamp, Stages)>,
     key_mode: Option<KeyMode>,
+    /// When leads turned out not to be readable.
+    leads_closed_at: Option<Timestamp>,
 }
 
 impl Hubspot {

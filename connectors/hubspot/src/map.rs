@@ -61,6 +61,30 @@ impl Links {
     }
 }
 
+/// What the newest lead of each contact of a page says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Leads {
+    pub(crate) by_contact: BTreeMap<String, LeadFacts>,
+}
+
+/// What a lead record lends to its contact.
+#[derive(Debug, Clone)]
+pub(crate) struct LeadFacts {
+    pub(crate) created_at: Timestamp,
+    /// Stage id in the pipeline of leads.
+    pub(crate) stage: Option<String>,
+}
+
+impl LeadFacts {
+    /// `None` for a lead without a creation date.
+    pub(crate) fn of(lead: &Object) -> Option<Self> {
+        Some(Self {
+            created_at: lead.created("createdate").ok()?,
+            stage: lead.text("hs_pipeline_stage").map(str::to_owned),
+        })
+    }
+}
+
 /// What a mapping knows besides the record.
 pub(crate) struct Context<'a> {
     pub(crate) connection: &'a ConnectionId,
@@ -68,6 +92,7 @@ pub(crate) struct Context<'a> {
     pub(crate) owners: &'a OwnerDirectory,
     pub(crate) stages: &'a Stages,
     pub(crate) links: &'a Links,
+    pub(crate) leads: &'a Leads,
     pub(crate) subject_hash: &'a SubjectHash,
     pub(crate) now: Timestamp,
 }
@@ -94,7 +119,10 @@ impl Context<'_> {
             Stream::Emails => activity::map_email(self, schema, object)?.map(Record::Activity),
             Stream::Meetings => Some(Record::Activity(activity::map_meeting(self, schema, object)?)),
             Stream::Tasks => Some(Record::Task(task::map_task(self, schema, object)?)),
-            Stream::Owners | Stream::Leads | Stream::Notes | Stream::Messages => None,
+            Stream::Notes => Some(Record::Activity(activity::map_note(self, schema, object)?)),
+            Stream::Messages => Some(Record::Activity(activity::map_message(self, schema, object)?)),
+            // Owners are no objects, and leads come as their contacts.
+            Stream::Owners | Stream::Leads => None,
         };
         Ok(record.map(|record| Mapped {
             gone: self.merged_away(schema, object, record.stamp().modified_at),

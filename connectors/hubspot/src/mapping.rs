@@ -20,6 +20,7 @@ pub struct Mapping {
     is_inbound_without_inquiry: bool,
     never_inbound: Vec<Source>,
     status: BTreeMap<String, String>,
+    unqualified_lead_stages: Vec<String>,
     inquiries: Vec<(String, Source)>,
     sources: BTreeMap<String, Source>,
     dispositions: BTreeMap<String, CallOutcome>,
@@ -34,6 +35,8 @@ pub struct Mapping {
 struct RawMapping {
     leads: RawLeads,
     status: BTreeMap<String, String>,
+    #[serde(default)]
+    lead_records: RawLeadRecords,
     inquiries: Vec<RawInquiry>,
     sources: BTreeMap<String, String>,
     calls: RawCalls,
@@ -49,6 +52,13 @@ struct RawLeads {
     unset_is_lead: bool,
     inbound_without_inquiry: bool,
     never_inbound: Vec<String>,
+}
+
+/// Absent in copies of older files.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLeadRecords {
+    unqualified_stages: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +121,7 @@ impl Mapping {
                 .into_iter()
                 .map(|(key, word)| (key.to_lowercase(), word))
                 .collect(),
+            unqualified_lead_stages: lower_all(&raw.lead_records.unqualified_stages),
             inquiries: raw
                 .inquiries
                 .iter()
@@ -150,18 +161,39 @@ impl Mapping {
         })
     }
 
-    /// The status of a contact: "customer" by stage, else its lead status in the policy's words.
-    pub(crate) fn status(&self, stage: Option<&str>, lead_status: Option<&str>) -> Option<String> {
+    /// The status of a contact: "customer" by stage; "unqualified" by its newest lead record; else its lead status in
+    /// the policy's words, else the stage of that record as it is.
+    pub(crate) fn status(
+        &self,
+        stage: Option<&str>,
+        lead_status: Option<&str>,
+        lead_stage: Option<&str>,
+    ) -> Option<String> {
         if stage.is_some_and(|stage| self.customer_stages.contains(&stage.to_lowercase())) {
             return Some("customer".to_owned());
         }
-        let word = lead_status?;
+        if self.is_lead_unqualified(lead_stage) {
+            return Some("unqualified".to_owned());
+        }
+        let Some(word) = lead_status else {
+            return lead_stage.map(str::to_owned);
+        };
         Some(
             self.status
                 .get(&word.to_lowercase())
                 .cloned()
                 .unwrap_or_else(|| word.to_owned()),
         )
+    }
+
+    /// Whether a lead record in this stage was given up.
+    pub(crate) fn is_lead_unqualified(&self, lead_stage: Option<&str>) -> bool {
+        lead_stage.is_some_and(|stage| {
+            let stage = stage.to_lowercase();
+            self.unqualified_lead_stages
+                .iter()
+                .any(|word| stage.contains(word.as_str()))
+        })
     }
 
     /// The class of a form submission by its event name.
@@ -316,8 +348,14 @@ mod tests {
         assert_eq!(mapping.meeting_result(Some("No show")), MeetingResult::NoShow);
         assert_eq!(mapping.stage_kind("contractsent", None), StageKind::Proposal);
         assert_eq!(mapping.stage_kind("17", Some("In negotiation")), StageKind::Late);
-        assert_eq!(mapping.status(Some("customer"), Some("NEW")).unwrap(), "customer");
-        assert_eq!(mapping.status(None, Some("UNQUALIFIED")).unwrap(), "unqualified");
+        assert_eq!(
+            mapping.status(Some("customer"), Some("NEW"), None).unwrap(),
+            "customer"
+        );
+        assert_eq!(
+            mapping.status(None, Some("UNQUALIFIED"), None).unwrap(),
+            "unqualified"
+        );
         assert!(mapping.is_lead(None) && !mapping.is_lead(Some("opportunity")));
         assert!(!mapping.is_inbound_without_inquiry(Some("lead"), Source::Import));
     }

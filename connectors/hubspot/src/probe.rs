@@ -91,6 +91,16 @@ impl Hubspot {
         let call = Call::get(path, Priority::Poll, action);
         match self.api.client.call::<Page>(&call, now).await {
             Ok(_) => Ok(StreamAccess::Ok),
+            // Few portals have leads, and nothing is lost without them.
+            Err(error)
+                if stream == Stream::Leads
+                    && matches!(
+                        error.cause,
+                        Cause::Forbidden { .. } | Cause::NotFound | Cause::Refused
+                    ) =>
+            {
+                Ok(StreamAccess::Absent)
+            }
             Err(CallError {
                 cause: Cause::Forbidden { missing, .. },
                 ..

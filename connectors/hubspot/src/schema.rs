@@ -190,19 +190,70 @@ const TASKS: Schema = Schema {
     action: "read tasks",
 };
 
+const LEADS: Schema = Schema {
+    object: "leads",
+    kind: RecordKind::Lead,
+    modified: "hs_lastmodifieddate",
+    created: "createdate",
+    properties: &[
+        "hs_pipeline_stage",
+        "hubspot_owner_id",
+        "createdate",
+        "hs_lastmodifieddate",
+    ],
+    with_history: &[],
+    links: &[],
+    action: "read leads",
+};
+
+const NOTES: Schema = Schema {
+    object: "notes",
+    kind: RecordKind::Note,
+    modified: "hs_lastmodifieddate",
+    created: "hs_createdate",
+    properties: &[
+        "hs_timestamp",
+        "hs_createdate",
+        "hs_lastmodifieddate",
+        "hubspot_owner_id",
+    ],
+    with_history: &[],
+    links: &["contacts", "deals"],
+    action: "read notes",
+};
+
+const COMMUNICATIONS: Schema = Schema {
+    object: "communications",
+    kind: RecordKind::Sms,
+    modified: "hs_lastmodifieddate",
+    created: "hs_createdate",
+    properties: &[
+        "hs_timestamp",
+        "hs_createdate",
+        "hs_lastmodifieddate",
+        "hubspot_owner_id",
+    ],
+    with_history: &[],
+    links: &["contacts", "deals"],
+    action: "read communications",
+};
+
 /// The streams of a portal, in the order in which they are read.
 pub(crate) const STREAMS: &[Stream] = &[
     Stream::Owners,
     Stream::Tasks,
+    Stream::Leads,
     Stream::Contacts,
     Stream::Accounts,
     Stream::Deals,
     Stream::Calls,
     Stream::Emails,
     Stream::Meetings,
+    Stream::Notes,
+    Stream::Messages,
 ];
 
-/// How a stream of CRM objects is read; `None` for owners (not an object) and for streams this connector lacks.
+/// How a stream of CRM objects is read; `None` for owners, which are no objects.
 pub(crate) const fn of(stream: Stream) -> Option<&'static Schema> {
     match stream {
         Stream::Tasks => Some(&TASKS),
@@ -212,7 +263,10 @@ pub(crate) const fn of(stream: Stream) -> Option<&'static Schema> {
         Stream::Calls => Some(&CALLS),
         Stream::Emails => Some(&EMAILS),
         Stream::Meetings => Some(&MEETINGS),
-        Stream::Owners | Stream::Leads | Stream::Notes | Stream::Messages => None,
+        Stream::Leads => Some(&LEADS),
+        Stream::Notes => Some(&NOTES),
+        Stream::Messages => Some(&COMMUNICATIONS),
+        Stream::Owners => None,
     }
 }
 

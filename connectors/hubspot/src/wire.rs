@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// A page of a list, a search, or a batch: `results`, and where it goes on.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Page {
     /// Must be there: an answer without it is an error dressed as a success, not an empty page.
     pub(crate) results: Vec<Value>,

@@ -1,4 +1,4 @@
-//! Calls, mails and meetings (engagement guides). Bodies are never asked for; a subject line is read, judged, hashed
+//! Calls, mails, meetings, notes and communications (engagement guides). Bodies are never asked for; a subject line is read, judged, hashed
 //! and dropped here.
 
 use followup_core::{
@@ -104,6 +104,30 @@ pub(super) fn map_meeting(
         result: context.mapping.meeting_result(object.text("hs_meeting_outcome")),
     });
     Ok(meeting)
+}
+
+/// Maps a note: words among ourselves.
+pub(super) fn map_note(context: &Context<'_>, schema: &Schema, object: &Object) -> Result<Activity, String> {
+    let at = object.required_instant("hs_timestamp")?;
+    plain(
+        context,
+        schema,
+        object,
+        ActivityKind::Note,
+        Direction::Internal,
+        at,
+    )
+}
+
+/// Maps a communication (`WHATS_APP`, `LINKEDIN_MESSAGE`, `SMS`). HubSpot documents no direction for it, so it holds gaps back but
+/// never counts as a touch or a reply.
+pub(super) fn map_message(
+    context: &Context<'_>,
+    schema: &Schema,
+    object: &Object,
+) -> Result<Activity, String> {
+    let at = object.required_instant("hs_timestamp")?;
+    plain(context, schema, object, ActivityKind::Sms, Direction::Unknown, at)
 }
 
 /// The user whose address the mail came from; else the owner HubSpot logged it for (an alias of a user; for a buyer's

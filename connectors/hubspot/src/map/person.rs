@@ -2,11 +2,17 @@
 
 use followup_core::{Account, AccountId, ContactFlags, OwnerSpell, Person, PersonId, RecordKind, Source};
 
-use super::{Context, addresses, normalize_email};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Context, LeadFacts, addresses, normalize_email};
 use crate::{schema::Schema, wire::Object};
 
+/// A lead record younger than its contact's inquiry by no more than this was opened for that inquiry.
+const SAME_REASON: SignedDuration = SignedDuration::from_hours(24);
+
 /// Maps a contact. Whether it is a lead follows its lifecycle stage; whether and when it asked for something follows
-/// the read-only properties a form submission leaves, because a submission is no activity record.
+/// the read-only properties a form submission leaves, because a submission is no activity record. The newest lead record
+/// of the contact, where there are any, adds its stage and its age.
 pub(super) fn map_person(context: &Context<'_>, schema: &Schema, object: &Object) -> Result<Person, String> {
     let mapping = context.mapping;
     let stage = object.text("lifecyclestage");
@@ -21,6 +27,9 @@ pub(super) fn map_person(context: &Context<'_>, schema: &Schema, object: &Object
             .map_or(Source::Other, |name| mapping.inquiry(name)),
         None => origin,
     };
+    let created_at = object.created(schema.created)?;
+    let is_inbound = inquiry_at.is_some() || mapping.is_inbound_without_inquiry(stage, origin);
+    let lead = context.leads.by_contact.get(&object.id);
     let owner = context.owner(object);
     let owner_history = object
         .instant("hubspot_owner_assigneddate")?
@@ -46,11 +55,15 @@ pub(super) fn map_person(context: &Context<'_>, schema: &Schema, object: &Object
             .collect(),
         owner,
         owner_history,
-        created_at: object.created(schema.created)?,
-        inquiry_at,
-        is_inbound: inquiry_at.is_some() || mapping.is_inbound_without_inquiry(stage, origin),
+        inquiry_at: anchored(context, lead, inquiry_at, created_at, is_inbound),
+        created_at,
+        is_inbound,
         source,
-        status: mapping.status(stage, object.text("hs_lead_status")),
+        status: mapping.status(
+            stage,
+            object.text("hs_lead_status"),
+            lead.and_then(|lead| lead.stage.as_deref()),
+        ),
         flags: ContactFlags {
             email_optout: object.is_true("hs_email_optout"),
             ..ContactFlags::default()
@@ -60,6 +73,23 @@ pub(super) fn map_person(context: &Context<'_>, schema: &Schema, object: &Object
         sequence_next_step_at: None,
         stamp: context.stamp(schema, object)?,
     })
+}
+
+/// A lead opened for somebody who came to us long ago is a new reason to get in touch. One that a workflow opens for
+/// a fresh inquiry is not, and neither is a closed one.
+fn anchored(
+    context: &Context<'_>,
+    lead: Option<&LeadFacts>,
+    inquiry_at: Option<Timestamp>,
+    created_at: Timestamp,
+    is_inbound: bool,
+) -> Option<Timestamp> {
+    let known = inquiry_at.unwrap_or(created_at);
+    lead.filter(|_| is_inbound)
+        .filter(|lead| lead.created_at.duration_since(known) > SAME_REASON)
+        .filter(|lead| !context.mapping.is_lead_unqualified(lead.stage.as_deref()))
+        .map(|lead| lead.created_at)
+        .or(inquiry_at)
 }
 
 fn full_name(object: &Object) -> String {

@@ -12,7 +12,7 @@
 //! make us read for ever. Hits whose record has moved out of the window (the index found them by an older value) are
 //! left to the window they are in now; if they fill a page, they are passed over by offset, never past the cap.
 
-use followup_core::{ConnectorError, Page, PageEnd, Stream};
+use followup_core::{ConnectorError, Lane, Page, PageEnd, Stream};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -35,6 +35,8 @@ pub(crate) struct Window {
     pub(crate) from: i64,
     pub(crate) until: i64,
     pub(crate) step: Step,
+    /// When the settled lane last read links again.
+    pub(crate) relinked_at: Option<Timestamp>,
 }
 
 /// A search hit.
@@ -47,35 +49,20 @@ struct Hit {
 impl Hubspot {
     pub(super) async fn window_page(
         &self,
-        stream: Stream,
+        (stream, lane): (Stream, Lane),
         schema: &Schema,
         window: Window,
         turn: Turn,
     ) -> Result<Page, ConnectorError> {
-        let (filters, sort, skip) = match &window.step {
-            Step::Range { at, skip } => (
-                json!([{"propertyName": schema.modified, "operator": "BETWEEN",
-                    "value": at.to_string(), "highValue": window.until.to_string()}]),
-                schema.modified,
-                *skip,
-            ),
-            Step::Run { at, id } => (
-                json!([
-                    {"propertyName": schema.modified, "operator": "EQ", "value": at.to_string()},
-                    {"propertyName": "hs_object_id", "operator": "GT", "value": id.to_string()},
-                ]),
-                "hs_object_id",
-                0,
-            ),
+        let query = query(&window, schema);
+        let found = match self.api.search(schema, query, turn).await {
+            Ok(found) => found,
+            Err(error) if stream == Stream::Leads => {
+                self.close_leads(error, turn)?;
+                crate::wire::Page::default()
+            }
+            Err(error) => return Err(error.into()),
         };
-        let query = Query {
-            filters,
-            sort,
-            direction: Direction::Ascending,
-            limit: PAGE,
-            skip,
-        };
-        let found = self.api.search(schema, query, turn).await?;
         // A short page that names a next one is not the end.
         let is_full = found.results.len() >= PAGE || found.next().is_some();
         let hits: Vec<Hit> = found
@@ -94,24 +81,55 @@ impl Hubspot {
             .map(|hit| hit.id.clone())
             .collect();
         ids.dedup();
-        let batch = if ids.is_empty() {
+        let mut batch = if ids.is_empty() {
             Batch::default()
+        } else if stream == Stream::Leads {
+            self.contacts_of_leads(&ids, turn).await?
         } else {
             let records = self.api.read(schema, &ids, false, turn).await?;
             self.batch(stream, schema, &records, turn).await?
         };
+        self.leave_out_old(&mut batch);
         let (position, end) = if let Some(step) = next {
             let position = Position::Window {
                 from: window.from,
                 until: window.until,
                 step,
+                relinked_at: window.relinked_at,
             };
             (position, PageEnd::More)
         } else {
             let read_to = Timestamp::from_millisecond(window.until).unwrap_or(turn.now);
-            self.after_window(stream, schema, read_to, turn).await?
+            self.after_window((stream, lane), schema, (read_to, window.relinked_at), turn)
+                .await?
         };
         Ok(batch.page(&position, end, None))
+    }
+}
+
+fn query(window: &Window, schema: &Schema) -> Query {
+    let (filters, sort, skip) = match &window.step {
+        Step::Range { at, skip } => (
+            json!([{"propertyName": schema.modified, "operator": "BETWEEN",
+                "value": at.to_string(), "highValue": window.until.to_string()}]),
+            schema.modified,
+            *skip,
+        ),
+        Step::Run { at, id } => (
+            json!([
+                {"propertyName": schema.modified, "operator": "EQ", "value": at.to_string()},
+                {"propertyName": "hs_object_id", "operator": "GT", "value": id.to_string()},
+            ]),
+            "hs_object_id",
+            0,
+        ),
+    };
+    Query {
+        filters,
+        sort,
+        direction: Direction::Ascending,
+        limit: PAGE,
+        skip,
     }
 }
 
@@ -176,6 +194,7 @@ mod tests {
             from: 100,
             until: 900,
             step,
+            relinked_at: None,
         }
     }
 

@@ -303,6 +303,7 @@ impl Hubspot {
             owners: &crate::map::OwnerDirectory::default(),
             stages: &crate::map::Stages::default(),
             links: &crate::map::Links::default(),
+            leads: &crate::map::Leads::default(),
             subject_hash: &*self.subject_hash,
             now: turn.now,
         };

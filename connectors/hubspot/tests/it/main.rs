@@ -2,9 +2,11 @@
 
 mod contract;
 mod faults;
+mod leads;
 mod mapping;
 mod sockets;
 mod support;
+mod sweeps;
 mod tasks;
 mod tokens;
 mod windows;

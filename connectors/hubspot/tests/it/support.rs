@@ -106,7 +106,7 @@ impl Transport for Garble {
     }
 }
 
-pub(crate) fn connector_over(scene: &Scene, transport: Garble) -> Hubspot {
+pub(crate) fn connector_over(scene: &Scene, transport: impl Transport + 'static) -> Hubspot {
     Hubspot::new(
         config(),
         Arc::new(transport),
@@ -115,4 +115,40 @@ pub(crate) fn connector_over(scene: &Scene, transport: Garble) -> Hubspot {
         1,
     )
     .expect("a usable configuration")
+}
+
+/// A portal whose JSON answers pass through `alter`, which sees method and path.
+pub(crate) struct Altered {
+    pub(crate) inner: Scene,
+    pub(crate) alter: fn(&str, &mut serde_json::Value),
+}
+
+impl Transport for Altered {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: SendLimits,
+    ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
+        Box::pin(async move {
+            let what = format!("{} {}", request.method(), request.uri().path());
+            let answer = SandboxTransport(self.inner.sandbox.clone())
+                .send(request, limits)
+                .await?;
+            Ok(answer.map(|body| {
+                let Ok(mut json) = serde_json::from_slice(&body) else {
+                    return body;
+                };
+                (self.alter)(&what, &mut json);
+                Bytes::from(json.to_string())
+            }))
+        })
+    }
+}
+
+pub(crate) fn connector_altered(scene: &Scene, alter: fn(&str, &mut serde_json::Value)) -> Hubspot {
+    let transport = Altered {
+        inner: scene.clone(),
+        alter,
+    };
+    connector_over(scene, transport)
 }
