@@ -102,8 +102,8 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
     let mut wake = Wake::new(context.now);
     let mut judged = Vec::new();
     let humans = index.judged_with(&subject);
-    let mut reports = Vec::with_capacity(rules::BUILT.len());
-    for rule in rules::BUILT.iter().copied() {
+    let mut reports = Vec::with_capacity(RuleId::BUILT.len());
+    for rule in rules::built_rules() {
         if context.delivery(rule.id()) == Delivery::Off {
             reports.push(report::report(
                 rule.id(),
@@ -274,6 +274,10 @@ fn free_outcome(finding: &Finding<'_>, rule: RuleId, context: &Context<'_>) -> O
 /// with one gap per human, by another message. Two inquiries of one record, or of a record and the one it was merged
 /// into, fold instead, if they are about one subject and not both have a task already.
 fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> bool {
+    if rule.is_attempt() {
+        // All records of a human make one run, and each deal another.
+        return false;
+    }
     if rule.is_one_per_human() {
         return true;
     }
@@ -287,6 +291,7 @@ fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> b
 fn consider_turns(case: &Case<'_, '_>, wake: &mut Wake) {
     let now = case.context.now;
     wake.consider(start_of_next_day(case.calendar, now));
+    wake.consider_any(suppress::next_sequence_at(case));
     if !case.has_open_task {
         wake.consider(next_turn(case.calendar, now));
     }
@@ -312,6 +317,7 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         clause: case.rule.clause(finding, case.context),
         evidence: evidence_of(case),
         suppressors,
+        attempts: finding.attempts.clone(),
     }
 }
 
@@ -350,7 +356,7 @@ fn evidence_of(case: &Case<'_, '_>) -> Vec<EvidenceLine> {
         let fact = if lines.is_empty() {
             fact.clone()
         } else {
-            "further message from the buyer".to_owned()
+            case.rule.further_fact().to_owned()
         };
         lines.push(EvidenceLine {
             record: activity.id.record().clone(),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::{Context, Wake, later},
     index::{Human, Index, is_open_at},
-    model::{GapKey, OwnTask, RuleId, Subject},
+    model::{Attempts, GapKey, OwnTask, RuleId, Subject},
     policy::Due,
     predicates::{self, AnswerKind},
 };
@@ -49,8 +49,10 @@ pub(crate) struct Finding<'a> {
     pub(crate) weakness: Option<&'static str>,
     /// Our task that holds it.
     pub(crate) task: Option<&'a OwnTask>,
-    /// The activities it rests on, by instant.
+    /// The activities it rests on: by instant, but an anchor that is the last of them goes first.
     pub(crate) basis: Vec<&'a Activity>,
+    /// For rules about attempts: what was tried.
+    pub(crate) attempts: Option<Attempts>,
 }
 
 /// What a rule found with one human.

@@ -10,6 +10,7 @@ pub mod model;
 pub mod policy;
 pub mod problem;
 
+mod attempts;
 mod caps;
 mod context;
 mod evaluate;

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::policy::Span;
+
 /// Declares an enum whose variants have one fixed word each.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $word:literal,)* }) => {
@@ -478,6 +480,34 @@ pub struct SuppressorCheck {
     pub detail: String,
 }
 
+/// One attempt to reach a buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub channel: ActivityKind,
+}
+
+/// What was tried since the last sign of life, and what the plan says comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempts {
+    /// The attempts that count in the plan, by instant, each thing once; never empty.
+    pub made: Vec<Attempt>,
+    /// The last touch, whether or not it counts in the plan; `None` only where nothing was tried.
+    pub last: Option<Attempt>,
+    /// The plan's name.
+    pub plan: String,
+    /// Attempts at most.
+    pub max: u32,
+    /// The plan's wait after the last attempt.
+    pub wait: Span,
+    /// The channel of the next attempt; `None` if none is open.
+    pub next: Option<ActivityKind>,
+    /// Whether a call was among the touches.
+    pub has_called: bool,
+}
+
 /// A rule's finding that a touch is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -503,6 +533,8 @@ pub struct Gap {
     pub evidence: Vec<EvidenceLine>,
     /// Every suppressor asked, in order.
     pub suppressors: Vec<SuppressorCheck>,
+    /// For rules about attempts: what was tried.
+    pub attempts: Option<Attempts>,
 }
 
 impl Gap {

@@ -4,12 +4,14 @@
 //! who is in no owner list, a past meeting where nobody records outcomes) answers as [`AnswerKind::Possible`]: it
 //! silences a gap but is evidence for nothing.
 
+use std::collections::BTreeSet;
+
 use followup_core::{Activity, ActivityKind, CallOutcome, Direction, Meeting, MeetingResult, OwnerKind};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::Context,
-    index::Index,
+    index::{Human, Index},
     model::{Facts, RuleId},
 };
 
@@ -171,6 +173,15 @@ pub(crate) fn distinct<'a>(activities: &[&'a Activity]) -> Vec<&'a Activity> {
         }
     }
     kept
+}
+
+/// Whether mails to a human bounce and no other address is known: a bounce is flagged or recorded.
+pub(crate) fn is_only_address_bounced(human: &Human<'_>) -> bool {
+    let records = &human.records;
+    let flagged = records.iter().any(|record| record.flags.bounced_at.is_some());
+    let reported = human.activities.iter().any(|activity| activity.is_bounce);
+    let addresses: BTreeSet<&String> = records.iter().flat_map(|record| &record.emails).collect();
+    (flagged || reported) && addresses.len() <= 1
 }
 
 /// Whether the index knows the sender as a user of ours.

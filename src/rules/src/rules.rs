@@ -2,11 +2,13 @@
 //!
 //! A rule says what is owed and since when ([`Rule::find`]) and how to put it in words; suppression, opening, folding
 //! and the fate of tasks are the same for all and live outside. Adding a rule is one file here and one line in
-//! [`BUILT`] (and its name in [`RuleId::BUILT`]).
+//! [`WRITTEN`] (and its name in [`RuleId::BUILT`]).
 
 mod after_hours_lead;
 mod first_touch;
 mod inquiry;
+mod next_attempt;
+mod one_channel;
 mod reply_waiting;
 
 use followup_core::{ActivityKind, Person};
@@ -47,8 +49,9 @@ pub(crate) trait Rule: Sync {
         false
     }
 
-    /// Whether a bounced only address, without a phone, takes the gap away.
-    fn yields_to_bounce(&self) -> bool {
+    /// Whether it asks for another attempt: a bounced only address without a phone takes the gap away, a CRM sequence
+    /// that is about to go on holds it, and what was tried is one run for all records of the human.
+    fn is_attempt(&self) -> bool {
         false
     }
 
@@ -66,6 +69,11 @@ pub(crate) trait Rule: Sync {
     /// What the anchor's record says, in a few words without names or content.
     fn fact(&self, finding: &Finding<'_>) -> String;
 
+    /// What further records say on which a gap rests.
+    fn further_fact(&self) -> &'static str {
+        "further record"
+    }
+
     /// The rule's part of a task's text.
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words;
 }
@@ -79,16 +87,23 @@ pub(crate) const TOUCH_KINDS: &[EvidenceKind] = &[
     EvidenceKind::Activity(ActivityKind::Chat),
 ];
 
-/// Every rule this version judges, in the order of [`RuleId`].
-pub(crate) static BUILT: &[&dyn Rule] = &[
+/// Every rule that is written, in the order of [`RuleId`]; those in [`RuleId::BUILT`] are judged.
+static WRITTEN: &[&dyn Rule] = &[
     &reply_waiting::ReplyWaiting,
     &first_touch::FirstTouch,
     &after_hours_lead::AfterHoursLead,
+    &next_attempt::NextAttempt,
+    &one_channel::OneChannel,
 ];
+
+/// Every rule this version judges, in the order of [`RuleId`].
+pub(crate) fn built_rules() -> impl Iterator<Item = &'static dyn Rule> {
+    WRITTEN.iter().copied().filter(|rule| rule.id().is_built())
+}
 
 /// The rule behind an id, if it is built.
 pub(crate) fn built(id: RuleId) -> Option<&'static dyn Rule> {
-    BUILT.iter().copied().find(|rule| rule.id() == id)
+    built_rules().find(|rule| rule.id() == id)
 }
 
 #[cfg(test)]
@@ -97,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_table_holds_the_rules_that_are_announced_in_their_order() {
-        let table: Vec<RuleId> = BUILT.iter().map(|rule| rule.id()).collect();
-        assert_eq!(table, RuleId::BUILT);
+        let built: Vec<RuleId> = built_rules().map(Rule::id).collect();
+        assert_eq!(built, RuleId::BUILT);
+        assert!(WRITTEN.is_sorted_by_key(|rule| rule.id()));
     }
 }

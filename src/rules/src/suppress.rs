@@ -94,12 +94,6 @@ const FINALS: &[(Code, Ask)] = &[
     (Code::Tombstone, finals::tombstone),
     (Code::HandledElsewhere, finals::handled_elsewhere),
     (Code::BlockedData, sufficiency::blocked_data),
-    (Code::ActiveSequence, |case, _| {
-        match case.human.shown.sequence_next_step_at {
-            None => Reading::Unknown("sequence enrolment is not read"),
-            Some(_) => Reading::ClearBecause("sequences do not silence this rule"),
-        }
-    }),
     (Code::LowValue, |_, _| {
         Reading::ClearBecause("the policy has no value floor")
     }),
@@ -115,6 +109,7 @@ const HOLDS: &[(Code, AskHold)] = &[
     (Code::BuyerOoo, holds::buyer_ooo),
     (Code::FutureMeeting, holds::future_meeting),
     (Code::OpenHumanTask, holds::open_human_task),
+    (Code::ActiveSequence, holds::active_sequence),
     (Code::Cooldown, holds::cooldown),
     (Code::Grace, holds::grace),
     (Code::QuietHours, holds::quiet_hours),
@@ -190,6 +185,14 @@ pub(crate) fn too_old_from(case: &Case<'_, '_>) -> Option<Timestamp> {
     Some(later(finals::expiry_at(case)?, TICK))
 }
 
+/// When a CRM sequence will hold a gap that it does not hold yet.
+pub(crate) fn next_sequence_at(case: &Case<'_, '_>) -> Option<Timestamp> {
+    if case.context.policy.suppress_off.contains(&Code::ActiveSequence) {
+        return None;
+    }
+    holds::sequence_from(case).filter(|from| *from > case.context.now)
+}
+
 fn read(code: Code, case: &Case<'_, '_>) -> Reading {
     let now = case.context.now;
     if case.context.policy.suppress_off.contains(&code) {
@@ -203,7 +206,11 @@ fn read(code: Code, case: &Case<'_, '_>) -> Reading {
         .find(|(known, _)| *known == code)
         .and_then(|(_, hold)| hold(case, now))
         .filter(|hold| hold.until > now);
-    hold.map_or(Reading::Clear, Reading::Held)
+    match hold {
+        Some(hold) => Reading::Held(hold),
+        None if code == Code::ActiveSequence => holds::sequence_detail(case),
+        None => Reading::Clear,
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! stripped here. Subject lines and bodies of mails are never part of a text.
 
 use followup_core::{Person, PersonId, Source, TaskStatus};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use crate::{
+    calendar::Calendar,
     context::Context,
     marker::{self, Marker},
     model::{Facts, Gap, GapKey, OwnTask, Subject},
@@ -37,20 +38,45 @@ pub struct TaskText {
 
 /// What a rule may look at while it puts a gap in words.
 pub(crate) struct Scene<'a> {
-    zone: &'a TimeZone,
+    calendar: &'a Calendar,
+    /// When the text was or is written first: an open task's creation, else now. What depends on the date is told as
+    /// of then, so that a text does not change from day to day.
+    written_at: Timestamp,
 }
 
 impl Scene<'_> {
     /// An instant in the owner's zone, with its date: `Tue 14:02 (17 November 2026)`.
     pub(crate) fn local(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone())
-            .strftime("%a %H:%M (%-d %B %Y)")
-            .to_string()
+        self.format(at, "%a %H:%M (%-d %B %Y)")
     }
 
     /// An instant in the owner's zone, for a subject line: `Tue 14:02`.
     pub(crate) fn short(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone()).strftime("%a %H:%M").to_string()
+        self.format(at, "%a %H:%M")
+    }
+
+    /// The day of an instant as seen from a later one: `Tue`, or `Tue 3 November` if that is a week ago or more.
+    pub(crate) fn day(&self, at: Timestamp, seen_from: Timestamp) -> String {
+        let is_near = self.days_between(at, seen_from) < 7;
+        self.format(at, if is_near { "%a" } else { "%a %-d %B" })
+    }
+
+    /// The days of silence since an instant, if it lies more than a span of business time before the text was written.
+    pub(crate) fn silent_days(&self, since: Timestamp, span: Span) -> Option<i32> {
+        let is_long = self.calendar.add(since, span) < self.written_at;
+        is_long.then(|| self.days_between(since, self.written_at))
+    }
+
+    /// Between two local dates.
+    fn days_between(&self, from: Timestamp, to: Timestamp) -> i32 {
+        let (from_on, to_on) = (self.calendar.date_on(from), self.calendar.date_on(to));
+        (to_on - from_on).get_days()
+    }
+
+    fn format(&self, at: Timestamp, form: &str) -> String {
+        at.to_zoned(self.calendar.zone().clone())
+            .strftime(form)
+            .to_string()
     }
 }
 
@@ -128,7 +154,8 @@ fn text_of(
     context: &Context<'_>,
 ) -> TaskText {
     let scene = Scene {
-        zone: context.calendar(lead.owner.as_ref()).zone(),
+        calendar: context.calendar(lead.owner.as_ref()),
+        written_at: task.map_or(context.now, |task| task.created_at),
     };
     let person = person_of(lead, facts);
     let words = words_of(lead, person, &scene);

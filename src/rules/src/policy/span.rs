@@ -63,6 +63,16 @@ impl Span {
     }
 }
 
+impl Span {
+    /// Whether it is no time at all.
+    pub(crate) const fn is_zero(self) -> bool {
+        match self {
+            Self::BusinessDays(days) => days == 0,
+            Self::Business(length) | Self::Calendar(length) => length.is_zero(),
+        }
+    }
+}
+
 impl FromStr for Span {
     type Err = SpanError;
     fn from_str(text: &str) -> Result<Self, SpanError> {

@@ -224,6 +224,7 @@ fn judge<'a>(
         weakness: None,
         task,
         basis: inquiry.form.into_iter().collect(),
+        attempts: None,
     }
 }
 

@@ -94,6 +94,10 @@ impl Rule for ReplyWaiting {
         }
     }
 
+    fn further_fact(&self) -> &'static str {
+        "further message from the buyer"
+    }
+
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let name = full_name(person);
         let mut happened = vec![format!("{name} replied {}.", scene.local(gap.anchor_at))];
@@ -332,6 +336,7 @@ fn judge<'a>(
         weakness: message.weakness,
         task,
         basis,
+        attempts: None,
     }
 }
 

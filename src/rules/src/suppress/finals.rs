@@ -4,7 +4,7 @@ use followup_core::{DealState, OwnerKind};
 use jiff::Timestamp;
 
 use super::{Case, Reading};
-use crate::{finding::State, model::RuleId, policy::Span, predicates};
+use crate::{attempts::Channels, finding::State, model::RuleId, policy::Span, predicates};
 
 /// How long a touch on a deal shows that the deal is being worked.
 const WORKED_WITHIN: Span = Span::BusinessDays(10);
@@ -139,18 +139,10 @@ pub(super) fn optout(case: &Case<'_, '_>, _: Timestamp) -> Reading {
 
 /// The only address bounced. It only changes the suggested channel, but for rules that ask for another attempt.
 pub(super) fn bounced(case: &Case<'_, '_>, _: Timestamp) -> Reading {
-    let records = &case.human.records;
-    let flagged = records.iter().any(|record| record.flags.bounced_at.is_some());
-    let reported = case.human.activities.iter().any(|activity| activity.is_bounce);
-    let addresses = records
-        .iter()
-        .flat_map(|record| &record.emails)
-        .collect::<std::collections::BTreeSet<_>>();
-    let has_phone = records.iter().any(|record| !record.phones.is_empty());
-    if (!flagged && !reported) || addresses.len() > 1 {
+    if !predicates::is_only_address_bounced(case.human) {
         Reading::Clear
-    } else if case.rule.yields_to_bounce() && !has_phone {
-        Reading::Final("the only address bounced and no phone number is known".to_owned())
+    } else if case.rule.is_attempt() && !Channels::of(case.human).has_phone {
+        Reading::Final("the only address bounced and no phone number may be used".to_owned())
     } else {
         Reading::ClearBecause("an address bounced: another channel is suggested")
     }

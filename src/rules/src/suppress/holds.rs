@@ -1,15 +1,18 @@
 //! Suppressors that pass by themselves. Each says whether it held a gap at an instant, and until when.
 
-use followup_core::{Editor, Stamp, Task, TaskOrigin, TaskStatus};
+use followup_core::{Activity, Editor, Stamp, Task, TaskOrigin, TaskStatus};
 use jiff::Timestamp;
 
-use super::{Case, Hold};
+use super::{Case, Hold, Reading};
 use crate::{
     context::{TICK, later, start_of_next_day},
-    model::OwnTask,
+    model::{GapKey, OwnTask},
     policy::Span,
-    predicates,
+    predicates::{self, AnswerKind},
 };
+
+/// How close the next step of a sequence silences further attempts.
+const SEQUENCE_AHEAD: Span = Span::BusinessDays(5);
 
 /// How long an overdue human task still covers its subject.
 const COVERED_WITHIN: Span = Span::BusinessDays(1);
@@ -143,7 +146,44 @@ fn cover_of(case: &Case<'_, '_>, task: &Task) -> Option<(Timestamp, Timestamp)> 
     Some((from, until.min(closed_at)))
 }
 
-/// The rep closed a task of ours on the subject a short while ago.
+/// A CRM sequence is about to write to somebody of the subject: its next step is close, or was due and is still named.
+pub(super) fn active_sequence(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
+    let from = sequence_from(case)?;
+    let step_at = steps(case).max()?;
+    hold(
+        at,
+        from,
+        start_of_next_day(case.calendar, at.max(step_at)),
+        "a sequence of the CRM has its next step within 5 business days",
+    )
+}
+
+/// From when on a sequence holds: that long before the earliest next step.
+pub(super) fn sequence_from(case: &Case<'_, '_>) -> Option<Timestamp> {
+    let step_at = steps(case).min().filter(|_| case.rule.is_attempt())?;
+    Some(case.calendar.subtract(step_at, SEQUENCE_AHEAD))
+}
+
+/// What to say of a sequence that does not hold.
+pub(super) fn sequence_detail(case: &Case<'_, '_>) -> Reading {
+    if !case.rule.is_attempt() {
+        Reading::ClearBecause("sequences do not silence this rule")
+    } else if steps(case).next().is_none() {
+        Reading::Unknown("no sequence enrolment is readable")
+    } else {
+        Reading::ClearBecause("the next step of the sequence is more than 5 business days away")
+    }
+}
+
+fn steps(case: &Case<'_, '_>) -> impl Iterator<Item = Timestamp> {
+    case.people
+        .iter()
+        .flat_map(|human| &human.records)
+        .filter(|record| record.merged.is_none())
+        .filter_map(|record| record.sequence_next_step_at)
+}
+
+/// The rep closed a task of ours on the subject a short while ago, and no record shows that the follow-up was made.
 pub(super) fn cooldown(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     if case.finding.key.rule.is_buyer_initiated() || case.has_open_task {
         return None;
@@ -155,6 +195,7 @@ pub(super) fn cooldown(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
         tasks
             .filter(is_on_subject)
             .filter(|task| task.status != TaskStatus::Open && task.closed_by_us.is_none())
+            .filter(|task| !is_shown_done(task, case))
             .filter_map(|task| {
                 let closed_at = task.completed_at?;
                 let until = case.calendar.add(closed_at, case.context.policy.cooldown);
@@ -165,6 +206,38 @@ pub(super) fn cooldown(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
                     "a task on this subject was closed a short while ago",
                 )
             }),
+    )
+}
+
+/// Whether a completed task is shown to be done by a record: a touch, conversation or booking after its anchor that
+/// was made, or became known, after the task was created.
+fn is_shown_done(task: &OwnTask, case: &Case<'_, '_>) -> bool {
+    let is_known_since =
+        |at: Timestamp, activity: &Activity| at >= task.created_at || activity.logged_at >= task.created_at;
+    let shows = |key: &GapKey, activity: &Activity| {
+        let answer = predicates::answer_of(activity, key.rule, case.index.facts, case.context)
+            .filter(|(_, kind)| *kind != AnswerKind::Possible)
+            .map(|(at, _)| at);
+        let at = answer.or_else(|| predicates::booked_at(activity, case.context.now));
+        at.is_some_and(|at| at > anchor_at(key, case) && is_known_since(at, activity))
+    };
+    task.status == TaskStatus::Done
+        && case
+            .people
+            .iter()
+            .flat_map(|human| &human.activities)
+            .any(|activity| task.gaps.iter().any(|key| shows(key, activity)))
+}
+
+/// When the event happened that made a gap unique.
+fn anchor_at(key: &GapKey, case: &Case<'_, '_>) -> Timestamp {
+    let activities = &case.index.facts.activities;
+    let anchor = activities
+        .iter()
+        .find(|activity| *activity.id.record() == key.anchor);
+    anchor.map_or_else(
+        || Timestamp::from_millisecond(key.crossing.at_ms).unwrap_or(Timestamp::MIN),
+        |activity| activity.at,
     )
 }
 

@@ -16,7 +16,7 @@ use crate::{
     wording::Scene,
 };
 
-/// A rule that asks for another attempt: none of those is built yet, but cooldown and bounces are theirs.
+/// A rule that asks for another attempt: cooldown, bounces and sequences are theirs.
 struct Attempt;
 
 impl Rule for Attempt {
@@ -24,7 +24,7 @@ impl Rule for Attempt {
         RuleId::NextAttempt
     }
 
-    fn yields_to_bounce(&self) -> bool {
+    fn is_attempt(&self) -> bool {
         true
     }
 
@@ -140,6 +140,7 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
         weakness: None,
         task: None,
         basis: Vec::new(),
+        attempts: None,
     };
     let case = Case {
         finding: &finding,

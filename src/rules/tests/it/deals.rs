@@ -96,6 +96,7 @@ fn an_activity_that_names_nobody_but_the_deal_answers_for_everybody_on_it() {
     let call = world.call_out("c1", "16 10:00", "p1");
     call.people.clear();
     call.deals = vec![deal("d1")];
+    world.without(RuleId::NextAttempt);
     world.check(&[]);
 }
 
@@ -106,6 +107,7 @@ fn an_inquiry_of_somebody_whose_deal_is_being_worked_is_handled_elsewhere() {
     world.contact("p2");
     world.deal("d1", &["p1", "p2"]);
     world.mail_out("m1", "04 11:00", "p2");
+    world.without(RuleId::NextAttempt);
     world.check_skips(&["first-touch d1 handled_elsewhere"]);
     world.facts.activities[0].at = at("04 09:00");
     world.check(&["first-touch d1 task"]);

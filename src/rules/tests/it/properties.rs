@@ -33,7 +33,7 @@ struct Drawn {
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let minute = 0..(18 * 24 * 60_i64);
-    let people = proptest::collection::vec((0..5_u8, minute.clone(), 0..6_u8, 0..5_u8), 1..4);
+    let people = proptest::collection::vec((0..5_u8, minute.clone(), 0..6_u8, 0..8_u8), 1..4);
     let deals = proptest::collection::vec((1..8_u8, minute.clone(), 0..4_u8), 0..3);
     let activity = (
         0..6_u8,
@@ -41,7 +41,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         minute.clone(),
         0..3_usize,
         0..5_u8,
-        0..9_u8,
+        0..11_u8,
         0..4_u8,
     );
     let activities = proptest::collection::vec(activity, 0..9);
@@ -167,6 +167,8 @@ fn add_person(world: &mut World, name: &str, (kind, asked, source, flags): (u8, 
         0 => person.owner = Some(owner("o2")),
         1 => person.stamp.modified_by = Editor::User(owner("o1")),
         2 => person.status = Some("junk".to_owned()),
+        3 => person.sequence_next_step_at = Some(minute(now + i64::from(source) * 2_000 - 3_000)),
+        4 => person.phones.clear(),
         _ => {}
     }
     if kind == 0 && name != "p0" {
@@ -224,6 +226,8 @@ fn add_activity(
         4 => activity.outcome = Some(CallOutcome::Missed),
         5 => activity.people.extend(names.iter().map(|name| person(name))),
         6 => activity.people.clear(),
+        7 => activity.is_sequence = true,
+        8 => activity.outcome = Some(CallOutcome::Declined),
         _ => {}
     }
     activity.people.dedup();

@@ -17,7 +17,7 @@ use followup_rules::{
         ConnectionCoverage, Coverage, Crossing, Evaluation, EvidenceKind, Facts, Gap, GapKey, Outcome,
         OwnTask, Readable, RuleId, Subject, TaskVerdict,
     },
-    policy::Policy,
+    policy::{Delivery, Policy},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -302,6 +302,11 @@ impl World {
             closed_by_us: None,
         });
         self.facts.own_tasks.last_mut().unwrap()
+    }
+
+    /// The world without a rule, where another one is the matter.
+    pub(crate) fn without(&mut self, rule: RuleId) {
+        self.policy.rules.get_mut(&rule).unwrap().delivery = Delivery::Off;
     }
 
     pub(crate) fn same_human(&mut self, ids: &[&str]) {
