@@ -693,6 +693,23 @@ def an_activity_takes_its_associations_at_creation():
 
 
 @check
+def a_lead_needs_its_contact_and_goes_with_the_link():
+    m, leads = importlib.import_module("hubspot.crm.objects.leads"), CLIENT.crm.objects.leads.basic_api
+    contact = new("contacts", {"email": "lead@example.org"}).id
+    primary = m.PublicAssociationsForObject(
+        to=m.PublicObjectId(id=contact),
+        types=[m.AssociationSpec(association_category="HUBSPOT_DEFINED", association_type_id=578)],
+    )
+    alone = m.SimplePublicObjectInputForCreate(properties={"hs_lead_name": "Ana"}, associations=[])
+    refused(400, leads.create, alone)
+    linked = m.SimplePublicObjectInputForCreate(properties={"hs_lead_name": "Ana"}, associations=[primary])
+    made = call(leads.create, linked)
+    assert made.status == 201 and call(leads.get_by_id, made.model.id, properties=["hs_lead_name"]).model.id
+    CLIENT.crm.associations.v4.basic_api.archive("leads", made.model.id, "contacts", contact)
+    refused(404, leads.get_by_id, made.model.id)
+
+
+@check
 def a_merge_leaves_one_record_that_names_the_others():
     m, contacts = models("contacts"), CLIENT.crm.contacts.basic_api
     kept = new("contacts", {"email": "kept@example.org", "firstname": "Kim"}).id
@@ -803,6 +820,37 @@ def each_429_has_its_own_shape():
     error = refused(429, CLIENT.crm.contacts.search_api.do_search, request)
     assert error["message"] == "You have reached your secondly limit." and error["category"] == "RATE_LIMITS"
     assert "policyName" not in error, error
+
+
+@check
+def a_moving_portal_says_for_how_long_and_a_locked_record_that_it_is():
+    SANDBOX.fault("GET /crm/v3/objects/deals", "status:477")
+    try:
+        CLIENT.crm.deals.basic_api.get_page()
+    except Exception as error:
+        assert error.status == 477 and int(error.headers["Retry-After"]) > 0, error
+    else:
+        raise AssertionError("went through")
+    deal = new("deals").id
+    SANDBOX.fault("PATCH /crm/v3/objects/deals", "status:423")
+    change = models("deals").SimplePublicObjectInput(properties={"amount": "7"})
+    refused(423, CLIENT.crm.deals.basic_api.update, deal, change)
+    assert call(CLIENT.crm.deals.basic_api.update, deal, change).model.properties["amount"] == "7"
+
+
+@check
+def a_lost_answer_may_hide_a_write():
+    SANDBOX.fault("POST /crm/v3/objects/notes", "close_after_commit")
+    body = models("notes").SimplePublicObjectInputForCreate(properties={"hs_timestamp": DUE}, associations=[])
+    before = {one.id for one in CLIENT.crm.objects.get_all("notes")}
+    # The client's transport does not repeat a POST that was sent.
+    try:
+        CLIENT.crm.objects.notes.basic_api.create(body)
+    except Exception as error:
+        assert getattr(error, "status", None) is None, error
+    else:
+        raise AssertionError("went through")
+    assert len({one.id for one in CLIENT.crm.objects.get_all("notes")} - before) == 1
 
 
 @check

@@ -52,7 +52,7 @@ pub(crate) fn dispositions(call: &Call<'_>) -> Outcome {
         (&Method::GET, [name]) if name == "dispositions" => {
             let shown: Vec<Value> = DISPOSITIONS
                 .iter()
-                .map(|(id, label)| json!({"id": id, "label": label, "deleted": false}))
+                .map(|(id, label)| json!({"id": id, "label": label}))
                 .collect();
             Ok(Answer::ok(Value::Array(shown)))
         }
