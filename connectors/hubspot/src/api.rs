@@ -82,7 +82,68 @@ impl Api {
             path.push_str(&escape(after));
         }
         let call = Call::get(path, turn.priority, schema.action);
-        Ok(self.client.call::<Page>(&call, turn.now).await?.body)
+        match self.client.call::<Page>(&call, turn.now).await {
+            Ok(answer) => Ok(answer.body),
+            Err(error) if error.status == Some(414) => {
+                self.list_in_steps(schema, after, is_archived, turn).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same page where its URL is too long for what stands in front of HubSpot: first ids, then the records, whose
+    /// properties are asked for in a body.
+    async fn list_in_steps(
+        &self,
+        schema: &Schema,
+        after: Option<&str>,
+        is_archived: bool,
+        turn: Turn,
+    ) -> Result<Page, CallError> {
+        let mut path = format!(
+            "{}?limit={}&archived={is_archived}",
+            self.paths.objects(schema.object),
+            schema.page_size()
+        );
+        if let Some(after) = after {
+            path.push_str("&after=");
+            path.push_str(&escape(after));
+        }
+        let call = Call::get(path, turn.priority, schema.action);
+        let mut page = self.client.call::<Page>(&call, turn.now).await?.body;
+        let ids: Vec<String> = page
+            .results
+            .iter()
+            .filter_map(|value| value.get("id")?.as_str().map(str::to_owned))
+            .collect();
+        if !ids.is_empty() {
+            page.results = self.read(schema, &ids, is_archived, turn).await?;
+        }
+        Ok(page)
+    }
+
+    /// Ids as they are now: that of the survivor for a record that was merged away. A single read resolves an old id;
+    /// a batch does not (objects guide). Ids that lead nowhere are left out.
+    pub(crate) async fn present_ids(
+        &self,
+        object: &str,
+        ids: &[String],
+        turn: Turn,
+    ) -> Result<Vec<String>, CallError> {
+        let mut present = BTreeSet::new();
+        for id in ids {
+            let path = format!("{}/{}", self.paths.objects(object), escape(id));
+            let call = Call::get(path, turn.priority, "look for a record");
+            match self.client.call::<RawObject>(&call, turn.now).await {
+                Ok(answer) => {
+                    let now_id = answer.body.0.get("id").and_then(Value::as_str).map(str::to_owned);
+                    present.extend(now_id);
+                }
+                Err(error) if error.cause == followup_transport::Cause::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(present.into_iter().collect())
     }
 
     /// One search; ids and modification instants only, so that the body
@@ -112,14 +173,28 @@ impl Api {
         is_archived: bool,
         turn: Turn,
     ) -> Result<Vec<Value>, CallError> {
+        self.read_by(schema, ids, None, is_archived, turn).await
+    }
+
+    async fn read_by(
+        &self,
+        schema: &Schema,
+        ids: &[String],
+        id_property: Option<&str>,
+        is_archived: bool,
+        turn: Turn,
+    ) -> Result<Vec<Value>, CallError> {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(schema.page_size()) {
             let inputs: Vec<Value> = chunk.iter().map(|id| json!({"id": id})).collect();
-            let body = json!({
+            let mut body = json!({
                 "inputs": inputs,
                 "properties": schema.properties,
                 "propertiesWithHistory": schema.with_history,
             });
+            if let (Some(property), Some(body)) = (id_property, body.as_object_mut()) {
+                body.insert("idProperty".to_owned(), json!(property));
+            }
             let path = format!(
                 "{}/batch/read?archived={is_archived}",
                 self.paths.objects(schema.object)
@@ -280,6 +355,12 @@ impl Api {
         match self.client.call::<RawObject>(&call, turn.now).await {
             Ok(answer) => Ok(Some(answer.body.0)),
             Err(error) if error.cause == followup_transport::Cause::NotFound => Ok(None),
+            Err(error) if error.status == Some(414) => {
+                let found = self
+                    .read_by(schema, &[value.to_owned()], id_property, is_archived, turn)
+                    .await?;
+                Ok(found.into_iter().next())
+            }
             Err(error) => Err(error),
         }
     }

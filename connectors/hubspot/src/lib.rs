@@ -17,6 +17,7 @@ mod paths;
 mod probe;
 mod pull;
 mod schema;
+mod scopes;
 mod tasks;
 mod vendor;
 mod wire;
@@ -25,7 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use followup_core::{
     ConnectionId, Connector, ConnectorError, CreateOutcome, FoundTask, Future, Page, Probe, Provider,
-    PullRequest, Record, RecordRef, Stream, TaskChange, TaskDraft, TaskQuery, Usage, WriteOutcome,
+    PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
+    WriteOutcome,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
 use jiff::{SignedDuration, Timestamp};
@@ -215,5 +217,20 @@ impl Connector for Hubspot {
 
     fn usage(&self) -> Usage {
         self.api.client.usage()
+    }
+
+    fn quota(&self) -> Option<SpentQuota> {
+        self.budget().spent().map(|(day, used)| SpentQuota {
+            day: day.to_string(),
+            used,
+        })
+    }
+
+    fn restore_quota(&self, spent: &SpentQuota) {
+        if let Ok(day) = spent.day.parse() {
+            self.budget().restore(day, spent.used);
+        } else {
+            tracing::warn!(day = %spent.day, "a stored day cannot be read; its count is dropped");
+        }
     }
 }

@@ -135,8 +135,48 @@ fn required_scopes(json: Option<&Value>) -> Vec<String> {
     scopes
 }
 
+/// What a validation error says, property by property. HubSpot puts the detail as JSON *inside* the message text, and
+/// often again in `errors`; an admin should read neither as code.
+pub(crate) fn told(error: &Value) -> Option<String> {
+    let message = error.get("message")?.as_str()?;
+    let inner = message
+        .find("[{")
+        .and_then(|start| Some((message.get(..start)?, message.get(start..)?)))
+        .and_then(|(lead, rest)| {
+            let mut items = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            Some((lead, items.next()?.ok()?))
+        });
+    let (lead, items) = match &inner {
+        Some((lead, items)) => (*lead, items.as_array()),
+        None => (message, error.get("errors").and_then(Value::as_array)),
+    };
+    let details: Vec<String> = items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| {
+            let detail = item.get("message")?.as_str()?;
+            let property = item.get("name").and_then(Value::as_str).or_else(|| {
+                let named = item.get("context")?.get("propertyName")?;
+                named.get(0)?.as_str()
+            });
+            Some(match property {
+                Some(property) if !detail.contains(property) => format!("{property}: {detail}"),
+                _ => detail.to_owned(),
+            })
+        })
+        .filter(|detail| !lead.contains(detail.as_str()))
+        .collect();
+    if details.is_empty() {
+        return Some(message.to_owned());
+    }
+    let lead = lead.trim_end().trim_end_matches([':', '.']);
+    Some(format!("{lead}: {}", details.join("; ")))
+}
+
 fn message(failure: &Failure<'_>) -> String {
-    let what = text(failure.json, "message")
+    let what = failure
+        .json
+        .and_then(told)
         .or_else(|| text(failure.json, "error_description"))
         .or_else(|| text(failure.json, "category"));
     match what {
@@ -210,6 +250,41 @@ mod tests {
             classify(403, Some(&json!({"category":"BANNED"}))),
             Verdict::Unauthorized { .. }
         ));
+    }
+
+    #[test]
+    fn a_validation_error_reads_as_sentences_wherever_the_vendor_hides_them() {
+        for (error, expected) in [
+            (
+                json!({"message": "Property values were not valid: [{\"isValid\":false,\"message\":\"RED is not an option\",\"error\":\"INVALID_OPTION\",\"name\":\"hs_task_priority\"}]"}),
+                "Property values were not valid: hs_task_priority: RED is not an option",
+            ),
+            (
+                json!({"message": "Rules of this account were broken.",
+                    "errors": [{"message": "A cost center is required", "context": {"propertyName": ["cost_center"]}}]}),
+                "Rules of this account were broken: cost_center: A cost center is required",
+            ),
+            (json!({"message": "Cut off: [{\"mess"}), "Cut off: [{\"mess"),
+            (json!({"message": "Plain"}), "Plain"),
+        ] {
+            assert_eq!(told(&error).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_portal_that_moves_pauses_everything_for_as_long_as_it_says() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", http::HeaderValue::from_static("7200"));
+        let verdict = HubspotVendor.classify(&Failure {
+            status: StatusCode::from_u16(477).unwrap(),
+            headers: &headers,
+            json: None,
+        });
+        assert!(
+            matches!(verdict, Verdict::Throttled { limit: Limit::Account, wait: Some(wait), .. }
+                if wait == Duration::from_hours(2)),
+            "{verdict:?}"
+        );
     }
 
     #[test]

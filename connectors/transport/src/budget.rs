@@ -25,6 +25,9 @@ use crate::vendor::{Limit, RateView};
 use daily::Daily;
 use pace::Pace;
 
+/// No vendor asks for a longer pause (and its spread).
+const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(25);
+
 /// Who goes first. The order is the order of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
@@ -92,6 +95,8 @@ pub struct Throttle {
 pub struct Budget {
     state: Mutex<State>,
     wait_max: Duration,
+    burst_share: u8,
+    burst_window: Duration,
 }
 
 #[derive(Debug)]
@@ -99,6 +104,8 @@ struct State {
     burst: Pace,
     search: Pace,
     daily: Daily,
+    /// The vendor asked to leave the whole account alone until this date.
+    paused_until: Option<Timestamp>,
     requests: u64,
     throttled: u64,
 }
@@ -109,6 +116,12 @@ impl State {
             Pool::Burst => &mut self.burst,
             Pool::Search => &mut self.search,
         }
+    }
+
+    /// The end of a pause in force. A clock that was set back ends a pause rather than prolong it.
+    fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until
+            .filter(|until| now < *until && until.duration_since(now) <= PAUSE_MAX)
     }
 }
 
@@ -123,10 +136,26 @@ impl Budget {
                 burst: Pace::within_window(share, limits.burst_window, share / 10),
                 search: Pace::within_window(search_in_window, search_window, limits.search_burst.into()),
                 daily: Daily::new(limits.daily_max, limits.api_share),
+                paused_until: None,
                 requests: 0,
                 throttled: 0,
             }),
             wait_max: limits.wait_max,
+            burst_share: limits.burst_share,
+            burst_window: limits.burst_window,
+        }
+    }
+
+    /// Takes over what the account has bought, as its own headers state it: the one way in which our view rises.
+    /// Meant for the look around at the start of a run.
+    pub fn adopt(&self, burst_max: Option<u64>, daily_max: Option<u64>) {
+        let mut state = self.lock();
+        if let Some(maximum) = burst_max {
+            let share = maximum * u64::from(self.burst_share) / 100;
+            state.burst.resize(share, self.burst_window, Instant::now());
+        }
+        if let Some(maximum) = daily_max {
+            state.daily.adopt(maximum);
         }
     }
 
@@ -148,6 +177,12 @@ impl Budget {
             let wait = {
                 let mut state = self.lock();
                 let date = now + signed(waited);
+                if let Some(until) = state.paused(date) {
+                    return Err(Throttle {
+                        until,
+                        policy: "the pause the CRM asked for".to_owned(),
+                    });
+                }
                 if let Err(until) = state.daily.check(priority, date) {
                     state.throttled += 1;
                     return Err(Throttle {
@@ -200,8 +235,8 @@ impl Budget {
             Limit::Search => state.search.close_until(until),
             Limit::Daily => state.daily.close(now),
             Limit::Account => {
-                state.burst.close_until(until);
-                state.search.close_until(until);
+                let until = now + signed(wait);
+                state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
             }
         }
     }
@@ -386,6 +421,31 @@ mod tests {
             .unwrap_err();
         assert!(refused.until >= now() + SignedDuration::from_hours(2));
         assert_eq!(budget.usage().throttled, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_account_has_bought_is_adopted_up_and_down() {
+        let budget = Budget::new(&limits());
+        sent_at(&budget, Pool::Burst, 5).await;
+        budget.adopt(Some(190), Some(650_000));
+        assert_eq!(budget.usage().daily_share, 65_000);
+        let most = most_in_any(Duration::from_secs(10), &sent_at(&budget, Pool::Burst, 400).await);
+        assert!((85..=95).contains(&most), "{most}");
+        budget.adopt(Some(40), None);
+        let most = most_in_any(Duration::from_secs(10), &sent_at(&budget, Pool::Burst, 50).await);
+        assert!(most <= 20, "{most}");
+        budget.adopt(None, Some(1_000));
+        assert_eq!(budget.usage().daily_share, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_with_its_date_and_not_with_a_clock_set_back() {
+        let budget = Budget::new(&limits());
+        budget.close(Limit::Account, Duration::from_hours(1), now());
+        let admit = async |at| budget.admit(Pool::Burst, Priority::Hot, at).await;
+        assert!(admit(now() + SignedDuration::from_mins(59)).await.is_err());
+        assert!(admit(now() + SignedDuration::from_mins(61)).await.is_ok());
+        assert!(admit(now() - SignedDuration::from_hours(24 * 30)).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,9 @@
 //! Invariants: the body is read and parsed *inside* the retry, so that a cut or garbled answer is tried again; a read
 //! is repeated within bounds; a write is never repeated once it can have had an effect, and its [`CallError`] says so.
 
+mod call;
+mod decode;
+mod health;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use followup_core::Usage;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
@@ -24,102 +27,27 @@ use url::Url;
 
 use crate::{
     backoff,
-    budget::{Budget, Pool, Priority},
+    budget::Budget,
     error::{CallError, Cause, Effect},
     guard::Guarded,
     send::{Reached, SendError, SendLimits},
     text::tidy,
     token::{Bearer, TokenSource},
-    vendor::{Failure, Limit, Vendor, Verdict},
+    vendor::{Failure, Limit, RateView, Vendor, Verdict},
 };
+use decode::{DecodeFault, decode};
+use health::{Health, Tries};
+
+pub use call::{Call, Kind};
 
 /// Most tries of one call.
 const TRIES_MAX: u32 = 4;
 /// Wait assumed when a throttle names none.
 const THROTTLE_WAIT: Duration = Duration::from_secs(10);
+/// Added to a pause of the whole account, and half as much again at most.
+const ACCOUNT_SPREAD: Duration = Duration::from_secs(10);
 /// A wait longer than this is told to the caller instead of slept through.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// Whether repeating a request is harmless.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Changes nothing, whatever its method.
-    Read,
-    /// Changes something: not repeated once it can have had an effect.
-    Write,
-}
-
-/// One request in a connector's words.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Method.
-    pub method: Method,
-    /// Path and query below the base URL, beginning with `/`.
-    pub path: String,
-    /// JSON body.
-    pub body: Option<Value>,
-    /// Who goes first.
-    pub priority: Priority,
-    /// Which window paces it.
-    pub pool: Pool,
-    /// Whether it may be repeated.
-    pub kind: Kind,
-    /// What is being tried, for messages: "read contacts".
-    pub action: &'static str,
-}
-
-impl Call {
-    /// A GET.
-    pub fn get(path: impl Into<String>, priority: Priority, action: &'static str) -> Self {
-        Self {
-            method: Method::GET,
-            path: path.into(),
-            body: None,
-            priority,
-            pool: Pool::Burst,
-            kind: Kind::Read,
-            action,
-        }
-    }
-
-    /// A POST that only reads (a search, a batch read).
-    pub fn read_by_post(
-        path: impl Into<String>,
-        body: Value,
-        priority: Priority,
-        action: &'static str,
-    ) -> Self {
-        Self {
-            method: Method::POST,
-            path: path.into(),
-            body: Some(body),
-            priority,
-            pool: Pool::Burst,
-            kind: Kind::Read,
-            action,
-        }
-    }
-
-    /// A request that changes something.
-    pub fn write(method: Method, path: impl Into<String>, body: Option<Value>, action: &'static str) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            body,
-            priority: Priority::Write,
-            pool: Pool::Burst,
-            kind: Kind::Write,
-            action,
-        }
-    }
-
-    /// The same call, paced by the search window.
-    #[must_use]
-    pub const fn as_search(mut self) -> Self {
-        self.pool = Pool::Search;
-        self
-    }
-}
 
 /// A successful answer, decoded.
 #[derive(Debug, Clone)]
@@ -154,6 +82,7 @@ pub struct ClientParts {
 pub struct Client {
     parts: ClientParts,
     rng: Mutex<fastrand::Rng>,
+    health: Mutex<Health>,
 }
 
 impl fmt::Debug for Client {
@@ -187,7 +116,28 @@ impl Client {
     /// A client over `parts`.
     pub fn new(parts: ClientParts) -> Self {
         let rng = Mutex::new(fastrand::Rng::with_seed(parts.seed));
-        Self { parts, rng }
+        Self {
+            parts,
+            rng,
+            health: Mutex::default(),
+        }
+    }
+
+    /// Limits as an answer's headers show them.
+    pub fn rate_view(&self, headers: &HeaderMap) -> RateView {
+        self.parts.vendor.rate_view(headers)
+    }
+
+    /// What the token endpoint says about our own token (RFC 7662); `None` for a token that never changes, which no
+    /// endpoint explains.
+    ///
+    /// # Errors
+    /// [`CallError`] when no token can be had or the endpoint does not answer.
+    pub async fn introspect(&self, now: Timestamp) -> Result<Option<Value>, CallError> {
+        self.parts
+            .tokens
+            .introspect(&self.parts.wire, &self.parts.budget, now)
+            .await
     }
 
     /// The limits in use.
@@ -209,7 +159,34 @@ impl Client {
         call: &Call,
         now: Timestamp,
     ) -> Result<Answer<T>, CallError> {
+        let tries = self.health().check(call.action, now).map_err(|until| {
+            let policy = format!("too many failures of \"{}\" in a row", call.action);
+            let message = format!("{policy}; it is tried again at {until}");
+            Failed::new(Cause::Throttled { until, policy }, Effect::None, message).into_error(call)
+        })?;
+        let result = self.call_with_retries(call, tries, now).await;
+        match &result {
+            Err(error) if matches!(error.cause, Cause::Transport | Cause::Decode) => {
+                self.health().failed(call.action, now);
+            }
+            // Not an answer: says nothing about the class.
+            Err(error) if error.status.is_none() => {}
+            _ => self.health().succeeded(call.action, now),
+        }
+        result
+    }
+
+    async fn call_with_retries<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        tries: Tries,
+        now: Timestamp,
+    ) -> Result<Answer<T>, CallError> {
         let started = Instant::now();
+        let tries_max = match tries {
+            Tries::Many => TRIES_MAX,
+            Tries::One => 1,
+        };
         let mut bearer = self
             .parts
             .tokens
@@ -230,7 +207,7 @@ impl Client {
                 Err(next) => next,
             };
             match next {
-                Next::Again(wait, failed) if attempt < TRIES_MAX => {
+                Next::Again(wait, failed) if attempt < tries_max && self.may_retry(&failed, date) => {
                     tracing::debug!(
                         action = call.action,
                         retry.attempt = attempt,
@@ -257,6 +234,16 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Waiting out a throttle costs the CRM nothing; everything else comes out of the retry budget.
+    fn may_retry(&self, failed: &Failed, now: Timestamp) -> bool {
+        matches!(failed.cause, Cause::Throttled { .. }) || self.health().take_retry(now)
+    }
+
+    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        // Counters stay usable whatever happened to whoever held them.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn admit(&self, call: &Call, now: Timestamp) -> Result<(), CallError> {
@@ -391,8 +378,11 @@ impl Client {
         };
         match verdict {
             Verdict::Throttled { limit, wait, policy } => {
-                let wait = self.roll(|rng| {
-                    backoff::after_throttle(wait.unwrap_or(THROTTLE_WAIT).saturating_mul(attempt), rng)
+                let stated = wait.unwrap_or(THROTTLE_WAIT);
+                let wait = self.roll(|rng| match limit {
+                    // A pause of hours needs no spreading over hours.
+                    Limit::Account => stated + backoff::after_throttle(ACCOUNT_SPREAD, rng),
+                    _ => backoff::after_throttle(stated.saturating_mul(attempt), rng),
                 });
                 self.parts.budget.close(limit, wait, now);
                 let until = now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
@@ -471,49 +461,4 @@ impl Failed {
             body: self.body,
         }
     }
-}
-
-struct DecodeFault {
-    /// The bytes are no whole JSON document: another try may bring one.
-    is_garbled: bool,
-    message: String,
-}
-
-fn decode<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, DecodeFault> {
-    let body = if body.iter().all(u8::is_ascii_whitespace) {
-        b"null"
-    } else {
-        body
-    };
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    if !content_type.is_empty() && !content_type.contains("json") && body != b"null" {
-        return Err(DecodeFault {
-            is_garbled: true,
-            message: format!(
-                "answered with {} instead of JSON; a proxy or a wrong base_url may stand between",
-                tidy(content_type, &[])
-            ),
-        });
-    }
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let decoded = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        DecodeFault {
-            is_garbled: !error.is_data(),
-            message: if error.is_data() {
-                format!("unexpected shape at {path}, column {}", error.column())
-            } else {
-                format!("cut or garbled JSON after {} bytes", body.len())
-            },
-        }
-    })?;
-    reader.end().map_err(|_| DecodeFault {
-        is_garbled: true,
-        message: "trailing bytes after the JSON document".to_owned(),
-    })?;
-    Ok(decoded)
 }

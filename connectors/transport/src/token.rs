@@ -3,6 +3,7 @@
 //! Invariants: at most one refresh is in flight per connection, everyone else waits for it and uses its result; a
 //! rotated refresh token is durable before the new access token is used; a token never shows in `Debug`, errors or logs.
 
+mod introspect;
 mod oauth;
 
 use std::{fmt, sync::Arc};
@@ -92,6 +93,19 @@ impl TokenSource {
                 generation: 0,
             }),
             Self::OAuth(oauth) => oauth.bearer(None, wire, budget, now).await,
+        }
+    }
+
+    /// What the token endpoint says about the token in use; `None` for a token that never changes.
+    pub(crate) async fn introspect(
+        &self,
+        wire: &Guarded,
+        budget: &Arc<Budget>,
+        now: Timestamp,
+    ) -> Result<Option<serde_json::Value>, CallError> {
+        match self {
+            Self::Fixed(_) => Ok(None),
+            Self::OAuth(oauth) => oauth.introspect(wire, budget, now).await.map(Some),
         }
     }
 

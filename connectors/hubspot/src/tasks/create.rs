@@ -139,8 +139,9 @@ impl Hubspot {
                         reason: "throttled".to_owned(),
                     }
                 } else {
+                    let told = crate::vendor::told(error).unwrap_or_else(|| text("category").to_owned());
                     CreateOutcome::Rejected {
-                        reason: followup_transport::text::tidy(text("message"), &[]),
+                        reason: followup_transport::text::tidy(&told, &[]),
                     }
                 };
                 outcomes.insert(*place, outcome);

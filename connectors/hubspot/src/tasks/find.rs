@@ -82,6 +82,8 @@ impl Hubspot {
         } else {
             ("contacts", people)
         };
+        // The links of a merged record are those of its survivor.
+        let parents = self.api.present_ids(object, &parents, turn).await?;
         let linked = self.api.linked(object, "tasks", &parents, turn).await?;
         let mut ids: Vec<String> = linked.into_values().flatten().collect();
         ids.sort();

@@ -83,6 +83,11 @@ impl Daily {
         }
     }
 
+    /// Takes over the allowance the account has bought.
+    pub(super) const fn adopt(&mut self, maximum: u64) {
+        self.maximum = maximum;
+    }
+
     pub(super) fn close(&mut self, now: Timestamp) {
         self.turn_over(now);
         self.closed_until = Some(self.midnight_after(now).min(now + ASK_AGAIN));

@@ -121,6 +121,21 @@ impl Pace {
         }
     }
 
+    /// Another share of the window from `at` on, beginning with what is waiting and nothing saved up.
+    pub(super) fn resize(&mut self, share: u64, window: Duration, at: Instant) {
+        if share.max(2) == self.share {
+            return;
+        }
+        let fresh = Self::within_window(share, window, share / 10);
+        let busy = at + fresh.spacing * fresh.burst;
+        *self = Self {
+            even_at: Some(self.even_at.map_or(busy, |even_at| even_at.max(busy))),
+            closed_until: self.closed_until,
+            waiting: self.waiting,
+            ..fresh
+        };
+    }
+
     pub(super) fn enter(&mut self, priority: Priority) {
         if let Some(count) = self.waiting.get_mut(priority as usize) {
             *count += 1;

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Method;
 use serde::Deserialize;
 
 use super::*;
 use crate::{
-    budget::BudgetLimits,
+    budget::{BudgetLimits, Priority},
     guard::AllowList,
     send::{Future, Transport},
     vendor::RateView,
@@ -283,4 +284,25 @@ async fn a_wrong_shape_names_the_path_and_is_not_asked_for_again() {
     let error = result.unwrap_err();
     assert_eq!((seen, error.cause), (1, Cause::Decode));
     assert!(error.message.contains("id"), "{}", error.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_stay_within_their_budget_and_a_failing_class_is_left_alone() {
+    let (client, script) = client(&[Step::Json(503, "{}")]);
+    let mut errors = Vec::new();
+    for _ in 0..20 {
+        errors.push(client.call::<Shape>(&read(), now()).await.unwrap_err());
+    }
+    let sent = script.seen.load(Ordering::SeqCst);
+    assert!(
+        (5..=20).contains(&sent),
+        "five calls and at most a dozen retries, not eighty: {sent}"
+    );
+    let Cause::Throttled { until, .. } = &errors[19].cause else {
+        panic!("a class that keeps failing is left alone: {:?}", errors[19]);
+    };
+    assert_eq!(errors[19].effect, Effect::None);
+    client.call::<Shape>(&read(), *until).await.unwrap_err();
+    assert_eq!(script.seen.load(Ordering::SeqCst) - sent, 1, "one call tries");
+    assert_eq!(client.usage().throttled, 0, "nobody asked us to slow down");
 }

@@ -31,7 +31,7 @@ const TRIES_MAX: u32 = 3;
 /// Pause between tries.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Bounds of a token request: small answers, quick servers.
-const LIMITS: SendLimits = SendLimits {
+pub(super) const LIMITS: SendLimits = SendLimits {
     total: Duration::from_secs(30),
     body_bytes_max: 64 * 1024,
 };
@@ -61,7 +61,7 @@ impl fmt::Debug for OAuthConfig {
 
 /// The tokens of one connection in use.
 pub struct OAuth {
-    config: OAuthConfig,
+    pub(super) config: OAuthConfig,
     store: Arc<dyn TokenStore>,
     // Held across a refresh on purpose: whoever comes meanwhile waits for that refresh instead of starting another.
     live: Mutex<Option<Live>>,
@@ -316,7 +316,7 @@ impl Exchange {
     }
 }
 
-fn failed(cause: Cause, message: String) -> CallError {
+pub(super) fn failed(cause: Cause, message: String) -> CallError {
     CallError {
         action: "get an access token".to_owned(),
         cause,
