@@ -182,9 +182,9 @@ fn message(failure: &Failure<'_>) -> String {
     match what {
         Some(what) => format!("{what} (status {})", failure.status.as_u16()),
         None if failure.json.is_none() => {
-            format!("answered {} without JSON", failure.status)
+            format!("answered {} without JSON", failure.status.as_u16())
         }
-        None => format!("answered {}", failure.status),
+        None => format!("answered {}", failure.status.as_u16()),
     }
 }
 

@@ -7,7 +7,7 @@ pub mod contract;
 pub mod scene;
 pub mod transport;
 
-pub use followup_sandbox::{IndexLag, Switches, serve::serve};
+pub use followup_sandbox::{IndexLag, Switches, Tier, serve::serve};
 
 pub use contract::{Fixture, contract};
 pub use scene::Scene;

@@ -241,6 +241,11 @@ impl Budget {
         }
     }
 
+    /// Lets nobody through a window for a while.
+    pub fn hold(&self, pool: Pool, wait: Duration) {
+        self.lock().pace(pool).close_until(Instant::now() + wait);
+    }
+
     /// The day and the requests counted in it, to be kept across restarts; `None` before the first request.
     pub fn spent(&self) -> Option<(Date, u64)> {
         self.lock().daily.spent()

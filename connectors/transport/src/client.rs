@@ -385,6 +385,10 @@ impl Client {
                     _ => backoff::after_throttle(stated.saturating_mul(attempt), rng),
                 });
                 self.parts.budget.close(limit, wait, now);
+                if matches!(limit, Limit::Burst | Limit::Search) {
+                    // Whichever window the answer blames, this call waits too.
+                    self.parts.budget.hold(call.pool, wait);
+                }
                 let until = now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
                 let message = format!("the CRM asks to slow down: {policy}");
                 let failed = failed(Cause::Throttled { until, policy }, Effect::None, &message);

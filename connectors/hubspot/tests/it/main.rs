@@ -1,9 +1,11 @@
 //! The HubSpot connector against a simulated portal.
 
 mod contract;
+mod failures;
 mod faults;
 mod leads;
 mod mapping;
+mod quotas;
 mod sockets;
 mod support;
 mod sweeps;

@@ -112,3 +112,48 @@ async fn a_revoked_consent_pauses_the_connection_with_the_fix() {
         assert!(!format!("{error} {error:?}").contains(&secret));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_scopes_of_an_oauth_token_are_told_missing_and_superfluous() {
+    let mut switches = Switches::default();
+    switches
+        .missing_scopes
+        .insert("crm.objects.deals.read".to_owned());
+    switches.extra_scopes.insert("tickets".to_owned());
+    let scene = Scene::empty(switches);
+    let probe = connector(&scene, &Arc::default())
+        .probe(scene.now())
+        .await
+        .unwrap();
+    let told = |code: &str| {
+        probe
+            .problems
+            .iter()
+            .filter(|problem| problem.code == code)
+            .map(|problem| problem.message.clone())
+            .collect::<Vec<_>>()
+    };
+    let missing = told("missing_scope");
+    assert!(
+        missing.len() == 1 && missing[0].contains("crm.objects.deals.read"),
+        "{missing:?}"
+    );
+    let superfluous = told("superfluous_scopes");
+    assert!(
+        superfluous.len() == 1 && superfluous[0].contains("tickets") && !superfluous[0].contains("owners"),
+        "{superfluous:?}"
+    );
+    let secrets = scene.sandbox.access();
+    assert!(!format!("{probe:?}").contains(&secrets.client_secret));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_does_not_explain_the_token_is_no_trouble() {
+    let scene = Scene::empty(Switches::default());
+    scene.faults(&[("POST /oauth/*/token/introspect", "html:502", 0)]);
+    let probe = connector(&scene, &Arc::default())
+        .probe(scene.now())
+        .await
+        .unwrap();
+    assert!(probe.problems.is_empty(), "{:?}", probe.problems);
+}
