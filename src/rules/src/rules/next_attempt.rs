@@ -264,16 +264,19 @@ fn judge<'a>(
 
 /// The plan for a human who is on no open deal; an error if there is none.
 fn plan_of(human: &Human<'_>, anchor: &Activity, context: &Context<'_>) -> Result<&'static str, Quiet> {
-    let was_lead = human.records.iter().any(|record| {
-        let converted_at = record.converted.as_ref().map(|done| done.at);
-        record.is_lead && converted_at.is_some_and(|at| anchor.at < at)
+    let any = |holds: &dyn Fn(&Person) -> bool| human.records.iter().any(|record| holds(record));
+    let converted_at = |record: &Person| record.converted.as_ref().map(|done| done.at);
+    // What was tried on a lead before it was converted is told as the lead's, so that its task ends as converted.
+    let was_lead = any(&|record| record.is_lead && converted_at(record).is_some_and(|at| anchor.at < at));
+    let is_lead = any(&|record| record.is_lead && record.converted.is_none() && record.merged.is_none());
+    let is_customer = any(&|record| {
+        let status = record.status.as_deref().unwrap_or_default();
+        context
+            .policy
+            .customer_statuses
+            .contains(&status.trim().to_lowercase())
     });
-    let status = human.shown.status.as_deref().unwrap_or_default();
-    let is_customer = context
-        .policy
-        .customer_statuses
-        .contains(&status.trim().to_lowercase());
-    if !was_lead && (!human.shown.is_lead || is_customer) {
+    if !was_lead && (!is_lead || is_customer) {
         return Err((
             "out_of_scope",
             "attempts are counted for leads and for people on an open deal".to_owned(),

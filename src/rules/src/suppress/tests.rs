@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    ConnectionId, ContactFlags, Editor, Person, PersonId, RecordKind, RecordRef, Source, Stamp, TaskStatus,
+    Activity, ActivityId, ActivityKind, ConnectionId, ContactFlags, Direction, Editor, Owner, OwnerId,
+    OwnerKind, Person, PersonId, RecordKind, RecordRef, Source, Stamp, TaskStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -163,6 +164,7 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
 
 fn facts(own_tasks: Vec<OwnTask>) -> Facts {
     Facts {
+        owners: BTreeMap::from([(owner().id, owner())]),
         people: vec![person()],
         own_tasks,
         batch_sizes: BTreeMap::new(),
@@ -206,4 +208,75 @@ fn another_attempt_is_not_asked_for_where_the_only_address_bounced() {
     facts.people[0].phones.clear();
     facts.people[0].emails.push("p1@example.org".to_owned());
     assert_eq!(reading(Code::Bounced, &facts, 1), (false, false));
+}
+
+#[test]
+fn a_task_that_a_record_shows_done_needs_no_rest() {
+    let mut facts = facts(vec![closed_task(TaskStatus::Done)]);
+    let mut call = touch("c2", 1);
+    call.kind = ActivityKind::Note;
+    facts.activities = vec![call];
+    assert_eq!(
+        reading(Code::Cooldown, &facts, 2),
+        (true, false),
+        "a note shows nothing"
+    );
+    facts.activities = vec![touch("c2", -1)];
+    assert_eq!(
+        reading(Code::Cooldown, &facts, 2),
+        (true, false),
+        "it was known before the task"
+    );
+    facts.activities = vec![touch("c2", 1)];
+    assert_eq!(reading(Code::Cooldown, &facts, 2), (false, false));
+    facts.own_tasks[0].status = TaskStatus::Deleted;
+    assert_eq!(
+        reading(Code::Cooldown, &facts, 2),
+        (true, false),
+        "dismissed is dismissed"
+    );
+}
+
+/// A call by a user of ours, this long after Monday, 10:00.
+fn touch(id: &str, hours: i64) -> Activity {
+    let at = later(monday(), SignedDuration::from_hours(hours));
+    Activity {
+        id: ActivityId(record(RecordKind::Call, id)),
+        kind: ActivityKind::Call,
+        direction: Direction::Out,
+        at,
+        logged_at: at,
+        by: Some(owner().id),
+        people: vec![person().id],
+        deals: Vec::new(),
+        thread: None,
+        subject_hash: None,
+        outcome: None,
+        duration: None,
+        meeting: None,
+        is_machine: false,
+        is_sequence: false,
+        is_auto_reply: false,
+        looks_automatic: false,
+        is_out_of_office: false,
+        is_bounce: false,
+        return_on: None,
+        is_calendar_accept: false,
+        words: None,
+        is_to_owner: true,
+        stamp: person().stamp,
+    }
+}
+
+fn owner() -> Owner {
+    Owner {
+        id: OwnerId(record(RecordKind::Owner, "o1")),
+        kind: OwnerKind::User,
+        name: String::new(),
+        email: None,
+        is_active: true,
+        time_zone: None,
+        absences: Vec::new(),
+        stamp: person().stamp,
+    }
 }

@@ -25,6 +25,8 @@ struct Drawn {
     people: Vec<(u8, i64, u8, u8)>,
     deals: Vec<(u8, i64, u8)>,
     activities: Vec<DrawnActivity>,
+    /// A rep who tries the same person again and again: channel and minutes.
+    tries: (u8, Vec<i64>),
     human_tasks: Vec<(i64, i64, usize, u8)>,
     is_one_human: bool,
     is_away: bool,
@@ -37,7 +39,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let deals = proptest::collection::vec((1..8_u8, minute.clone(), 0..4_u8), 0..3);
     let activity = (
         0..6_u8,
-        0..5_u8,
+        0..7_u8,
         minute.clone(),
         0..3_usize,
         0..5_u8,
@@ -45,6 +47,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         0..4_u8,
     );
     let activities = proptest::collection::vec(activity, 0..9);
+    let tries = (0..3_u8, proptest::collection::vec(minute.clone(), 0..4));
     let human_tasks = proptest::collection::vec((minute.clone(), minute, 0..3_usize, 0..3_u8), 0..3);
     // Mostly within the hours, where gaps open.
     let days = 10..24_i64;
@@ -56,16 +59,18 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         people,
         deals,
         activities,
+        tries,
         human_tasks,
         any::<bool>(),
         any::<bool>(),
         now,
     )
         .prop_map(
-            |(people, deals, activities, human_tasks, is_one_human, is_away, minute)| Drawn {
+            |(people, deals, activities, tries, human_tasks, is_one_human, is_away, minute)| Drawn {
                 people,
                 deals,
                 activities,
+                tries,
                 human_tasks,
                 is_one_human,
                 is_away,
@@ -127,6 +132,15 @@ fn build(drawn: &Drawn) -> World {
     }
     for (number, activity) in drawn.activities.iter().enumerate() {
         add_activity(&mut world, number, &names, *activity);
+    }
+    for (number, happened) in drawn.tries.1.iter().enumerate() {
+        let (id, when) = (format!("try{number}"), word(minute(*happened)));
+        let activity = if drawn.tries.0 == 0 {
+            world.call_out(&id, &when, "p0")
+        } else {
+            world.mail_out(&id, &when, "p0")
+        };
+        activity.thread = Some(id);
     }
     for (number, (created, due, who, status)) in drawn.human_tasks.iter().enumerate() {
         let name = names[who % names.len()].clone();
@@ -197,6 +211,8 @@ fn add_activity(
     let directions = [
         Direction::In,
         Direction::In,
+        Direction::Out,
+        Direction::Out,
         Direction::Out,
         Direction::Unknown,
         Direction::Internal,
@@ -465,7 +481,7 @@ fn the_generated_worlds_reach_every_outcome_the_properties_are_about() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-    for _ in 0..600 {
+    for _ in 0..1_000 {
         let world = build(&drawn().new_tree(&mut runner).unwrap().current());
         for one in world.judge() {
             for gap in &one.gaps {
