@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
 };
 
 use anyhow::Context as _;
@@ -67,6 +67,7 @@ impl App {
             team: config.team.clone(),
             links,
             stop: CancellationToken::new(),
+            waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),
         };
         Ok(Self { engine, config })

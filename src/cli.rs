@@ -5,16 +5,21 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    queries::Request,
+};
 
+mod ask;
 mod check;
 mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod explain;
 mod output;
+mod plan;
 mod policy;
 mod progress;
 mod run;
@@ -98,6 +103,46 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// The dry run: what would be written now, with texts, and why there is silence elsewhere.
+    #[command(after_help = EXIT_HELP)]
+    Plan {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let proposed tasks be written by the next cycle (mode propose).
+    #[command(after_help = EXIT_HELP)]
+    Approve {
+        #[command(flatten)]
+        common: Common,
+        /// Task keys as `plan` shows them.
+        #[arg(required_unless_present = "all", value_name = "KEY")]
+        keys: Vec<String>,
+        /// Everything that is proposed now.
+        #[arg(long, conflicts_with = "keys")]
+        all: bool,
+    },
+    /// Never write these proposed tasks.
+    #[command(after_help = EXIT_HELP)]
+    Reject {
+        #[command(flatten)]
+        common: Common,
+        /// Task keys as `plan` shows them.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Withdraw exactly the tasks a run created and nobody touched since, by the next cycle.
+    #[command(after_help = EXIT_HELP)]
+    Undo {
+        #[command(flatten)]
+        common: Common,
+        /// Run id, as `run --once --json` and `why` show it.
+        run: String,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// Check the configuration and the policy; report every problem at once.
     #[command(after_help = EXIT_HELP)]
     CheckConfig {
@@ -163,14 +208,46 @@ pub fn main(cli: Cli) -> Exit {
 fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Run { common, once } => run::run(&common, once),
-        Command::Why { common, what } => explain::why(&common, &what),
-        Command::WhyNot { common, person } => explain::why_not(&common, &person),
-        Command::Status { common } => status::status(&common),
+        Command::Why { common, what } => {
+            ask::ask(&common, "why/1", &Request::Why { what }, explain::print_why)
+        }
+        Command::WhyNot { common, person } => {
+            let request = Request::WhyNot {
+                person: explain::person(&person)?,
+            };
+            ask::ask(&common, "why-not/1", &request, explain::print_why_not)
+        }
+        Command::Status { common } => ask::ask(&common, "status/1", &Request::Status, status::print),
+        Command::Plan { common } => ask::ask(&common, "plan/1", &Request::Plan, plan::print),
+        Command::Approve { common, keys, all: _ } => ask::ask(
+            &common,
+            "approve/1",
+            &Request::Approve { keys },
+            plan::print_decided,
+        ),
+        Command::Reject { common, keys } => ask::ask(
+            &common,
+            "reject/1",
+            &Request::Reject { keys },
+            plan::print_decided,
+        ),
+        Command::Undo { common, run } => {
+            ask::ask(&common, "undo/1", &Request::Undo { run }, plan::print_undone)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "followupd", &mut std::io::stdout());
+            Ok(Exit::Ok)
+        }
         Command::CheckConfig { common } => check::check_config(&common),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args),
         Command::Store(StoreCommand::Verify { common }) => store::verify(&common),
         Command::Store(StoreCommand::Rebuild { common }) => store::rebuild(&common),
-        Command::Store(StoreCommand::Confirm { common }) => store::confirm(&common),
+        Command::Store(StoreCommand::Confirm { common }) => ask::ask(
+            &common,
+            "store-confirm/1",
+            &Request::Confirm,
+            store::print_confirmed,
+        ),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::serve(&args),
         #[cfg(feature = "sandbox")]

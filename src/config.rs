@@ -29,7 +29,7 @@ pub enum Mode {
     /// Nothing: gaps are found and shown.
     #[default]
     Observe,
-    /// Nothing yet: each task waits for approval. Until approval is built this behaves like `observe`.
+    /// Each task waits for `approve`.
     Propose,
     /// Tasks.
     Enforce,
@@ -45,9 +45,9 @@ impl Mode {
         }
     }
 
-    /// Whether tasks may be written without asking.
+    /// Whether tasks may be written at all.
     pub const fn writes(self) -> bool {
-        matches!(self, Self::Enforce)
+        matches!(self, Self::Propose | Self::Enforce)
     }
 }
 
@@ -146,4 +146,21 @@ pub fn load_policy(path: Option<&Path>) -> Result<followup_rules::policy::Policy
     };
     let text = layers::read_file(path, "policy_file")?;
     followup_rules::policy::Policy::from_toml(&text, &path.display().to_string())
+}
+
+/// Every problem of a configuration with its policy and mappings; errors and warnings.
+pub fn check(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Vec<Problem> {
+    match load(path, environment) {
+        Ok((config, mut problems)) => {
+            problems.extend(
+                load_policy(config.policy_file.as_deref())
+                    .err()
+                    .into_iter()
+                    .flatten(),
+            );
+            problems.extend(crate::app::check_mappings(&config));
+            problems
+        }
+        Err(problems) => problems,
+    }
 }

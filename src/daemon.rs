@@ -1,6 +1,9 @@
 //! The loop: each connection cycles on its own, until asked to stop.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use followup_store::StoreError;
 use jiff::SignedDuration;
@@ -51,12 +54,24 @@ async fn connection_loop(
         let report = cycle(engine, link, Rhythm::Repeated, &Silent, data_dir).await?;
         log(&report);
         let wait = engine.wait(every).await?;
+        engine.waiting.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             () = engine.stop.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
+        engine.waiting.fetch_sub(1, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Whether anything moved since the last call: a store batch ran, or every connection waits for its next cycle.
+pub fn pulse(engine: Arc<Engine>) -> impl FnMut() -> bool {
+    let mut before = None;
+    move || {
+        let beats = engine.store.beats();
+        let is_moving = before.replace(beats) != Some(beats);
+        is_moving || engine.waiting.load(Ordering::Relaxed) >= engine.links.len()
+    }
 }
 
 /// One cycle, with its health written down.

@@ -3,7 +3,10 @@
 //! Time is tokio's, paused: it moves only when everybody waits. So nothing here may touch a socket, a disk or another
 //! thread; the store is the simulated twin of the real one, and everything above it is the code the service runs.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use followup_core::{ConnectionId, Record, RecordKind, TaskId};
 use followup_hubspot::{Hubspot, HubspotConfig};
@@ -171,6 +174,7 @@ fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Result<Engine
         },
         links: vec![Link::new(Arc::new(connector), Mode::Enforce, None)],
         stop: CancellationToken::new(),
+        waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
     })
 }

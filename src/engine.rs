@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -16,7 +16,10 @@ use followup_rules::{
     model::{ConnectionCoverage, Coverage, EvidenceKind, Readable},
     policy::Policy,
 };
-use followup_store::{StoreError, ledger::Entry};
+use followup_store::{
+    StoreError,
+    ledger::{Entry, FreezeReason},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -113,6 +116,8 @@ pub struct CycleReport {
     pub api_calls: u64,
     /// What went wrong, one line each with cause and fix.
     pub errors: Vec<String>,
+    /// The run's id, if it created tasks; `undo` takes it.
+    pub run: Option<String>,
     /// Writes wait for `store confirm`: why.
     pub frozen: Option<String>,
     /// The worst thing that happened, for the exit status.
@@ -159,6 +164,8 @@ pub struct Engine {
     pub links: Vec<Link>,
     /// Set when the process should end.
     pub stop: CancellationToken,
+    /// Connections that wait for their next cycle: as many as there are means that nothing needs to move.
+    pub waiting: AtomicUsize,
     /// Texts that wait for their connection's turn to write. Plans take turns through it, so that two never decide
     /// about one subject at once.
     pub plan_turn: tokio::sync::Mutex<Outbox>,
@@ -291,14 +298,33 @@ impl Engine {
                 self.plan(&inputs, now, &mut shared, &mut planned).await?;
                 shared.take(link.connector.connection())
             };
-            if is_writable {
+            if is_writable && !self.breaks(link, &inputs.run, now).await? {
                 writeback.apply(&mut mine, now, &mut applied).await?;
             }
             if !applied.is_stale {
                 break;
             }
         }
+        report.run = (applied.created > 0).then(|| inputs.run.clone());
         self.report_on(link, planned, applied, report).await
+    }
+
+    /// The circuit breaker: a run that would create far more tasks than usual stops and asks.
+    async fn breaks(&self, link: &Link, run: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (connection, run) = (link.connector.connection().clone(), run.to_owned());
+        self.store
+            .with(move |store| {
+                let planned = planning::planned_by(store.ledger(), &connection, &run);
+                let is_broken = planned > planning::usual_at_most(store.ledger(), &connection, &run);
+                if is_broken && store.ledger().frozen().is_none() {
+                    store.record(&[Entry::Frozen {
+                        reason: FreezeReason::Breaker { planned },
+                        at: now,
+                    }])?;
+                }
+                Ok(is_broken)
+            })
+            .await
     }
 
     async fn report_on(
@@ -400,7 +426,7 @@ impl Engine {
             .map(|link| (link.connector.connection().clone(), link.mode))
             .collect();
         let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
-        let (writable, epoch) = self
+        let (writable, ask_first, epoch) = self
             .store
             .with(move |store| {
                 let is_frozen = store.ledger().frozen().is_some();
@@ -414,12 +440,17 @@ impl Engine {
                     store.mark_all_dirty()?;
                     store.record(&[Entry::PolicyUsed { version, at: now }])?;
                 }
+                let ask_first = modes
+                    .iter()
+                    .filter(|(_, mode)| *mode == Mode::Propose)
+                    .map(|(id, _)| id.clone())
+                    .collect();
                 let writable = modes
                     .into_iter()
                     .filter(|(id, mode)| !is_frozen && mode.writes() && store.ledger().cutover(id).is_some())
                     .map(|(id, _)| id)
                     .collect();
-                Ok((writable, store.ledger().epoch()))
+                Ok((writable, ask_first, store.ledger().epoch()))
             })
             .await?;
         Ok(PlanInputs {
@@ -427,6 +458,7 @@ impl Engine {
             calendars: Arc::new(calendars),
             coverage: Arc::new(coverage),
             writable,
+            ask_first,
             run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
         })
     }

@@ -15,7 +15,7 @@ use followup_rules::{
     model::{Coverage, Evaluation, Outcome, Subject},
     policy::Policy,
 };
-use followup_store::{Store, StoreError, ledger::Entry};
+use followup_store::{Ledger, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
 mod adopt;
@@ -39,8 +39,10 @@ pub struct PlanInputs {
     pub calendars: Arc<Calendars>,
     /// Up to when everything is known.
     pub coverage: Arc<Coverage>,
-    /// Connections whose tasks may be written now (mode `enforce`, not frozen, established).
+    /// Connections whose tasks may be written now (not in mode `observe`, not frozen, established).
     pub writable: BTreeSet<ConnectionId>,
+    /// Of these, connections where each task waits for approval.
+    pub ask_first: BTreeSet<ConnectionId>,
     /// The run that decides.
     pub run: String,
 }
@@ -193,7 +195,10 @@ fn units(store: &Store, refs: &BTreeSet<RecordRef>) -> Result<BTreeSet<RecordRef
 }
 
 /// What each owner already has: tasks of ours that are open, and those decided on their present day.
-fn owner_load(store: &Store, context: &Context<'_>) -> BTreeMap<followup_core::OwnerId, OwnerLoad> {
+pub(crate) fn owner_load(
+    store: &Store,
+    context: &Context<'_>,
+) -> BTreeMap<followup_core::OwnerId, OwnerLoad> {
     let mut load: BTreeMap<_, OwnerLoad> = BTreeMap::new();
     for row in store.ledger().tasks() {
         let calendar = context.calendars.of(Some(&row.owner));
@@ -217,12 +222,40 @@ fn wake_at(evaluation: &Evaluation, now: Timestamp) -> Option<Timestamp> {
     [evaluation.wake_at, soon].into_iter().flatten().min()
 }
 
-/// Entries that must be in the ledger once per run that writes.
-pub fn run_started(run: &str, now: Timestamp) -> Entry {
-    Entry::RunStarted {
-        run: run.to_owned(),
-        at: now,
+/// A run that creates no more than this never trips the breaker.
+const BREAKER_FLOOR: u64 = 20;
+
+/// Runs that the breaker's "usual" is taken from.
+const BREAKER_RUNS: usize = 20;
+
+/// Tasks that a run decided to create through a connection.
+pub fn planned_by(ledger: &Ledger, connection: &ConnectionId, run: &str) -> u64 {
+    ledger
+        .tasks()
+        .filter(|row| row.run == run && row.connection == *connection)
+        .count() as u64
+}
+
+/// How many tasks a run may create before the breaker stops it: three times the median of the last runs that created
+/// any, and never less than the floor.
+pub fn usual_at_most(ledger: &Ledger, connection: &ConnectionId, run: &str) -> u64 {
+    let mut runs: BTreeMap<&str, (Timestamp, u64)> = BTreeMap::new();
+    let adopted = |row: &&followup_store::ledger::TaskRow| row.run != "adopted";
+    for row in ledger
+        .tasks()
+        .filter(|row| row.run != run && row.connection == *connection)
+        .filter(adopted)
+    {
+        let entry = runs.entry(&row.run).or_insert((row.planned_at, 0));
+        entry.1 += 1;
     }
+    let mut last: Vec<(Timestamp, u64)> = runs.into_values().collect();
+    last.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
+    last.truncate(BREAKER_RUNS);
+    let mut counts: Vec<u64> = last.into_iter().map(|(_, count)| count).collect();
+    counts.sort_unstable();
+    let median = counts.get(counts.len() / 2).copied().unwrap_or_default();
+    (3 * median).max(BREAKER_FLOOR)
 }
 
 /// The subject that a record stands for in the ledger's rows.

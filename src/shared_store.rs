@@ -3,7 +3,10 @@
 //! Turns are first come, first served (tokio's mutex is fair), so one connection's backfill delays another by at
 //! most one page. In a simulation the work runs in place, because paused time would run ahead of a blocking thread.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use followup_store::{Store, StoreError};
 use tokio::sync::Mutex;
@@ -21,6 +24,7 @@ pub enum StoreThread {
 #[derive(Clone)]
 pub struct SharedStore {
     store: Arc<Mutex<Store>>,
+    beats: Arc<AtomicU64>,
     thread: StoreThread,
 }
 
@@ -29,6 +33,7 @@ impl SharedStore {
     pub fn new(store: Store, thread: StoreThread) -> Self {
         Self {
             store: Arc::new(Mutex::new(store)),
+            beats: Arc::default(),
             thread,
         }
     }
@@ -43,12 +48,18 @@ impl SharedStore {
         F: FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     {
         let mut guard = Arc::clone(&self.store).lock_owned().await;
+        self.beats.fetch_add(1, Ordering::Relaxed);
         match self.thread {
             StoreThread::InPlace => work(&mut guard),
             StoreThread::Blocking => tokio::task::spawn_blocking(move || work(&mut guard))
                 .await
                 .unwrap_or_else(|_| Err(StoreError::died())),
         }
+    }
+
+    /// How many batches have run: a sign of life.
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Gives the store back once every other handle is gone; `None` while one is still held.

@@ -1,4 +1,4 @@
-//! Logs: structured, on standard error, ids only.
+//! Logs: structured, ids only; to the journal with their fields when it listens, else on standard error.
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -7,6 +7,12 @@ pub fn start(level: &str, is_json: bool) {
     let filter = std::env::var("FOLLOWUPD_LOG").unwrap_or_else(|_| level.to_owned());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
+    if is_journal()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        drop(registry.with(journal).try_init());
+        return;
+    }
     let started = if is_json {
         registry
             .with(fmt::layer().json().with_writer(std::io::stderr))
@@ -17,4 +23,9 @@ pub fn start(level: &str, is_json: bool) {
             .try_init()
     };
     drop(started);
+}
+
+/// Whether standard error is the journal, as systemd tells its services.
+fn is_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::IsTerminal::is_terminal(&std::io::stderr())
 }

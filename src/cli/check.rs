@@ -12,20 +12,7 @@ struct Problems<'a> {
 }
 
 pub(super) fn check_config(common: &Common) -> anyhow::Result<Exit> {
-    let mut problems = Vec::new();
-    match config::load(&common.config, std::env::vars()) {
-        Ok((config, warnings)) => {
-            problems.extend(warnings);
-            problems.extend(
-                config::load_policy(config.policy_file.as_deref())
-                    .err()
-                    .into_iter()
-                    .flatten(),
-            );
-            problems.extend(crate::app::check_mappings(&config));
-        }
-        Err(found) => problems.extend(found),
-    }
+    let problems = config::check(&common.config, std::env::vars());
     if common.json {
         output::json("check-config/1", &Problems { problems: &problems })?;
     } else if problems.is_empty() {

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use followup_rules::problem::Severity;
 use jiff::SignedDuration;
+use sd_notify::NotifyState;
 use serde::Serialize;
-use tokio_util::task::TaskTracker;
+use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Common, context, output, progress::Bars};
 use crate::{
-    daemon,
+    control, daemon,
     engine::{CycleReport, Rhythm, Trouble},
     exit::Exit,
-    lifecycle, telemetry,
+    lifecycle::{self, Signals},
+    telemetry,
 };
 
 #[derive(Serialize)]
@@ -60,30 +64,85 @@ async fn run_once(common: &Common) -> anyhow::Result<Exit> {
     ))
 }
 
+/// Runs until SIGTERM; SIGHUP begins anew with the configuration as it is then, if it is valid.
 async fn run_daemon(common: &Common) -> anyhow::Result<Exit> {
     let tracker = TaskTracker::new();
-    let mut opened = context::open(common).await?;
-    let stop = lifecycle::stop_on_signals(&tracker)?;
+    let signals = lifecycle::listen(&tracker)?;
+    while !signals.stop.is_cancelled() {
+        let opening = CancellationToken::new();
+        tracker.spawn(lifecycle::extend_start(opening.clone()));
+        let opened = context::open(common).await;
+        opening.cancel();
+        run_until_told(common, opened?, &signals, &tracker).await?;
+    }
+    tracing::info!("stopped");
+    Ok(Exit::Ok)
+}
+
+/// One life of the engine: until SIGTERM, or until a valid new configuration is to be taken up.
+async fn run_until_told(
+    common: &Common,
+    mut opened: context::Opened,
+    signals: &Signals,
+    tracker: &TaskTracker,
+) -> anyhow::Result<()> {
+    let stop = signals.stop.child_token();
     opened.app.engine_mut().stop = stop.clone();
     let every: Vec<SignedDuration> = opened.app.poll_every();
+    let data_dir: Arc<std::path::Path> = Arc::from(opened.app.data_dir());
+    let socket = control::bind(&data_dir)?;
+    let mut helpers = JoinSet::new();
     if let Some(sandbox) = opened.sandbox {
-        tracker.spawn(follow_sandbox(sandbox, stop.clone()));
+        helpers.spawn(follow_sandbox(sandbox, stop.clone()));
     }
-    let data_dir = Arc::from(opened.app.data_dir());
     let engine = opened.app.into_engine();
-    let ended = daemon::run(Arc::clone(&engine), data_dir, every).await;
+    helpers.spawn(control::serve(Arc::clone(&engine), socket));
+    helpers.spawn(lifecycle::watchdog(
+        stop.clone(),
+        daemon::pulse(Arc::clone(&engine)),
+    ));
+    tracker.spawn(reload_when_told(
+        common.config.clone(),
+        signals.reload.clone(),
+        stop.clone(),
+    ));
+    lifecycle::tell(&[NotifyState::Ready]);
+    let ended = daemon::run(Arc::clone(&engine), Arc::clone(&data_dir), every).await;
+    stop.cancel();
+    while helpers.join_next().await.is_some() {}
+    if let Err(error) = std::fs::remove_file(control::path(&data_dir)) {
+        tracing::debug!(error = %error, "the control socket was gone already");
+    }
     if let Some(engine) = Arc::into_inner(engine)
         && let Some(store) = engine.store.into_inner()
     {
         store.close()?;
     }
-    ended?;
-    tracing::info!("stopped");
-    Ok(Exit::Ok)
+    Ok(ended?)
+}
+
+/// Ends this life of the engine when a SIGHUP finds a valid configuration; keeps it when it does not.
+async fn reload_when_told(config: std::path::PathBuf, reload: Arc<Notify>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = reload.notified() => {}
+        }
+        let problems = crate::config::check(&config, std::env::vars());
+        for problem in &problems {
+            tracing::error!(place = %problem.place, key = %problem.key, fix = %problem.fix, "{}", problem.message);
+        }
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            tracing::error!("the new configuration has problems; the old one stays in force");
+        } else {
+            tracing::info!("taking up the new configuration");
+            stop.cancel();
+        }
+    }
 }
 
 /// Keeps the clock at the sandbox's date, once a second.
-async fn follow_sandbox(sandbox: context::SandboxDate, stop: tokio_util::sync::CancellationToken) {
+async fn follow_sandbox(sandbox: context::SandboxDate, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = sandbox.refresh().await {
             tracing::warn!(error = %format!("{error:#}"), "the sandbox does not tell its date");

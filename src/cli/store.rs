@@ -1,14 +1,10 @@
 //! `store verify`, `store rebuild`, `store confirm`.
 
-use followup_store::{Problem, Store, ledger::Entry};
+use followup_store::{Problem, Store};
 use serde::Serialize;
 
-use super::{ClockChoice, Common, context, output};
-use crate::{
-    app,
-    clock::Clock,
-    exit::{Exit, Failure},
-};
+use super::{Common, context, output};
+use crate::{app, clock::Clock, exit::Exit, queries::approve::Confirmed};
 
 #[derive(Serialize)]
 struct Verdict<'a> {
@@ -29,38 +25,12 @@ pub(super) fn rebuild(common: &Common) -> anyhow::Result<Exit> {
     answer(common, "store-rebuild/1", &problems, done)
 }
 
-/// Lifts the freeze. Every subject is judged again by the next cycle.
-pub(super) fn confirm(common: &Common) -> anyhow::Result<Exit> {
-    let (config, _) = context::config(common)?;
-    let now = match common.clock {
-        ClockChoice::System => Clock::System.now(),
-        ClockChoice::Sandbox => {
-            let url = config
-                .connections
-                .values()
-                .next()
-                .map(|connection| connection.base_url.clone());
-            let url = url.ok_or_else(|| Failure::new(Exit::Usage, "--clock sandbox needs a connection"))?;
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?
-                .block_on(app::sandbox_now(&url))?
-        }
-    };
-    let (mut store, _) = app::open_store(&config.data_dir, now)?;
-    let frozen = store.ledger().frozen().map(crate::health::frozen_words);
-    if frozen.is_some() {
-        store
-            .record(&[Entry::Confirmed { at: now }])
-            .map_err(app::state_failure)?;
-    }
-    store.close().map_err(app::state_failure)?;
-    let done = if frozen.is_some() {
-        "writes are allowed again"
-    } else {
-        "nothing was frozen"
-    };
-    answer(common, "store-confirm/1", &[], done)
+/// How lifting the freeze reads.
+pub(super) fn print_confirmed(confirmed: &Confirmed) {
+    output::line(match confirmed.was_frozen {
+        Some(_) => "writes are allowed again",
+        None => "nothing was frozen",
+    });
 }
 
 fn answer(common: &Common, schema: &str, problems: &[Problem], fine: &str) -> anyhow::Result<Exit> {

@@ -225,6 +225,9 @@ fn create(
     if ledger.task(&key).is_some() {
         return; // refused by the CRM, or closed: this anchor never gets a second task
     }
+    if inputs.ask_first.contains(&lead.subject.record().connection) && !ledger.is_approved(&key) {
+        return; // proposed
+    }
     let text = render(lead, folded, facts, context);
     let Some(draft) = draft(key.clone(), text, lead, facts, context) else {
         return;

@@ -1,6 +1,10 @@
 //! The engine over simulated stores and an in-process CRM, under paused time: trouble in every shape, and crashes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use followup_core::ConnectionId;
 use followup_hubspot::{Hubspot, HubspotConfig};
@@ -82,6 +86,7 @@ impl World {
             },
             links: vec![Link::new(Arc::new(hubspot), Mode::Enforce, None)],
             stop: CancellationToken::new(),
+            waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),
         }
     }

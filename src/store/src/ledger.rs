@@ -33,6 +33,7 @@ pub struct Ledger {
     quota: BTreeMap<ConnectionId, (String, u64)>,
     policy_version: Option<String>,
     runs: Vec<(String, Timestamp)>,
+    approved: BTreeSet<TaskKey>,
 }
 
 impl Ledger {
@@ -107,6 +108,11 @@ impl Ledger {
         self.policy_version.as_deref()
     }
 
+    /// Whether an admin let this task be written.
+    pub fn is_approved(&self, key: &TaskKey) -> bool {
+        self.approved.contains(key)
+    }
+
     /// Run ids with their instants, oldest first.
     pub fn runs(&self) -> &[(String, Timestamp)] {
         &self.runs
@@ -124,6 +130,9 @@ impl Ledger {
             }
             Entry::Frozen { reason, .. } => self.frozen = Some(reason.clone()),
             Entry::Confirmed { .. } => self.frozen = None,
+            Entry::Approved { key, .. } => {
+                self.approved.insert(key.clone());
+            }
             Entry::PolicyUsed { version, .. } => self.policy_version = Some(version.clone()),
             Entry::RunStarted { run, at } => self.runs.push((run.clone(), *at)),
             Entry::OwnerChanged { record, owner, from } => {

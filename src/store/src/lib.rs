@@ -37,5 +37,5 @@ pub use journal::SimJournal;
 pub use kv::{SimKv, SimPower};
 pub use lanes::LaneState;
 pub use ledger::{Entry, Ledger};
-pub use store::{Opening, Store, StoreOptions};
+pub use store::{Opening, Place, Store, StoreOptions};
 pub use view::Counts;

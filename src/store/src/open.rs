@@ -9,7 +9,7 @@ use crate::{
     dir::StateDir,
     error::{Problem, StoreError},
     journal::{FileJournal, Journal},
-    keys::{self, table},
+    keys::{self, Rid, table},
     kv::{Batch, Clearing, Durability, Kv, SledKv, await_release},
     ledger::{Entry, Ledger},
     store::{Opening, StoreOptions},
@@ -167,43 +167,51 @@ pub(crate) fn clear(kv: &dyn Kv) -> Result<(), StoreError> {
     }
 }
 
+/// Some person and deal records after a place, and the place to go on from; `None` = that was the end.
+pub(crate) fn subjects(
+    kv: &dyn Kv,
+    from: &[u8],
+    limit: usize,
+) -> Result<(Vec<Rid>, Option<Vec<u8>>), StoreError> {
+    let mut subjects = Vec::new();
+    let mut next = None;
+    let mut seen = 0;
+    kv.scan(from, &mut |key, _| {
+        if key.first() != Some(&table::RECORD) {
+            return Ok(ControlFlow::Break(()));
+        }
+        if seen == limit {
+            next = Some(key.to_vec());
+            return Ok(ControlFlow::Break(()));
+        }
+        seen += 1;
+        let rid = keys::last_rid(key)?;
+        if rid.kind().is_some_and(crate::human::is_subject) {
+            subjects.push(rid);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((subjects, next))
+}
+
 /// Marks every person and deal dirty, in bounded batches.
 pub(crate) fn mark_all_dirty(kv: &dyn Kv) -> Result<u64, StoreError> {
-    let mut from = vec![table::RECORD];
+    let mut from = Some(vec![table::RECORD]);
     let mut total = 0;
-    loop {
-        let mut subjects = Vec::new();
-        let mut next = None;
-        let mut seen = 0;
-        kv.scan(&from, &mut |key, _| {
-            if key.first() != Some(&table::RECORD) {
-                return Ok(ControlFlow::Break(()));
-            }
-            if seen == CHUNK {
-                next = Some(key.to_vec());
-                return Ok(ControlFlow::Break(()));
-            }
-            seen += 1;
-            let rid = keys::last_rid(key)?;
-            if rid.kind().is_some_and(crate::human::is_subject) {
-                subjects.push(rid);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
+    while let Some(place) = from {
+        let (found, next) = subjects(kv, &place, CHUNK)?;
         let mut view = View::new(kv);
-        for rid in &subjects {
+        for rid in &found {
             view.put(keys::of(table::DIRTY, *rid), Vec::new());
         }
-        total += subjects.len() as u64;
+        total += found.len() as u64;
         let batch = view.into_writes();
         if !batch.is_empty() {
             kv.apply(&batch, Durability::Buffered)?;
         }
-        match next {
-            Some(next) => from = next,
-            None => return Ok(total),
-        }
+        from = next;
     }
+    Ok(total)
 }
 
 fn chunk_flow(batch: &Batch) -> ControlFlow<()> {

@@ -24,6 +24,8 @@ use crate::{
 
 mod read;
 
+pub use read::Place;
+
 /// How a store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOptions {

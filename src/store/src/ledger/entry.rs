@@ -238,4 +238,11 @@ pub enum Entry {
         /// The record that stands for the subject now.
         subject: RecordRef,
     },
+    /// An admin lets a proposed task be written.
+    Approved {
+        /// Which task.
+        key: TaskKey,
+        /// When.
+        at: Timestamp,
+    },
 }

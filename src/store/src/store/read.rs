@@ -10,6 +10,10 @@ use crate::{
     keys::{self, table},
 };
 
+/// How far a walk over all subjects has come.
+#[derive(Debug, Clone)]
+pub struct Place(Vec<u8>);
+
 impl Store {
     /// A record that is there.
     ///
@@ -33,6 +37,25 @@ impl Store {
             Some(rid) => Ok(view.tombstone(rid)?.map(|tombstone| tombstone.gone)),
             None => Ok(None),
         }
+    }
+
+    /// Some of all person and deal records, and the place to go on from; `None` = these were the last.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn subjects(
+        &self,
+        place: Option<Place>,
+        limit: usize,
+    ) -> Result<(Vec<RecordRef>, Option<Place>), StoreError> {
+        let from = place.map_or_else(|| vec![table::RECORD], |place| place.0);
+        let (rids, next) = crate::open::subjects(&*self.kv, &from, limit)?;
+        let view = self.view();
+        let names = rids
+            .into_iter()
+            .map(|rid| view.name(rid))
+            .collect::<Result<_, _>>()?;
+        Ok((names, next.map(Place)))
     }
 
     /// Every owner of a connection.

@@ -144,6 +144,10 @@ fn written() -> Vec<Entry> {
             key: key(),
             subject: id("hub:contact:2"),
         },
+        Entry::Approved {
+            key: TaskKey("k1".to_owned()),
+            at: at(9),
+        },
     ]
 }
 
@@ -176,6 +180,7 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "16 35 f445d5781fe11d2bb940be252ef4bd18",
         "17 27 2f22127ed0126fdf35e10a41a7285e6b",
         "18 12 2271440ad908ed2ca9848ae29a94346d",
+        "19 26 2d00465aca7c2ed5781231ac6d148eb2",
     ];
     assert_eq!(lines, expected, "a journal on disk could not be read any more");
     for (entry, bytes) in entries.iter().zip(&bytes) {

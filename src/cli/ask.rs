@@ -1,0 +1,41 @@
+//! Asks whoever holds the state: a running daemon through its control socket, else this process itself.
+
+use super::{Common, context, output};
+use crate::{
+    control,
+    exit::{Exit, Failure},
+    health,
+    queries::{self, Request, Response},
+};
+
+/// Gets the answer; with `--json` prints it and answers its exit status, else hands it to `print`.
+pub(super) fn ask<T: serde::de::DeserializeOwned>(
+    common: &Common,
+    schema: &str,
+    request: &Request,
+    print: fn(&T),
+) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let response = runtime.block_on(response(common, request))?;
+    if let Some(error) = response.error {
+        return Err(Failure::new(response.exit, error).into());
+    }
+    if common.json {
+        output::json(schema, &response.body)?;
+    } else {
+        print(&serde_json::from_value(response.body)?);
+    }
+    Ok(response.exit)
+}
+
+async fn response(common: &Common, request: &Request) -> anyhow::Result<Response> {
+    let data_dir = context::data_dir(common)?;
+    if let Some(response) = control::ask(&data_dir, request).await? {
+        return Ok(response);
+    }
+    let opened = context::open(common).await?;
+    let health = health::load(opened.app.data_dir());
+    let response = queries::answer(opened.app.engine(), &health, request).await;
+    opened.app.close()?;
+    Ok(response)
+}

@@ -1,0 +1,129 @@
+//! What can be asked of a program that holds the state: the same answers whether the asker is in this process or
+//! reaches a running daemon through the [`control`](crate::control) socket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{engine::Engine, exit::Exit, health::Health};
+
+pub mod approve;
+pub mod explain;
+pub mod plan;
+pub mod status;
+pub mod undo;
+
+/// A question or an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// How everything stands.
+    Status,
+    /// The evidence behind a task or gap.
+    Why {
+        /// A task key, a gap id, or a task id of the CRM.
+        what: String,
+    },
+    /// How every rule stands for a person.
+    WhyNot {
+        /// A record id or an e-mail address.
+        person: String,
+    },
+    /// Lift the freeze.
+    Confirm,
+    /// What would be written, and why there is silence elsewhere.
+    Plan,
+    /// Let proposed tasks be written.
+    Approve {
+        /// Task keys; empty = all that are proposed now.
+        keys: Vec<String>,
+    },
+    /// Never write these.
+    Reject {
+        /// Task keys.
+        keys: Vec<String>,
+    },
+    /// Withdraw what a run created and nobody touched since.
+    Undo {
+        /// Run id.
+        run: String,
+    },
+}
+
+/// An answer: how it ended and a JSON object, or what went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// Exit status for the asker.
+    pub exit: Exit,
+    /// The object; null if it failed.
+    pub body: serde_json::Value,
+    /// Cause and fix, if it failed.
+    pub error: Option<String>,
+}
+
+impl Response {
+    /// A failure.
+    pub fn failed(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            body: serde_json::Value::Null,
+            error: Some(message.into()),
+        }
+    }
+
+    /// An answer.
+    pub fn of(exit: Exit, body: &impl Serialize) -> Self {
+        match serde_json::to_value(body) {
+            Ok(body) => Self {
+                exit,
+                body,
+                error: None,
+            },
+            Err(error) => Self::failed(Exit::Differs, format!("writing the answer: {error}")),
+        }
+    }
+}
+
+/// Something with no answer: what, and what would help.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The state failed.
+    #[error(transparent)]
+    Store(#[from] followup_store::StoreError),
+    /// There is nothing of this name.
+    #[error("{0}")]
+    NotFound(String),
+    /// The question cannot be understood.
+    #[error("{0}")]
+    Usage(String),
+    /// A record id cannot be read.
+    #[error(transparent)]
+    Id(#[from] followup_core::IdError),
+}
+
+impl QueryError {
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::Store(_) => Exit::State,
+            Self::NotFound(_) => Exit::Differs,
+            Self::Usage(_) | Self::Id(_) => Exit::Usage,
+        }
+    }
+}
+
+/// How each connection stood at its last cycle, by name.
+pub type HealthByName = std::collections::BTreeMap<String, Health>;
+
+/// Answers one request.
+pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -> Response {
+    let answered = match request {
+        Request::Status => status::status(engine, health).await,
+        Request::Why { what } => explain::why(engine, what).await,
+        Request::WhyNot { person } => explain::why_not(engine, person).await,
+        Request::Confirm => approve::confirm(engine).await,
+        Request::Plan => plan::plan(engine).await,
+        Request::Approve { keys } => approve::approve(engine, keys).await,
+        Request::Reject { keys } => approve::reject(engine, keys).await,
+        Request::Undo { run } => undo::undo(engine, run).await,
+    };
+    answered
+        .unwrap_or_else(|error| Response::failed(error.exit(), format!("{:#}", anyhow::Error::from(error))))
+}

@@ -1,0 +1,246 @@
+//! How everything stands.
+
+use std::collections::BTreeMap;
+
+use followup_core::{ConnectionId, Stream, Usage};
+use followup_store::{Store, StoreError, ledger::RowState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{HealthByName, QueryError, Response};
+use crate::{
+    config::Mode,
+    engine::Engine,
+    exit::Exit,
+    health::{self, Health, State},
+};
+
+/// Everything on one screen.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// By name.
+    pub connections: Vec<Connection>,
+    /// Tasks of ours by where they stand.
+    pub outbox: BTreeMap<String, u64>,
+    /// Open gaps without a task, by rule.
+    pub queue: BTreeMap<String, u64>,
+    /// Records set aside.
+    pub quarantine: u64,
+    /// Null until a sweep has run.
+    pub sweep_missed: Option<u64>,
+    /// Why writes are frozen, if they are.
+    pub frozen: Option<String>,
+    /// Records in the cache, by kind.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its name.
+    pub name: String,
+    /// `observe`, `propose` or `enforce`.
+    pub mode: String,
+    /// `ok`, `degraded`, `blind` or `paused`.
+    pub state: String,
+    /// Its streams.
+    pub streams: Vec<StreamStatus>,
+    /// Requests.
+    pub budget: Budget,
+    /// Streams nobody can read, and the rules that are silent for it.
+    pub blind: Vec<String>,
+    /// What the connection should be given or relieved of.
+    pub problems: Vec<String>,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+    /// What mends it.
+    pub fix: Option<String>,
+    /// Anchors before this are never acted on.
+    pub cutover: Option<Timestamp>,
+}
+
+/// One stream of a connection.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StreamStatus {
+    /// Which stream.
+    pub stream: String,
+    /// Read up to.
+    pub watermark: Option<Timestamp>,
+    /// `backfill` until the first read is done, then `hot`.
+    pub lane: String,
+    /// Age of the watermark.
+    pub lag: Option<String>,
+    /// Why it could not be read the last time.
+    pub error: Option<String>,
+}
+
+/// The daily allowance.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Budget {
+    /// What we allow ourselves a day.
+    pub share: u64,
+    /// What we used today.
+    pub used: u64,
+    /// What today will have taken at this pace.
+    pub forecast: Option<u64>,
+    /// What others used, as far as headers tell.
+    pub others: u64,
+    /// Requests that were throttled.
+    pub throttled: u64,
+}
+
+/// What is asked of a link, without holding it.
+struct LinkFacts {
+    id: ConnectionId,
+    mode: Mode,
+    cutover: Option<Timestamp>,
+    streams: Vec<Stream>,
+}
+
+/// The status; exit status 1 unless every connection is ok and nothing is frozen.
+pub(super) async fn status(engine: &Engine, health: &HealthByName) -> Result<Response, QueryError> {
+    let now = engine.clock.now();
+    let links: Vec<LinkFacts> = engine
+        .links
+        .iter()
+        .map(|link| LinkFacts {
+            id: link.connector.connection().clone(),
+            mode: link.mode,
+            cutover: link.cutover,
+            streams: link.connector.streams().to_vec(),
+        })
+        .collect();
+    let health = health.clone();
+    let status = engine
+        .store
+        .with(move |store| gather(store, &links, &health, now))
+        .await?;
+    let is_fine = status.frozen.is_none()
+        && status
+            .connections
+            .iter()
+            .all(|connection| connection.state == "ok");
+    Ok(Response::of(
+        if is_fine { Exit::Ok } else { Exit::Differs },
+        &status,
+    ))
+}
+
+fn gather(
+    store: &Store,
+    links: &[LinkFacts],
+    health: &HealthByName,
+    now: Timestamp,
+) -> Result<Status, StoreError> {
+    let mut connections = Vec::new();
+    for link in links {
+        let name = link.id.to_string();
+        let known = health.get(&name);
+        let mut rows = Vec::new();
+        for &stream in &link.streams {
+            let lanes = store.lanes(&link.id, stream)?;
+            rows.push(StreamStatus {
+                stream: stream.as_str().to_owned(),
+                watermark: lanes.read_to,
+                lane: if lanes.backfill_done { "hot" } else { "backfill" }.to_owned(),
+                lag: lanes
+                    .read_to
+                    .map(|at| format!("{}s", now.duration_since(at).as_secs().max(0))),
+                error: known.and_then(|known| known.failing.get(stream.as_str()).cloned()),
+            });
+        }
+        let usage = known.map(|known| known.usage).unwrap_or_default();
+        connections.push(Connection {
+            name,
+            mode: link.mode.as_str().to_owned(),
+            state: known
+                .map_or(State::Degraded, |known| known.state)
+                .as_str()
+                .to_owned(),
+            streams: rows,
+            budget: budget(&usage, known.and_then(|known| known.cycle_at)),
+            blind: known.map(blind).unwrap_or_default(),
+            problems: known.map(|known| known.problems.clone()).unwrap_or_default(),
+            last_error: known.map_or_else(|| Some("never read".to_owned()), |known| known.last_error.clone()),
+            fix: known
+                .and_then(|known| known.last_error.as_deref())
+                .and_then(fix_in),
+            cutover: store
+                .ledger()
+                .cutover(&link.id)
+                .map(|cutover| cutover.in_force(link.cutover)),
+        });
+    }
+    let counts = store.counts()?;
+    Ok(Status {
+        connections,
+        outbox: outbox(store),
+        queue: queue(store),
+        quarantine: store.quarantine()?.len() as u64,
+        sweep_missed: None,
+        frozen: store.ledger().frozen().map(health::frozen_words),
+        counts: BTreeMap::from([
+            ("people".to_owned(), counts.people),
+            ("deals".to_owned(), counts.deals),
+            ("activities".to_owned(), counts.activities),
+            ("tasks".to_owned(), counts.tasks),
+        ]),
+    })
+}
+
+/// The fix is the part of a message behind "Fix:".
+fn fix_in(message: &str) -> Option<String> {
+    message.split_once("Fix: ").map(|(_, fix)| fix.to_owned())
+}
+
+fn blind(health: &Health) -> Vec<String> {
+    let word = |stream: &String| {
+        let rules = Stream::ALL.iter().find(|known| known.as_str() == stream.as_str());
+        format!(
+            "{stream}: {}",
+            rules.map_or("unknown", |stream| health::rules_without(*stream))
+        )
+    };
+    health.blind.iter().map(word).collect()
+}
+
+/// The day's use so far, stretched to midnight UTC of the day of the last cycle.
+fn budget(usage: &Usage, at: Option<Timestamp>) -> Budget {
+    const DAY_SECONDS: i64 = 86_400;
+    let elapsed = at.map(|at| at.as_second().rem_euclid(DAY_SECONDS).max(600).unsigned_abs());
+    Budget {
+        share: usage.daily_share,
+        used: usage.daily_used,
+        forecast: elapsed.map(|elapsed| usage.daily_used * DAY_SECONDS.unsigned_abs() / elapsed),
+        others: usage.daily_others,
+        throttled: usage.throttled,
+    }
+}
+
+fn outbox(store: &Store) -> BTreeMap<String, u64> {
+    let mut outbox = BTreeMap::new();
+    for row in store.ledger().tasks().filter(|row| row.closed.is_none()) {
+        let state = match (&row.state, &row.closing) {
+            (RowState::Confirmed { .. }, Some(_)) => "closing",
+            (RowState::Confirmed { .. }, None) => "open",
+            (RowState::Planned, _) => "planned",
+            (RowState::InFlight { .. } | RowState::Unknown { .. }, _) => "unknown",
+            (RowState::Rejected { .. }, _) => "rejected",
+        };
+        *outbox.entry(state.to_owned()).or_default() += 1;
+    }
+    outbox
+}
+
+/// Gaps that are open and live in no task, by rule.
+fn queue(store: &Store) -> BTreeMap<String, u64> {
+    let in_tasks: std::collections::BTreeSet<&String> =
+        store.ledger().tasks().flat_map(|row| row.gaps.iter()).collect();
+    let mut queue = BTreeMap::new();
+    for (id, gap) in store.ledger().gaps() {
+        if gap.end.is_none() && !in_tasks.contains(id) {
+            *queue.entry(gap.rule.clone()).or_default() += 1;
+        }
+    }
+    queue
+}
