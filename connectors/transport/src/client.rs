@@ -275,11 +275,16 @@ impl Client {
         let request = self
             .request(call, bearer)
             .map_err(|message| Next::Stop(Failed::new(Cause::Refused, Effect::None, message)))?;
-        let answer = self
-            .parts
-            .wire
-            .send(request, self.parts.limits)
+        let total = self.parts.limits.total;
+        // The wire keeps its own time; this holds whatever wire it is.
+        let answer = tokio::time::timeout(total, self.parts.wire.send(request, self.parts.limits))
             .await
+            .unwrap_or_else(|_| {
+                Err(SendError::maybe_sent(format!(
+                    "no whole answer within {} s",
+                    total.as_secs()
+                )))
+            })
             .map_err(|error| self.no_answer(call, attempt, &error))?;
         let (head, body) = answer.into_parts();
         self.parts

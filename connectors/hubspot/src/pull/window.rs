@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ignores_the_id_filter_is_noticed() {
+    fn r2_a_server_that_ignores_the_id_filter_is_noticed() {
         let run = window(Step::Run { at: 150, id: 50 });
         assert!(advance(&run, &hits(1..201, 150), true).is_err());
     }

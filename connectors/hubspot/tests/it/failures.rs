@@ -451,3 +451,51 @@ async fn an_admins_rule_of_2026_09_is_told_in_the_portals_words() {
     };
     assert!(reason.contains("conditional property rules"), "{reason}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn r22_a_look_for_a_task_does_not_depend_on_the_index() {
+    for unique_task_property in [true, false] {
+        let hour = SignedDuration::from_hours(1);
+        let fixture = fixture(Switches {
+            unique_task_property,
+            index_lag: IndexLag {
+                create: hour,
+                update: hour,
+                is_random: false,
+            },
+            ..Switches::default()
+        })
+        .await;
+        let (connector, now) = (&*fixture.connector, fixture.scene.now());
+        connector.probe(now).await.unwrap();
+        fixture
+            .scene
+            .faults(&[(fixture.create_pattern, "close_after_commit", 1)]);
+        let draft = draft(&fixture, "k1");
+        let outcomes = connector.create_tasks(std::slice::from_ref(&draft), now).await;
+        assert!(
+            matches!(outcomes.as_slice(), [CreateOutcome::Unknown { .. }]),
+            "{outcomes:?}"
+        );
+        let query = followup_core::TaskQuery {
+            key: draft.key.clone(),
+            links: draft.links.clone(),
+            sent_at: Some(now),
+        };
+        assert_eq!(connector.find_tasks(&[query], now).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r26_an_answer_that_does_not_come_is_given_up_and_asked_for_again() {
+    let scene = Scene::empty(Switches::default());
+    scene.create_many("contacts", &contacts(0, 1)).await;
+    scene.faults(&[("GET /crm/objects", "delay:30m", 1)]);
+    let started = tokio::time::Instant::now();
+    let page = connector(&scene)
+        .pull(request(&scene, Stream::Contacts, Lane::Backfill))
+        .await
+        .unwrap();
+    assert_eq!(page.records.len(), 1);
+    assert!(started.elapsed().as_secs() < 180);
+}

@@ -94,7 +94,7 @@ async fn a_wrong_token_is_refused_with_the_fix_and_without_the_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_scope_is_named_and_closes_only_its_stream() {
+async fn r24_a_missing_scope_is_named_and_closes_only_its_stream() {
     let mut switches = Switches::default();
     switches
         .missing_scopes

@@ -136,7 +136,7 @@ async fn a_deals_stages_keep_their_history_and_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn owners_come_with_deactivated_users() {
+async fn r23_owners_come_with_deactivated_users() {
     let scene = Scene::empty(Switches::default());
     let records = read(&scene, Stream::Owners).await;
     let owners: Vec<_> = records
@@ -204,7 +204,7 @@ async fn a_merge_tells_what_went_into_what() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_with_a_broken_date_is_set_aside_and_its_page_goes_on() {
+async fn r25_a_record_with_a_broken_date_is_set_aside_and_its_page_goes_on() {
     let scene = Scene::empty(Switches::default());
     for number in 0..3 {
         scene

@@ -22,7 +22,7 @@ async fn one(connector: &dyn Connector, draft: &TaskDraft, now: jiff::Timestamp)
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_bad_draft_does_not_fail_the_others_with_and_without_partial_answers() {
+async fn r20_one_bad_draft_does_not_fail_the_others_with_and_without_partial_answers() {
     for multi_status_on_dated_paths in [true, false] {
         let fixture = fixture(Switches {
             multi_status_on_dated_paths,
@@ -74,7 +74,7 @@ async fn a_key_that_is_taken_is_already_there_and_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_and_garbled_answers_to_a_creation_are_unknown_and_leave_exactly_one_task() {
+async fn r21_lost_and_garbled_answers_to_a_creation_are_unknown_and_leave_exactly_one_task() {
     for kind in ["close_after_commit", "truncate:20"] {
         let fixture = fixture(Switches::default()).await;
         let now = fixture.scene.now();

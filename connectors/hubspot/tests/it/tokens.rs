@@ -34,7 +34,7 @@ impl TokenStore for Memory {
     }
 }
 
-fn connector(scene: &Scene, store: &Arc<Memory>) -> Hubspot {
+fn connector<S: TokenStore + 'static>(scene: &Scene, store: &Arc<S>) -> Hubspot {
     let access = scene.sandbox.access();
     let config = config();
     let oauth = OAuthConfig {
@@ -99,7 +99,7 @@ async fn a_token_that_ends_early_is_renewed_once_and_the_read_goes_on() {
 async fn a_revoked_consent_pauses_the_connection_with_the_fix() {
     let scene = Scene::empty(Switches::default());
     scene.faults(&[("POST /oauth", "revoke_token", 1)]);
-    let error = connector(&scene, &Arc::default())
+    let error = connector(&scene, &Arc::<Memory>::default())
         .pull(request(&scene))
         .await
         .unwrap_err();
@@ -121,7 +121,7 @@ async fn the_scopes_of_an_oauth_token_are_told_missing_and_superfluous() {
         .insert("crm.objects.deals.read".to_owned());
     switches.extra_scopes.insert("tickets".to_owned());
     let scene = Scene::empty(switches);
-    let probe = connector(&scene, &Arc::default())
+    let probe = connector(&scene, &Arc::<Memory>::default())
         .probe(scene.now())
         .await
         .unwrap();
@@ -151,9 +151,87 @@ async fn the_scopes_of_an_oauth_token_are_told_missing_and_superfluous() {
 async fn a_token_endpoint_that_does_not_explain_the_token_is_no_trouble() {
     let scene = Scene::empty(Switches::default());
     scene.faults(&[("POST /oauth/*/token/introspect", "html:502", 0)]);
-    let probe = connector(&scene, &Arc::default())
+    let probe = connector(&scene, &Arc::<Memory>::default())
         .probe(scene.now())
         .await
         .unwrap();
     assert!(probe.problems.is_empty(), "{:?}", probe.problems);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r9_a_token_that_dies_between_any_two_pages_loses_no_place() {
+    let scene = Scene::empty(Switches::default());
+    let many: Vec<_> = (0..350)
+        .map(|number| serde_json::json!({"email": format!("p{number}@example.com")}))
+        .collect();
+    scene.create_many("contacts", &many).await;
+    let store = Arc::new(Memory::default());
+    let connector = connector(&scene, &store);
+    let (mut cursor, mut seen) = (None, std::collections::BTreeSet::new());
+    loop {
+        scene.faults(&[("GET /crm/objects", "revoke_token", 1)]);
+        let page = connector
+            .pull(PullRequest {
+                cursor,
+                ..request(&scene)
+            })
+            .await
+            .unwrap();
+        seen.extend(page.records.iter().map(|record| record.id().native_id.clone()));
+        cursor = Some(page.cursor);
+        if page.end != followup_core::PageEnd::More {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 350);
+}
+
+/// Keeps nothing: the disk is full.
+struct Full;
+
+impl TokenStore for Full {
+    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn store(&self, _: TokenPair) -> Future<'_, Result<(), String>> {
+        Box::pin(async { Err("no space left".to_owned()) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_rotated_token_that_cannot_be_kept_is_not_used() {
+    let scene = Scene::empty(Switches {
+        rotates_refresh_token: true,
+        ..Switches::default()
+    });
+    let connector = connector(&scene, &Arc::new(Full));
+    let error = connector.pull(request(&scene)).await.unwrap_err();
+    assert!(error.to_string().contains("no space left"), "{error}");
+    assert_eq!(
+        scene.sandbox.stats()["requests"],
+        serde_json::json!(1),
+        "the refresh alone"
+    );
+    // The pair is lost now; that is one named state with its fix, not a silent loop.
+    let error = connector.pull(request(&scene)).await.unwrap_err();
+    assert!(
+        matches!(&error, ConnectorError::Unauthorized { fix, .. } if fix == "log in again"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r13_a_refresh_token_a_sibling_has_just_rotated_is_looked_up_again() {
+    let scene = Scene::empty(Switches {
+        rotates_refresh_token: true,
+        ..Switches::default()
+    });
+    let store = Arc::new(Memory::default());
+    let (first, sibling) = (connector(&scene, &store), connector(&scene, &store));
+    first.pull(request(&scene)).await.unwrap();
+    sibling.pull(request(&scene)).await.unwrap();
+    scene.advance(SignedDuration::from_mins(29));
+    sibling.pull(request(&scene)).await.unwrap();
+    first.pull(request(&scene)).await.unwrap();
 }

@@ -175,7 +175,7 @@ async fn a_read_survives_server_errors_html_lost_answers_and_cut_bodies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_cut_at_any_byte_is_never_taken_for_a_page() {
+async fn r19_a_body_cut_at_any_byte_is_never_taken_for_a_page() {
     let whole = r#"{"id":"7"}"#;
     for end in 0..whole.len() {
         let (result, seen) = ask(&[Step::Json(200, &whole[..end]), GOOD], read()).await;
@@ -189,7 +189,7 @@ async fn a_body_cut_at_any_byte_is_never_taken_for_a_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_is_not_repeated_once_it_can_have_had_an_effect() {
+async fn r21_a_write_is_not_repeated_once_it_can_have_had_an_effect() {
     for fault in [
         Step::Json(500, "{}"),
         Step::Json(502, "{}"),
@@ -263,7 +263,7 @@ async fn an_unlisted_write_is_refused_before_the_wire_and_known_to_be_unsent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_token_shows_in_errors_even_if_the_server_repeats_it() {
+async fn r27_no_token_shows_in_errors_even_if_the_server_repeats_it() {
     let steps = [Step::Json(
         400,
         r#"{"message":"bad token planted-access-token of ana@example.com"}"#,

@@ -437,7 +437,7 @@ mod tests {
         "token_use":"access_token","expires_in":1800,"hub_id":4242,"scopes":["oauth"]}"#;
 
     #[tokio::test(start_paused = true)]
-    async fn many_callers_at_expiry_cause_one_refresh_and_the_rotated_token_is_stored() {
+    async fn r11_many_callers_at_expiry_cause_one_refresh_and_the_rotated_token_is_stored() {
         let scene = Arc::new(scene(&[(200, GOOD)]));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..64 {
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_renewed_at_four_fifths_of_its_life_and_not_before() {
+    async fn r14_a_token_is_renewed_at_four_fifths_of_its_life_and_not_before() {
         let scene = scene(&[(200, GOOD)]);
         let ask = async |now| {
             scene
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn errors_inside_a_200_and_html_are_never_taken_for_tokens() {
+    async fn r15_errors_inside_a_200_and_html_are_never_taken_for_tokens() {
         let denied = scene(&[(200, r#"{"error":"invalid_code"}"#)]);
         assert!(
             denied
