@@ -91,7 +91,7 @@ impl Hubspot {
         {
             let done = Position::Follow {
                 since: turn.now,
-                is_small: false,
+                is_small: true,
                 relinked_at: None,
             };
             return Ok(Batch::default().page(&done, PageEnd::ReadTo(turn.now), None));
@@ -308,7 +308,7 @@ fn start(stream: Stream, now: Timestamp) -> Position {
     match stream {
         Stream::Leads => Position::Follow {
             since: now,
-            is_small: false,
+            is_small: true,
             relinked_at: None,
         },
         _ => Position::List {

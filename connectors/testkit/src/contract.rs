@@ -1,5 +1,7 @@
 //! What every connector promises, whichever vendor it speaks to. One function; each connector's tests call it.
 
+use std::collections::BTreeSet;
+
 use followup_core::{
     Baseline, Closing, Connector, CreateOutcome, DraftLinks, Lane, OwnerId, PageEnd, PersonId, PullRequest,
     Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
@@ -89,7 +91,47 @@ async fn lanes_end_and_repeat(fixture: Fixture) {
             )
             .await;
         }
+        sweeps_show_what_is_there(&fixture, *stream, &first).await;
     }
+}
+
+/// A finished sweep has shown every record the first read delivered, and no other lane speaks of absence.
+async fn sweeps_show_what_is_there(fixture: &Fixture, stream: Stream, delivered: &[Record]) {
+    let now = fixture.scene.now();
+    let (mut cursor, mut seen, mut is_telling) = (None, BTreeSet::new(), true);
+    for _ in 0..PAGES_MAX {
+        let request = PullRequest {
+            stream,
+            lane: Lane::Sweep,
+            cursor,
+            now,
+        };
+        let page = fixture.connector.pull(request).await.expect("a readable stream");
+        is_telling &= page.seen.is_some();
+        seen.extend(page.seen.into_iter().flatten());
+        cursor = Some(page.cursor);
+        if let PageEnd::ReadTo(at) = page.end {
+            assert!(at <= now, "{stream}: a sweep speaks of when it began");
+            break;
+        }
+    }
+    if is_telling {
+        for record in delivered {
+            assert!(
+                seen.contains(record.id()),
+                "{stream}: {} was not seen",
+                record.id()
+            );
+        }
+    }
+    let request = PullRequest {
+        stream,
+        lane: Lane::Hot,
+        cursor: None,
+        now,
+    };
+    let page = fixture.connector.pull(request).await.expect("a readable stream");
+    assert_eq!(page.seen, None, "{stream}: only sweeps tell what they saw");
 }
 
 /// A draft that every CRM accepts.

@@ -6,17 +6,17 @@
 //! A *sweep* reads all live pages, then all archived ones. It ends only if the live records it saw agree with the
 //! portal's own count: an empty or short answer must never look like a deletion of everything.
 
-use followup_core::{ConnectorError, Lane, Page, PageEnd, Record, RecordRef, Stream};
+use followup_core::{ConnectorError, Lane, Page as CorePage, PageEnd, Record, RecordRef, Stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Batch, EARLIEST_MS, HOT_OVERLAP, hit};
+use super::{Batch, EARLIEST_MS, HOT_OVERLAP, SETTLED_OVERLAP, hit};
 use crate::{
     Hubspot,
     api::{Direction, Query, Turn},
     cursor::{Part, Position},
     schema::Schema,
-    wire::Object,
+    wire::{Object, Page},
 };
 
 /// Tasks created longer ago than this are not looked for among the archived ones; ours live shorter than that.
@@ -73,7 +73,7 @@ impl Hubspot {
         schema: &Schema,
         at: ListAt,
         turn: Turn,
-    ) -> Result<Page, ConnectorError> {
+    ) -> Result<CorePage, ConnectorError> {
         let is_archived = at.part == Part::Archived;
         let page = self
             .api
@@ -157,10 +157,27 @@ impl Hubspot {
         schema: &Schema,
         since: Timestamp,
         turn: Turn,
-    ) -> Result<Option<Page>, ConnectorError> {
-        let page = self.api.list(schema, None, false, turn).await?;
+    ) -> Result<Option<CorePage>, ConnectorError> {
+        let page = match self.api.list(schema, None, false, turn).await {
+            Ok(page) => page,
+            Err(error) if stream == Stream::Leads => {
+                self.close_leads(error, turn)?;
+                Page::default()
+            }
+            Err(error) => return Err(error.into()),
+        };
         if page.next().is_some() {
             return Ok(None);
+        }
+        if stream == Stream::Leads {
+            let overlap = match lane {
+                Lane::Settled => SETTLED_OVERLAP,
+                _ => HOT_OVERLAP,
+            };
+            return self
+                .small_leads(schema, &page.results, since - overlap, turn)
+                .await
+                .map(Some);
         }
         let total = Some(page.results.len() as u64);
         // Unchanged records would cost a look at their links on every poll; the settled lane takes that look.
@@ -181,6 +198,32 @@ impl Hubspot {
             relinked_at: None,
         };
         Ok(Some(batch.page(&done, PageEnd::ReadTo(turn.now), total)))
+    }
+
+    /// The contacts of few leads, of which some changed.
+    async fn small_leads(
+        &self,
+        schema: &Schema,
+        leads: &[Value],
+        since: Timestamp,
+        turn: Turn,
+    ) -> Result<CorePage, ConnectorError> {
+        let changed: Vec<String> = leads
+            .iter()
+            .filter(|lead| is_changed(schema, lead, since))
+            .filter_map(|lead| Some(Object::read(lead).ok()?.id))
+            .collect();
+        let batch = if changed.is_empty() {
+            Batch::default()
+        } else {
+            self.contacts_of_leads(&changed, turn).await?
+        };
+        let done = Position::Follow {
+            since: turn.now,
+            is_small: true,
+            relinked_at: None,
+        };
+        Ok(batch.page(&done, PageEnd::ReadTo(turn.now), None))
     }
 
     /// What follows a finished window: for tasks, the archived ones created lately; for other linked records, in the

@@ -172,3 +172,38 @@ async fn notes_are_internal_and_communications_have_no_direction() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_leads_are_searched_and_few_are_listed_without_index_lag() {
+    for others in [0, 150] {
+        let scene = Scene::empty(Switches::default());
+        let connector = connector(&scene);
+        let person = contact(&scene).await;
+        let opened = lead(&scene, &person, "new-stage-id").await;
+        for _ in 0..others {
+            lead(&scene, &person, "new-stage-id").await;
+        }
+        scene.advance(SignedDuration::from_mins(30));
+        let (_, cursor, _) = read_lane(&connector, Stream::Leads, Lane::Backfill, None, scene.now()).await;
+        scene
+            .change(
+                "leads",
+                &opened,
+                json!({"hs_pipeline_stage": "connected-stage-id"}),
+            )
+            .await;
+        if others > 0 {
+            scene.advance(SignedDuration::from_secs(30));
+        }
+        let (changed, cursor, _) =
+            read_lane(&connector, Stream::Leads, Lane::Hot, Some(cursor), scene.now()).await;
+        assert_eq!(persons(&changed).len(), 1, "{others}");
+        scene.advance(SignedDuration::from_hours(1));
+        let (_, cursor, _) = read_lane(&connector, Stream::Leads, Lane::Hot, Some(cursor), scene.now()).await;
+        scene.advance(SignedDuration::from_hours(1));
+        let before = connector.usage().requests;
+        let (quiet, ..) = read_lane(&connector, Stream::Leads, Lane::Hot, Some(cursor), scene.now()).await;
+        assert!(quiet.is_empty());
+        assert_eq!(connector.usage().requests - before, 1, "a quiet poll is cheap");
+    }
+}
