@@ -32,6 +32,7 @@ impl Hubspot {
         }
         let mut problems = told.clone().unwrap_or_default();
         let mut streams = Vec::new();
+        let mut capabilities = BTreeSet::from([Capability::MeetingOutcomes]);
         for stream in STREAMS {
             let access = self.access(*stream, now).await?;
             if let StreamAccess::Forbidden { missing } = &access
@@ -39,9 +40,11 @@ impl Hubspot {
             {
                 problems.push(scopes::missing(missing, &format!("{stream} cannot be read")));
             }
+            if *stream == Stream::Messages && access == StreamAccess::Ok {
+                capabilities.insert(Capability::LogsSms);
+            }
             streams.push((*stream, access));
         }
-        let mut capabilities = BTreeSet::from([Capability::MeetingOutcomes]);
         match self.write_access(now).await? {
             StreamAccess::Forbidden { missing } if told.is_none() => {
                 problems.push(scopes::missing(&missing, "tasks cannot be written"));

@@ -505,4 +505,19 @@ mod tests {
         next.restore(day, 1_000);
         assert!(next.admit(Pool::Burst, Priority::Token, now()).await.is_err());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_restored_before_the_vendors_midnight_is_known_is_not_lost() {
+        let budget = Budget::new(&limits());
+        // Half past two in UTC is still the evening before in New York.
+        let night: Timestamp = "2026-03-03T02:30:00Z".parse().unwrap();
+        budget.restore("2026-03-02".parse().unwrap(), 700);
+        budget.admit(Pool::Burst, Priority::Write, night).await.unwrap();
+        budget.set_time_zone(TimeZone::get("America/New_York").unwrap());
+        budget.admit(Pool::Burst, Priority::Write, night).await.unwrap();
+        assert_eq!(budget.spent(), Some(("2026-03-02".parse().unwrap(), 702)));
+        let morning: Timestamp = "2026-03-03T05:00:01Z".parse().unwrap();
+        budget.admit(Pool::Burst, Priority::Write, morning).await.unwrap();
+        assert_eq!(budget.spent(), Some(("2026-03-03".parse().unwrap(), 1)));
+    }
 }

@@ -20,6 +20,10 @@ pub(super) struct Daily {
     zone: TimeZone,
     day: Option<Date>,
     used: u64,
+    /// What an earlier run spent on which day.
+    earlier: Option<(Date, u64)>,
+    /// The day was reckoned in another zone than the present one.
+    is_day_foreign: bool,
     remaining: Option<u64>,
     closed_until: Option<Timestamp>,
 }
@@ -32,12 +36,15 @@ impl Daily {
             zone: TimeZone::UTC,
             day: None,
             used: 0,
+            earlier: None,
+            is_day_foreign: false,
             remaining: None,
             closed_until: None,
         }
     }
 
     pub(super) fn set_zone(&mut self, zone: TimeZone) {
+        self.is_day_foreign |= zone != self.zone;
         self.zone = zone;
     }
 
@@ -98,6 +105,7 @@ impl Daily {
     }
 
     pub(super) fn restore(&mut self, day: Date, used: u64) {
+        self.earlier = Some((day, used));
         match self.day {
             Some(known) if known > day => {}
             Some(known) if known == day => self.used = self.used.max(used),
@@ -125,6 +133,15 @@ impl Daily {
     /// Starts a new day when the date has moved on. A clock that steps back does not give the day anew.
     fn turn_over(&mut self, now: Timestamp) {
         let today = self.zone.to_datetime(now).date();
+        if std::mem::take(&mut self.is_day_foreign) && self.day.is_some_and(|day| day > today) {
+            // The first requests of a run went out before the vendor's midnight was known: they count today, and so
+            // does what an earlier run spent.
+            self.day = Some(today);
+            self.used += self
+                .earlier
+                .filter(|(day, _)| *day == today)
+                .map_or(0, |(_, used)| used);
+        }
         if self.day.is_none_or(|day| day < today) {
             self.day = Some(today);
             self.used = 0;
