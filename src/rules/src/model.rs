@@ -121,13 +121,7 @@ words! {
 
 impl RuleId {
     /// The rules this version judges. A policy or case that asks for another one is told that it is missing.
-    pub const BUILT: &'static [Self] = &[
-        Self::ReplyWaiting,
-        Self::FirstTouch,
-        Self::AfterHoursLead,
-        Self::NextAttempt,
-        Self::OneChannel,
-    ];
+    pub const BUILT: &'static [Self] = &[Self::ReplyWaiting, Self::FirstTouch, Self::AfterHoursLead];
 
     /// Whether this version judges the rule.
     pub fn is_built(self) -> bool {
