@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use followup_core::{Capability, Connector, ConnectorError, Probe, Stream, StreamAccess};
+use followup_core::{Capability, Connector, ConnectorError, Probe, SpentQuota, Stream, StreamAccess};
 use followup_rules::{
     calendar::Calendars,
     model::{ConnectionCoverage, Coverage, EvidenceKind, Readable},
@@ -88,6 +88,14 @@ impl Link {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a stream that may hold what covers a subject was not read the last time.
+    fn is_unsure(&self) -> bool {
+        self.state()
+            .failing
+            .keys()
+            .any(|stream| matches!(stream, Stream::Tasks | Stream::Deals | Stream::Contacts))
+    }
+
     fn change(&self, change: impl FnOnce(&mut LinkState)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -133,7 +141,7 @@ pub enum Trouble {
     None,
     /// Something will be tried again.
     Degraded,
-    /// Stopped by a signal.
+    /// Stopped by a signal, or by the budget.
     CutShort,
     /// Writes are frozen.
     Frozen,
@@ -209,6 +217,7 @@ impl Engine {
         if self.stop.is_cancelled() {
             report.trouble = report.trouble.max(Trouble::CutShort);
         }
+        self.remember_quota(link).await?;
         report.api_calls = link.connector.usage().requests.saturating_sub(before.requests);
         let last_error = report.errors.last().cloned();
         link.change(|state| {
@@ -218,12 +227,48 @@ impl Engine {
         Ok(report)
     }
 
+    /// What was spent today survives a restart: the ledger remembers it.
+    async fn restore_quota(&self, link: &Link) {
+        let connection = link.connector.connection().clone();
+        let spent = self.store.with(move |store| {
+            let quota = store.ledger().quota(&connection);
+            Ok(quota.map(|(day, used)| SpentQuota {
+                day: day.to_owned(),
+                used,
+            }))
+        });
+        if let Ok(Some(spent)) = spent.await {
+            link.connector.restore_quota(&spent);
+        }
+    }
+
+    /// Writes down what was spent today, if it grew.
+    async fn remember_quota(&self, link: &Link) -> Result<(), StoreError> {
+        let Some(SpentQuota { day, used }) = link.connector.quota() else {
+            return Ok(());
+        };
+        let connection = link.connector.connection().clone();
+        self.store
+            .with(move |store| {
+                if store.ledger().quota(&connection) == Some((day.as_str(), used)) {
+                    return Ok(());
+                }
+                store.record(&[Entry::QuotaSpent {
+                    connection,
+                    day,
+                    used,
+                }])
+            })
+            .await
+    }
+
     /// Looks around once per process, and again while the login is refused.
     async fn is_usable(&self, link: &Link, now: Timestamp, report: &mut CycleReport) -> bool {
         let state = link.state();
         if state.probe.is_some() && state.refused.is_none() {
             return true;
         }
+        self.restore_quota(link).await;
         match link.connector.probe(now).await {
             Ok(probe) => {
                 for (stream, access) in &probe.streams {
@@ -288,6 +333,7 @@ impl Engine {
         let is_writable = inputs.writable.contains(link.connector.connection());
         let mut applied = Applied::default();
         let mut planned = Planned::default();
+        writeback.recheck(now, &mut applied).await?;
         if is_writable {
             writeback.resolve(now, &mut applied).await?;
         }
@@ -340,6 +386,7 @@ impl Engine {
         report.tasks_closed += applied.closed;
         report.tasks_withdrawn += applied.withdrawn;
         report.tasks_amended += applied.amended;
+        report.trouble = report.trouble.max(applied.trouble);
         if !applied.errors.is_empty() || applied.unknown > 0 {
             report.trouble = report.trouble.max(Trouble::Degraded);
         }
@@ -459,6 +506,12 @@ impl Engine {
             coverage: Arc::new(coverage),
             writable,
             ask_first,
+            unsure: self
+                .links
+                .iter()
+                .filter(|link| link.is_unsure())
+                .map(|l| l.connector.connection().clone())
+                .collect(),
             run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
         })
     }
@@ -566,16 +619,20 @@ fn note_pass(link: &Link, pass: &Observed, now: Timestamp, report: &mut CycleRep
     for (stream, error) in &pass.failures {
         let text = format!("{stream}: {error}");
         tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a stream could not be read");
-        let is_permission = matches!(error, ConnectorError::Forbidden { .. });
-        report.trouble = report.trouble.max(if is_permission {
-            Trouble::Refused
-        } else {
-            Trouble::Degraded
-        });
+        report.trouble = report.trouble.max(trouble_of(error));
         report.errors.push(text);
     }
     if let Some(error) = &pass.refused {
         note_error(link, error, report);
+    }
+}
+
+/// How bad an error is for the cycle.
+pub(crate) const fn trouble_of(error: &ConnectorError) -> Trouble {
+    match error {
+        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => Trouble::Refused,
+        ConnectorError::Throttled { .. } => Trouble::CutShort,
+        _ => Trouble::Degraded,
     }
 }
 
@@ -586,11 +643,7 @@ fn note_error(link: &Link, error: &ConnectorError, report: &mut CycleReport) {
         error,
         ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. }
     );
-    report.trouble = report.trouble.max(if is_login {
-        Trouble::Refused
-    } else {
-        Trouble::Degraded
-    });
+    report.trouble = report.trouble.max(trouble_of(error));
     let refused = is_login.then(|| text.clone());
     link.change(|state| state.refused = refused);
     report.errors.push(text);

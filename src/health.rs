@@ -5,7 +5,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::OpenOptions,
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -134,7 +136,12 @@ pub fn save(data_dir: &Path, links: &[Link]) -> std::io::Result<()> {
         .map(|link| (link.connector.connection().to_string(), of(link)))
         .collect();
     let temporary = data_dir.join("health.json.new");
-    let mut file = std::fs::File::create(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())?;
     std::fs::rename(temporary, path(data_dir))
 }

@@ -43,6 +43,9 @@ pub struct PlanInputs {
     pub writable: BTreeSet<ConnectionId>,
     /// Of these, connections where each task waits for approval.
     pub ask_first: BTreeSet<ConnectionId>,
+    /// Connections whose tasks or deals could not be read this time: what is there may cover the subject, so nothing
+    /// new is written.
+    pub unsure: BTreeSet<ConnectionId>,
     /// The run that decides.
     pub run: String,
 }
@@ -135,7 +138,7 @@ pub fn plan_batch(
         outbox
             .amendments
             .extend(decision.amendment.map(|change| (change.key.clone(), change)));
-        settled.insert(unit.clone(), wake_at(evaluation, now));
+        settled.insert(unit.clone(), wake_at(evaluation, decision.waits, now));
     }
     if !entries.is_empty() {
         store.record(&entries)?;
@@ -213,12 +216,12 @@ pub(crate) fn owner_load(
 }
 
 /// When to look again: what the judgement says, sooner for gaps that wait for something no clock tells.
-fn wake_at(evaluation: &Evaluation, now: Timestamp) -> Option<Timestamp> {
-    let waits = evaluation
+fn wake_at(evaluation: &Evaluation, waits: bool, now: Timestamp) -> Option<Timestamp> {
+    let is_queued = evaluation
         .gaps
         .iter()
         .any(|gap| matches!(gap.outcome, Outcome::Queued | Outcome::Blocked(_)));
-    let soon = waits.then(|| now + LOOK_AGAIN);
+    let soon = (waits || is_queued).then(|| now + LOOK_AGAIN);
     [evaluation.wake_at, soon].into_iter().flatten().min()
 }
 

@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Baseline, Capability, Closing, Connector, CreateOutcome, Gone, Task, TaskChange, TaskDraft, TaskKey,
-    TaskQuery, WriteOutcome,
+    Baseline, Capability, Closing, Connector, CreateOutcome, Gone, RecordRef, Task, TaskChange, TaskDraft,
+    TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_store::{
     StoreError,
@@ -20,12 +20,19 @@ use followup_store::{
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::{planning::Outbox, shared_store::SharedStore};
+use crate::{
+    engine::{Trouble, trouble_of},
+    planning::Outbox,
+    shared_store::SharedStore,
+};
 
 mod lines;
 
 /// Creations sent in one request.
 const BATCH: usize = 50;
+
+/// Records of open tasks read again in one cycle.
+const RECHECKED_MAX: usize = 1_000;
 
 /// Without a strong key a creation counts as absent only after the longest time a server may take plus its lag.
 const SETTLING: SignedDuration = SignedDuration::from_mins(15);
@@ -45,6 +52,8 @@ pub struct Applied {
     pub unknown: u64,
     /// What did not work, one line each, without personal data.
     pub errors: Vec<String>,
+    /// How bad it was.
+    pub trouble: Trouble,
     /// Records turned out to be different just before writing: plan again.
     pub is_stale: bool,
 }
@@ -142,6 +151,63 @@ impl WriteBack<'_> {
         Ok(())
     }
 
+    /// Reads the records that open tasks are about again by id: no poll tells of a deletion in time, and a task must
+    /// not outlive what it is about.
+    ///
+    /// # Errors
+    /// [`StoreError`] only: trouble with the CRM is in the answer.
+    pub async fn recheck(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
+        let rows = self.rows(|row| row.remote().is_some()).await?;
+        let ids: BTreeSet<_> = rows
+            .into_iter()
+            .map(|row| row.subject)
+            .take(RECHECKED_MAX)
+            .collect();
+        if ids.is_empty() || self.stop.is_cancelled() {
+            return Ok(());
+        }
+        self.read_again(ids, now, applied).await?;
+        Ok(())
+    }
+
+    /// Reads records by id and takes in what they say; answers which of them differ, `None` if nobody knows.
+    async fn read_again(
+        &self,
+        ids: BTreeSet<RecordRef>,
+        now: Timestamp,
+        applied: &mut Applied,
+    ) -> Result<Option<BTreeSet<RecordRef>>, StoreError> {
+        let asked: Vec<RecordRef> = ids.into_iter().collect();
+        let fresh = match self.connector.read(&asked, now).await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                applied.trouble = applied.trouble.max(trouble_of(&error));
+                applied
+                    .errors
+                    .push(format!("reading records again by id: {error}"));
+                return Ok(None);
+            }
+        };
+        let news = self
+            .store
+            .with(move |store| {
+                let there: BTreeSet<_> = fresh.iter().map(|record| record.id().clone()).collect();
+                let mut gone = Vec::new();
+                for id in asked.into_iter().filter(|id| !there.contains(id)) {
+                    if store.tombstone(&id)?.is_none() {
+                        gone.push(Gone {
+                            id,
+                            merged_into: None,
+                            at: now,
+                        });
+                    }
+                }
+                store.refresh(&fresh, &gone)
+            })
+            .await?;
+        Ok(Some(news.into_iter().collect()))
+    }
+
     // ---- create
 
     async fn create(
@@ -156,11 +222,11 @@ impl WriteBack<'_> {
         }
         let unknown = self.send(&drafts, now, applied).await?;
         if unknown.is_empty() || !self.capabilities.contains(&Capability::StrongTaskKey) {
-            applied.unknown += unknown.len() as u64;
+            unresolved(&unknown, applied);
             return Ok(());
         }
         // A strong key makes repeating harmless once we have looked.
-        let rows = self.rows(move |row| unknown.contains(&row.key)).await?;
+        let rows = self.rows(move |row| unknown.contains_key(&row.key)).await?;
         self.look(&rows, now, applied).await?;
         let absent = self.rows(|row| row.state == RowState::Planned).await?;
         let again: Vec<TaskDraft> = drafts
@@ -169,7 +235,7 @@ impl WriteBack<'_> {
             .collect();
         if !again.is_empty() {
             let still = self.send(&again, now, applied).await?;
-            applied.unknown += still.len() as u64;
+            unresolved(&still, applied);
         }
         Ok(())
     }
@@ -180,7 +246,7 @@ impl WriteBack<'_> {
         drafts: &[TaskDraft],
         now: Timestamp,
         applied: &mut Applied,
-    ) -> Result<BTreeSet<TaskKey>, StoreError> {
+    ) -> Result<BTreeMap<TaskKey, String>, StoreError> {
         let keys: Vec<TaskKey> = drafts.iter().map(|draft| draft.key.clone()).collect();
         self.store
             .with(move |store| {
@@ -193,7 +259,7 @@ impl WriteBack<'_> {
             })
             .await?;
         let outcomes = self.connector.create_tasks(drafts, now).await;
-        let mut unknown = BTreeSet::new();
+        let mut unknown = BTreeMap::new();
         let mut there = Vec::new();
         let mut entries = Vec::new();
         for (draft, outcome) in drafts.iter().zip(outcomes) {
@@ -232,7 +298,7 @@ impl WriteBack<'_> {
                         end: WriteEnd::Unknown,
                         at: now,
                     });
-                    unknown.insert(key);
+                    unknown.insert(key, "a task with this key is there, but was not shown".to_owned());
                 }
                 CreateOutcome::Unknown { reason } => {
                     tracing::warn!(crm.connection = %self.connector.connection(), task.key = %key, reason = %reason,
@@ -242,7 +308,7 @@ impl WriteBack<'_> {
                         end: WriteEnd::Unknown,
                         at: now,
                     });
-                    unknown.insert(key);
+                    unknown.insert(key, reason);
                 }
             }
         }
@@ -257,33 +323,9 @@ impl WriteBack<'_> {
         now: Timestamp,
         applied: &mut Applied,
     ) -> Result<Vec<TaskDraft>, StoreError> {
-        let ids: Vec<_> = linked(drafts).into_iter().collect();
-        let fresh = match self.connector.read(&ids, now).await {
-            Ok(fresh) => fresh,
-            Err(error) => {
-                applied
-                    .errors
-                    .push(format!("re-reading records before writing: {error}"));
-                return Ok(Vec::new());
-            }
+        let Some(changed) = self.read_again(linked(drafts), now, applied).await? else {
+            return Ok(Vec::new());
         };
-        let changed = self
-            .store
-            .with(move |store| {
-                let there: BTreeSet<_> = fresh.iter().map(|record| record.id().clone()).collect();
-                let gone: Vec<Gone> = ids
-                    .into_iter()
-                    .filter(|id| !there.contains(id))
-                    .map(|id| Gone {
-                        id,
-                        merged_into: None,
-                        at: now,
-                    })
-                    .collect();
-                let changed: BTreeSet<_> = store.refresh(&fresh, &gone)?.into_iter().collect();
-                Ok(changed)
-            })
-            .await?;
         applied.is_stale |= !changed.is_empty();
         let is_same = |draft: &&TaskDraft| linked(std::slice::from_ref(*draft)).is_disjoint(&changed);
         Ok(drafts.iter().filter(is_same).cloned().collect())
@@ -471,6 +513,17 @@ impl WriteBack<'_> {
     }
 }
 
+/// Creations nobody knows the end of; the next cycle looks them up.
+fn unresolved(unknown: &BTreeMap<TaskKey, String>, applied: &mut Applied) {
+    applied.unknown += unknown.len() as u64;
+    let line = |(key, reason): (&TaskKey, &String)| {
+        format!(
+            "nobody knows whether task {key} was created: {reason}. Fix: none needed, it is looked up by its key"
+        )
+    };
+    applied.errors.extend(unknown.iter().map(line));
+}
+
 fn confirmed(key: TaskKey, task: &Task, now: Timestamp) -> Entry {
     let end = WriteEnd::Confirmed {
         id: task.id.clone(),
@@ -487,7 +540,7 @@ fn let_go(then: &Closed) -> Closed {
 }
 
 /// The people and deals that drafts are attached to.
-fn linked(drafts: &[TaskDraft]) -> BTreeSet<followup_core::RecordRef> {
+fn linked(drafts: &[TaskDraft]) -> BTreeSet<RecordRef> {
     drafts
         .iter()
         .flat_map(|draft| {

@@ -33,6 +33,13 @@ async fn response(common: &Common, request: &Request) -> anyhow::Result<Response
     if let Some(response) = control::ask(&data_dir, request).await? {
         return Ok(response);
     }
+    if !data_dir.join("format").exists() {
+        let message = format!(
+            "{} holds no state of followupd. Fix: correct data_dir, or run `followupd run` first",
+            data_dir.display()
+        );
+        return Err(Failure::new(Exit::State, message).into());
+    }
     let opened = context::open(common).await?;
     let health = health::load(opened.app.data_dir());
     let response = queries::answer(opened.app.engine(), &health, request).await;

@@ -69,8 +69,12 @@ pub(super) fn print_why(why: &Why) {
 }
 
 pub(super) fn print_why_not(answer: &WhyNot) {
-    output::line(&answer.subject);
+    let mut subject = "";
     for line in &answer.rules {
+        if line.subject != subject {
+            output::line(&line.subject);
+            subject = &line.subject;
+        }
         let wake = line
             .wake_at
             .map_or_else(String::new, |at| format!(" (looked at again {at})"));

@@ -21,7 +21,7 @@ use crate::team::{OwnerSettings, TeamSettings};
 const HUBSPOT_URL: &str = "https://api.hubapi.com";
 
 /// Date versions of HubSpot's paths that the connector speaks.
-const HUBSPOT_VERSIONS: &[&str] = &["2026-09", "2026-03"];
+const HUBSPOT_VERSIONS: &[&str] = &["2026-09", "2026-03", "v3"];
 
 struct Checker {
     problems: Vec<Problem>,
@@ -43,7 +43,7 @@ pub(super) fn validate(
             Some((connection.id.clone(), connection))
         })
         .collect::<BTreeMap<_, _>>();
-    if raw.connections.is_empty() {
+    if raw.connections.is_empty() && checker.problems.is_empty() {
         let fix = "add a [connections.NAME] table; config/followupd.toml shows one".to_owned();
         checker.error(
             "no_connection",

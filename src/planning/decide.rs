@@ -15,6 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PlanInputs;
 
+/// A task the CRM refused is tried again after this long.
+const REFUSED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
 /// A task is due at least this far ahead of the instant it is written.
 const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
@@ -29,6 +32,8 @@ pub(super) struct Decision {
     pub(super) amendment: Option<TaskChange>,
     /// Gaps found for the first time.
     pub(super) gaps_opened: u64,
+    /// A task is withheld for a reason no record tells: look again soon.
+    pub(super) waits: bool,
 }
 
 /// Decides about one subject.
@@ -63,9 +68,6 @@ pub(super) fn decide(
             }));
         }
     }
-    let Some(lead) = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task) else {
-        return decision;
-    };
     if !is_writable {
         return decision;
     }
@@ -74,11 +76,23 @@ pub(super) fn decide(
         .iter()
         .filter(|gap| matches!(gap.outcome, Outcome::Folded(_)))
         .collect();
-    let Some(task) = carrier(evaluation, facts) else {
-        create(ledger, lead, &folded, facts, context, inputs, &mut decision);
-        return decision;
+    let lead = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task);
+    let (task, lead) = match (carrier(evaluation, facts), lead) {
+        (Some(task), Some(lead)) => (task, lead),
+        // What led the task is over and what stays is held: the text tells what is still true.
+        (Some(task), None) => match still_in(task, evaluation) {
+            Some(held) => (task, held),
+            None => return decision,
+        },
+        (None, Some(lead)) => {
+            create(ledger, lead, &folded, facts, context, inputs, &mut decision);
+            return decision;
+        }
+        (None, None) => return decision,
     };
     match ledger.task(&task.key) {
+        // Not sent yet, and held now: it waits.
+        Some(row) if row.state == RowState::Planned && lead.outcome != Outcome::Task => {}
         Some(row) if row.state == RowState::Planned => {
             let text = render_into(task, lead, &folded, facts, context);
             decision.draft = draft(row.key.clone(), text, lead, facts, context);
@@ -87,6 +101,12 @@ pub(super) fn decide(
         _ => {}
     }
     decision
+}
+
+/// The first gap of a task that is held while the task stays.
+fn still_in<'e>(task: &OwnTask, evaluation: &'e Evaluation) -> Option<&'e Gap> {
+    let is_held = |gap: &&Gap| matches!(gap.outcome, Outcome::Held(_)) && task.gaps.contains(&gap.key);
+    evaluation.gaps.iter().find(is_held)
 }
 
 /// Records gaps that are new, and ends those that are no longer there and live in no task.
@@ -222,8 +242,16 @@ fn create(
     decision: &mut Decision,
 ) {
     let key = lead.id().task_key();
-    if ledger.task(&key).is_some() {
-        return; // refused by the CRM, or closed: this anchor never gets a second task
+    if let Some(row) = ledger.task(&key)
+        && !is_refused_for_a_day(row, context.now)
+    {
+        // Closed: this anchor never gets a second task. Refused by the CRM: tried again, but not at once.
+        decision.waits = row.is_refused();
+        return;
+    }
+    if inputs.unsure.contains(&lead.subject.record().connection) {
+        decision.waits = true;
+        return;
     }
     if inputs.ask_first.contains(&lead.subject.record().connection) && !ledger.is_approved(&key) {
         return; // proposed
@@ -251,6 +279,11 @@ fn create(
     };
     decision.entries.push(Entry::Intended { row: Box::new(row) });
     decision.draft = Some(draft);
+}
+
+/// Whether the CRM refused a task and a day has passed: a portal's rules may have changed.
+fn is_refused_for_a_day(row: &TaskRow, now: Timestamp) -> bool {
+    row.is_refused() && now.duration_since(row.planned_at) >= REFUSED_AGAIN
 }
 
 fn gap_ids(lead: &Gap, folded: &[&Gap]) -> Vec<String> {

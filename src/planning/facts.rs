@@ -64,7 +64,7 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
         .collect();
     let mut own_tasks = Vec::new();
     for id in &about {
-        for row in store.ledger().tasks_about(id) {
+        for row in store.ledger().tasks_about(id).filter(|row| !row.is_refused()) {
             let seen = match row.remote() {
                 Some(remote) => match known.get(remote.record()) {
                     Some(task) => Seen::There(Box::new((*task).clone())),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use followup_core::{ConnectionId, RecordKind, RecordRef, TaskId, TaskKey};
 use followup_rules::{
-    Context,
-    model::{Coverage, Evaluation, EvidenceKind, Gap, Readable, RuleReport},
+    Context, apply_caps,
+    model::{Code, Coverage, Evaluation, EvidenceKind, Gap, Outcome, Readable, RuleReport},
 };
 use followup_store::{
     Store, StoreError,
@@ -67,6 +67,8 @@ pub struct WhyNot {
 /// One rule.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RuleLine {
+    /// The person or deal it was asked about.
+    pub subject: String,
     /// The rule.
     pub rule: String,
     /// How it stands.
@@ -175,10 +177,10 @@ async fn evaluations(
                 now,
             };
             let seen = planning::look_at(store, &record, &context)?;
-            Ok::<_, StoreError>((
-                seen.into_iter().map(|(evaluation, _)| evaluation).collect(),
-                coverage,
-            ))
+            let mut evaluations: Vec<Evaluation> =
+                seen.into_iter().map(|(evaluation, _)| evaluation).collect();
+            apply_caps(&mut evaluations, &planning::owner_load(store, &context), &context);
+            Ok::<_, StoreError>((evaluations, coverage))
         })
         .await?;
     Ok((evaluations, coverage))
@@ -264,12 +266,29 @@ fn history(gap: &GapRow, row: Option<&TaskRow>) -> Vec<Moment> {
     history
 }
 
+/// Whether a rule's gap waits for a cap.
+fn is_capped(evaluation: &Evaluation, report: &RuleReport) -> bool {
+    evaluation
+        .gaps
+        .iter()
+        .any(|gap| gap.key.rule == report.rule && gap.outcome == Outcome::Queued)
+}
+
 fn lines(evaluation: &Evaluation) -> Vec<RuleLine> {
     let line = |report: &RuleReport| RuleLine {
+        subject: evaluation.subject.to_string(),
         rule: report.rule.as_str().to_owned(),
         state: report.state.as_str().to_owned(),
-        reason: report.reason.clone(),
-        detail: report.detail.clone(),
+        reason: if is_capped(evaluation, report) {
+            Code::Cap.to_string()
+        } else {
+            report.reason.clone()
+        },
+        detail: if is_capped(evaluation, report) {
+            "true, and waits because the owner's cap is reached".to_owned()
+        } else {
+            report.detail.clone()
+        },
         wake_at: report.wake_at,
     };
     evaluation.reports.iter().map(line).collect()

@@ -134,6 +134,7 @@ fn gather(
 ) -> Result<Status, StoreError> {
     let mut connections = Vec::new();
     for link in links {
+        let refused = refused(store, &link.id);
         let name = link.id.to_string();
         let known = health.get(&name);
         let mut rows = Vec::new();
@@ -153,14 +154,16 @@ fn gather(
         connections.push(Connection {
             name,
             mode: link.mode.as_str().to_owned(),
-            state: known
-                .map_or(State::Degraded, |known| known.state)
-                .as_str()
-                .to_owned(),
+            state: state(known, refused.as_ref()).as_str().to_owned(),
             streams: rows,
             budget: budget(&usage, known.and_then(|known| known.cycle_at)),
             blind: known.map(blind).unwrap_or_default(),
-            problems: known.map(|known| known.problems.clone()).unwrap_or_default(),
+            problems: known
+                .map(|known| known.problems.clone())
+                .unwrap_or_default()
+                .into_iter()
+                .chain(refused)
+                .collect(),
             last_error: known.map_or_else(|| Some("never read".to_owned()), |known| known.last_error.clone()),
             fix: known
                 .and_then(|known| known.last_error.as_deref())
@@ -186,6 +189,32 @@ fn gather(
             ("tasks".to_owned(), counts.tasks),
         ]),
     })
+}
+
+/// How a connection stands; tasks the CRM refuses are not fine even if everything else is.
+fn state(known: Option<&Health>, refused: Option<&String>) -> State {
+    match known.map_or(State::Degraded, |known| known.state) {
+        State::Ok if refused.is_some() => State::Degraded,
+        state => state,
+    }
+}
+
+/// Tasks the CRM refuses, in words.
+fn refused(store: &Store, connection: &ConnectionId) -> Option<String> {
+    let rows = || {
+        store
+            .ledger()
+            .tasks()
+            .filter(|row| row.connection == *connection && row.is_refused())
+    };
+    let reason = rows().find_map(|row| match &row.state {
+        RowState::Rejected { reason } => Some(reason.clone()),
+        _ => None,
+    })?;
+    let count = rows().count();
+    Some(format!(
+        "the CRM refuses {count} tasks, for example: {reason}. Fix: mend the cause; they are tried again daily"
+    ))
 }
 
 /// The fix is the part of a message behind "Fix:".

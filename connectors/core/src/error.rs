@@ -6,7 +6,7 @@ use jiff::Timestamp;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorError {
     /// The CRM or our own budget asks to wait.
-    #[error("throttled until {until}: {policy}")]
+    #[error("throttled until {until:.0}: {policy}. Fix: none needed, reading goes on by itself then")]
     Throttled {
         /// When to come back.
         until: Timestamp,

@@ -31,7 +31,7 @@ pub enum StoreError {
     },
     /// The state directory was written in a format this version does not read.
     #[error(
-        "the state directory {} has format `{found}`, this followupd reads format {supported}. Fix: run the followupd version that wrote it, or point `state_dir` at another directory",
+        "the state directory {} has format `{found}`, this followupd reads format {supported}. Fix: run the followupd version that wrote it, or point `data_dir` at another directory",
         dir.display()
     )]
     Format {

@@ -74,6 +74,11 @@ impl TaskRow {
         self.closed.is_none() && !matches!(self.state, RowState::Rejected { .. })
     }
 
+    /// Whether the CRM refused it.
+    pub const fn is_refused(&self) -> bool {
+        self.closed.is_none() && matches!(self.state, RowState::Rejected { .. })
+    }
+
     /// The record in the CRM, once confirmed.
     pub const fn remote(&self) -> Option<&TaskId> {
         match &self.state {
