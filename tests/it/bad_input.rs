@@ -128,38 +128,78 @@ fn an_error_page_instead_of_json_costs_one_stream_one_cycle() {
 }
 
 #[test]
-fn a_second_process_on_the_state_directory_is_refused() {
+fn a_second_process_is_refused_while_questions_reach_the_running_daemon() {
     let scene = Scene::begun();
-    let mut daemon = scene
-        .command(&["run"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(daemon.stderr.take().unwrap()));
-    let is_up = lines.by_ref().any(|line| line.unwrap().contains("cycle done"));
-    assert!(is_up, "the daemon runs a cycle");
-    let answer = scene.answer(&["status"]);
-    assert_eq!(answer.status, 4, "{answer:?}");
+    let mut daemon = Daemon::start(&scene);
+    let refused = scene.run_once();
+    assert_eq!(refused.status, 4, "{refused:?}");
     assert!(
-        answer.stderr.contains("in use by another followupd process"),
-        "{answer:?}"
+        refused.stderr.contains("in use by another followupd process"),
+        "{refused:?}"
     );
-    assert_eq!(scene.run_once().status, 4);
-    stop(&daemon);
+    let status = scene.answer(&["status", "--json"]);
     assert_eq!(
-        daemon.wait().unwrap().code(),
+        (status.status, &status.json["connections"][0]["state"]),
+        (0, &json!("ok")),
+        "{status:?}"
+    );
+    scene.write("followupd.toml", "[connections.hub]\nprovider = \"hubspott\"\n");
+    daemon.signal("-HUP");
+    assert!(
+        daemon.says("the old one stays in force"),
+        "a broken configuration changes nothing"
+    );
+    scene.write("followupd.toml", &scene.config("api_share = \"20%\""));
+    daemon.signal("-HUP");
+    assert!(daemon.says("cycle done"), "a valid one is taken up");
+    daemon.signal("-TERM");
+    assert_eq!(
+        daemon.child.wait().unwrap().code(),
         Some(0),
         "a drained daemon ends with 0"
     );
     assert_eq!(scene.answer(&["status"]).status, 0);
 }
 
-fn stop(daemon: &std::process::Child) {
-    let ended = std::process::Command::new("kill")
-        .args(["-TERM", &daemon.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(ended.success());
+/// A running daemon; it ends with the test, however the test ends.
+struct Daemon {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStderr>>,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Daemon {
+    /// Starts it and waits for its first cycle.
+    fn start(scene: &Scene) -> Self {
+        let mut command = scene.command(&["run"]);
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let mut daemon = Self { child, lines };
+        assert!(daemon.says("cycle done"), "the daemon runs a cycle");
+        daemon
+    }
+
+    /// Waits until it says so; false if it ends first.
+    fn says(&mut self, words: &str) -> bool {
+        self.lines.by_ref().any(|line| line.unwrap().contains(words))
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
 }
 
 #[test]
