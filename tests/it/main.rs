@@ -9,6 +9,7 @@
 mod bad_input;
 mod commands;
 mod crash;
+mod decisions;
 mod demo;
 mod first_loop;
 mod in_process;

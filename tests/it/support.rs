@@ -173,6 +173,14 @@ impl Scene {
         answer.json().unwrap()
     }
 
+    pub(crate) fn delete(&self, path: &str) {
+        let request = self
+            .http
+            .delete(format!("{}{path}", self.base_url))
+            .bearer_auth(&self.token);
+        assert!(request.send().unwrap().status().is_success(), "{path}");
+    }
+
     /// An owner who is a user: id and address.
     pub(crate) fn owner(&self, nth: usize) -> (String, String) {
         let owners = self.get("/crm/owners/2026-09");
