@@ -89,16 +89,16 @@ pub fn parse_faults(json: &str) -> Result<Vec<Fault>, FaultError> {
 
 impl Fault {
     /// A fault for requests matching `pattern` (`METHOD /path-prefix`, `*` allowed), striking `times` times, or always
-    /// for 0.
+    /// for 0. A path alone means any method; `*` alone means everything.
     ///
     /// # Errors
     /// [`FaultError::Match`] and [`FaultError::Kind`].
     pub fn new(pattern: &str, kind: &str, times: u32) -> Result<Self, FaultError> {
-        let (method, path) = pattern
-            .trim()
-            .split_once(' ')
-            .ok_or_else(|| FaultError::Match(pattern.to_owned()))?;
-        let path = path.trim();
+        let pattern = pattern.trim();
+        let (method, path) = match pattern.split_once(' ') {
+            Some((method, path)) => (method, path.trim()),
+            None => ("*", pattern),
+        };
         if method.is_empty() || !path.starts_with(['/', '*']) {
             return Err(FaultError::Match(pattern.to_owned()));
         }
@@ -129,9 +129,9 @@ impl FaultKind {
             ("status", false) => Self::Status(code()?),
             ("html", false) => Self::Html(code()?),
             ("status_after_commit", false) => Self::StatusAfterCommit(code()?),
-            ("throttle", false) => Self::Throttle(match argument {
+            ("throttle", _) => Self::Throttle(match argument.to_lowercase().as_str() {
                 "daily" => ThrottleShape::Daily,
-                "burst" | "ten_secondly" => ThrottleShape::Burst,
+                "" | "burst" | "ten_secondly" | "ten_secondly_rolling" => ThrottleShape::Burst,
                 "search" | "secondly" => ThrottleShape::Search,
                 _ => return None,
             }),
@@ -211,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn a_path_alone_means_any_method_and_a_star_means_everything() {
+        let path = Fault::new("/crm/owners", "throttle:TEN_SECONDLY_ROLLING", 1).expect("valid");
+        assert!(path.matches("GET", "/crm/owners/2026-09") && !path.matches("GET", "/oauth"));
+        let all = Fault::new("*", "throttle", 0).expect("valid");
+        assert!(all.matches("DELETE", "/anything"));
+    }
+
+    #[test]
     fn a_fault_strikes_as_often_as_said() {
         let mut faults = Faults::default();
         faults.set(parse_faults(r#"[{"match":"GET /a","kind":"status:503","times":2}]"#).expect("valid"));
@@ -223,7 +231,7 @@ mod tests {
     #[test]
     fn nonsense_is_named() {
         for (pattern, kind) in [
-            ("/crm", "forbid"),
+            ("crm", "forbid"),
             ("GET crm", "forbid"),
             ("GET /crm", "explode"),
             ("GET /", "status"),
