@@ -110,7 +110,7 @@ pub struct LogConfig {
     pub is_json: bool,
 }
 
-/// What may be kept or shown.
+/// What may be kept or shown. Read and without effect so far: the connectors do neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PrivacyConfig {
     /// Keep subject lines of mails in clear. Off: a keyed hash only.
