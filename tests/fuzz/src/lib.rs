@@ -1,0 +1,1 @@
+//! Parsers under fire: every decoder is fed mutations of real-looking inputs.

@@ -1,0 +1,1 @@
+//! The write-back protocol in a small model, checked exhaustively.
