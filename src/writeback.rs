@@ -10,14 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Baseline, Capability, Closing, Connector, CreateOutcome, Gone, RecordRef, Task, TaskChange, TaskDraft,
-    TaskKey, TaskQuery, WriteOutcome,
+    Capability, Closing, Connector, CreateOutcome, Gone, RecordRef, Task, TaskChange, TaskDraft, TaskKey,
+    TaskQuery, WriteOutcome,
 };
 use followup_store::{
     StoreError,
-    ledger::{Closed, Entry, RowState, TaskRow, WriteEnd},
+    ledger::{Entry, RowState, TaskRow},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,15 +27,15 @@ use crate::{
 };
 
 mod lines;
+pub mod step;
+
+use step::{Step, next_step};
 
 /// Creations sent in one request.
 const BATCH: usize = 50;
 
 /// Records of open tasks read again in one cycle.
 const RECHECKED_MAX: usize = 1_000;
-
-/// Without a strong key a creation counts as absent only after the longest time a server may take plus its lag.
-const SETTLING: SignedDuration = SignedDuration::from_mins(15);
 
 /// What was carried out.
 #[derive(Debug, Default)]
@@ -76,24 +76,12 @@ impl WriteBack<'_> {
     /// # Errors
     /// [`StoreError`] only: trouble with the CRM is in the answer.
     pub async fn resolve(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
-        let rows = self
-            .rows(|row| !matches!(row.state, RowState::Confirmed { .. } | RowState::Rejected { .. }))
-            .await?;
-        let orphaned: Vec<Entry> = rows
+        let unknown = self.rows(|row| next_step(row) == Step::Look).await?;
+        let orphaned = unknown
             .iter()
-            .filter(|row| matches!(row.state, RowState::InFlight { .. }))
-            .map(|row| Entry::Written {
-                key: row.key.clone(),
-                end: WriteEnd::Unknown,
-                at: now,
-            })
+            .filter_map(|row| step::orphaned(row, now))
             .collect();
         self.record(orphaned).await?;
-        let unknown: Vec<TaskRow> = rows
-            .iter()
-            .filter(|row| !matches!(row.state, RowState::Planned))
-            .cloned()
-            .collect();
         self.look(&unknown, now, applied).await?;
         let planned: Vec<_> = self.rows(|row| row.state == RowState::Planned).await?;
         let subjects: Vec<_> = planned.into_iter().map(|row| row.subject).collect();
@@ -113,9 +101,7 @@ impl WriteBack<'_> {
         now: Timestamp,
         applied: &mut Applied,
     ) -> Result<(), StoreError> {
-        let planned = self
-            .rows(|row| row.state == RowState::Planned && row.closing.is_none())
-            .await?;
+        let planned = self.rows(|row| next_step(row) == Step::Create).await?;
         let drafts: Vec<TaskDraft> = planned
             .iter()
             .filter_map(|row| outbox.drafts.remove(&row.key))
@@ -126,18 +112,14 @@ impl WriteBack<'_> {
             }
             self.create(batch, now, applied).await?;
         }
-        let closing = self
-            .rows(|row| row.closing.is_some() && row.remote().is_some())
-            .await?;
+        let closing = self.rows(|row| next_step(row) == Step::Close).await?;
         for batch in closing.chunks(BATCH) {
             if self.stop.is_cancelled() {
                 return Ok(());
             }
             self.close(batch, now, applied).await?;
         }
-        let open = self
-            .rows(|row| row.closing.is_none() && row.remote().is_some())
-            .await?;
+        let open = self.rows(|row| next_step(row) == Step::Keep).await?;
         let changes: Vec<TaskChange> = open
             .iter()
             .filter_map(|row| outbox.amendments.remove(&row.key))
@@ -253,7 +235,7 @@ impl WriteBack<'_> {
                 let epoch = store.ledger().epoch();
                 let sent: Vec<Entry> = keys
                     .into_iter()
-                    .map(|key| Entry::Sent { key, at: now, epoch })
+                    .map(|key| step::before_create(key, now, epoch))
                     .collect();
                 store.record(&sent)
             })
@@ -264,50 +246,27 @@ impl WriteBack<'_> {
         let mut entries = Vec::new();
         for (draft, outcome) in drafts.iter().zip(outcomes) {
             let key = draft.key.clone();
+            entries.push(step::after_create(&key, &outcome, now));
             match outcome {
                 CreateOutcome::Done(task) => {
                     applied.created += 1;
-                    entries.push(confirmed(key, &task, now));
                     there.push(*task);
                 }
-                CreateOutcome::AlreadyThere(Some(task)) => {
-                    entries.push(confirmed(key, &task, now));
-                    there.push(*task);
-                }
+                CreateOutcome::AlreadyThere(Some(task)) => there.push(*task),
                 CreateOutcome::Rejected { reason } => {
                     applied
                         .errors
                         .push(format!("the CRM refuses task {key}: {reason}"));
-                    entries.push(Entry::Written {
-                        key,
-                        end: WriteEnd::Rejected { reason },
-                        at: now,
-                    });
                 }
                 CreateOutcome::NotSent { reason } => {
                     applied.errors.push(format!("task {key} was not sent: {reason}"));
-                    entries.push(Entry::Written {
-                        key,
-                        end: WriteEnd::NotSent,
-                        at: now,
-                    });
                 }
                 CreateOutcome::AlreadyThere(None) => {
-                    entries.push(Entry::Written {
-                        key: key.clone(),
-                        end: WriteEnd::Unknown,
-                        at: now,
-                    });
                     unknown.insert(key, "a task with this key is there, but was not shown".to_owned());
                 }
                 CreateOutcome::Unknown { reason } => {
                     tracing::warn!(crm.connection = %self.connector.connection(), task.key = %key, reason = %reason,
                         "the answer to a task creation was lost; looking it up by its key");
-                    entries.push(Entry::Written {
-                        key: key.clone(),
-                        end: WriteEnd::Unknown,
-                        at: now,
-                    });
                     unknown.insert(key, reason);
                 }
             }
@@ -337,7 +296,7 @@ impl WriteBack<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        let queries: Vec<TaskQuery> = rows.iter().map(query).collect();
+        let queries: Vec<TaskQuery> = rows.iter().map(step::query).collect();
         let found = match self.connector.find_tasks(&queries, now).await {
             Ok(found) => found,
             Err(error) => {
@@ -351,23 +310,15 @@ impl WriteBack<'_> {
         let is_strong = self.capabilities.contains(&Capability::StrongTaskKey);
         let mut entries = Vec::new();
         let mut there = Vec::new();
-        for (row, query) in rows.iter().zip(&queries) {
-            if let Some(task) = by_key.get(&row.key) {
+        for row in rows {
+            let found = by_key.get(&row.key);
+            match step::after_look(row, found, is_strong, now) {
+                Some(entry) => entries.push(entry),
+                None => applied.unknown += 1,
+            }
+            if let Some(task) = found {
                 applied.created += 1;
-                entries.push(confirmed(row.key.clone(), task, now));
                 there.push(task.clone());
-            } else if is_strong
-                || query
-                    .sent_at
-                    .is_none_or(|sent_at| now.duration_since(sent_at) >= SETTLING)
-            {
-                entries.push(Entry::Written {
-                    key: row.key.clone(),
-                    end: WriteEnd::Absent,
-                    at: now,
-                });
-            } else {
-                applied.unknown += 1;
             }
         }
         self.settle(entries, there).await
@@ -378,43 +329,25 @@ impl WriteBack<'_> {
     async fn close(&self, rows: &[TaskRow], now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
         let (rows, changes): (Vec<&TaskRow>, Vec<TaskChange>) = rows
             .iter()
-            .filter_map(|row| Some((row, closing_change(row)?)))
+            .filter_map(|row| Some((row, step::closing_change(row)?)))
             .unzip();
         let outcomes = self.connector.amend_tasks(&changes, now).await;
         let mut entries = Vec::new();
         let mut there = Vec::new();
         let mut dirty = Vec::new();
         for (row, outcome) in rows.into_iter().zip(outcomes) {
-            let Some((closing, then, _)) = &row.closing else {
-                continue;
-            };
+            entries.extend(step::after_close(row, &outcome, now));
             match outcome {
                 WriteOutcome::Done(task) => {
-                    match closing {
-                        Closing::Complete => applied.closed += 1,
-                        Closing::Withdraw | Closing::LetGo => applied.withdrawn += 1,
+                    match row.closing {
+                        Some((Closing::Complete, ..)) => applied.closed += 1,
+                        Some((Closing::Withdraw | Closing::LetGo, ..)) => applied.withdrawn += 1,
+                        None => {}
                     }
-                    entries.push(Entry::Closed {
-                        key: row.key.clone(),
-                        closed: then.clone(),
-                        at: now,
-                    });
                     there.extend(task.map(|task| *task));
                 }
-                WriteOutcome::Gone => {
-                    entries.push(Entry::Closed {
-                        key: row.key.clone(),
-                        closed: then.clone(),
-                        at: now,
-                    });
-                }
+                WriteOutcome::Gone => {}
                 WriteOutcome::HumanEdited(task) => {
-                    entries.push(Entry::CloseIntended {
-                        key: row.key.clone(),
-                        closing: Closing::LetGo,
-                        then: let_go(then),
-                        at: now,
-                    });
                     there.push(*task);
                     dirty.push(row.subject.clone());
                 }
@@ -422,11 +355,6 @@ impl WriteBack<'_> {
                     applied
                         .errors
                         .push(format!("the CRM refuses to close task {}: {reason}", row.key));
-                    entries.push(Entry::Closed {
-                        key: row.key.clone(),
-                        closed: Closed::LetGo(reason),
-                        at: now,
-                    });
                 }
                 WriteOutcome::Retry { reason } => {
                     applied
@@ -452,16 +380,13 @@ impl WriteBack<'_> {
         let mut entries = Vec::new();
         let mut there = Vec::new();
         for (change, outcome) in changes.iter().zip(outcomes) {
+            entries.extend(step::after_amend(&change.key, &outcome));
             match outcome {
                 WriteOutcome::Done(Some(task)) => {
                     applied.amended += 1;
-                    entries.push(Entry::ReadBack {
-                        key: change.key.clone(),
-                        baseline: Baseline::of(&task),
-                    });
                     there.push(*task);
                 }
-                // A human's text stays; the task lives on with it, and the baseline keeps showing the edit.
+                // A human's text stays; the task lives on with it.
                 WriteOutcome::HumanEdited(task) => there.push(*task),
                 WriteOutcome::Done(None) | WriteOutcome::Gone => {}
                 WriteOutcome::Rejected { reason } | WriteOutcome::Retry { reason } => {
@@ -524,21 +449,6 @@ fn unresolved(unknown: &BTreeMap<TaskKey, String>, applied: &mut Applied) {
     applied.errors.extend(unknown.iter().map(line));
 }
 
-fn confirmed(key: TaskKey, task: &Task, now: Timestamp) -> Entry {
-    let end = WriteEnd::Confirmed {
-        id: task.id.clone(),
-        baseline: Baseline::of(task),
-    };
-    Entry::Written { key, end, at: now }
-}
-
-fn let_go(then: &Closed) -> Closed {
-    match then {
-        Closed::Withdrawn(why) => Closed::LetGo(why.clone()),
-        other => other.clone(),
-    }
-}
-
 /// The people and deals that drafts are attached to.
 fn linked(drafts: &[TaskDraft]) -> BTreeSet<RecordRef> {
     drafts
@@ -548,36 +458,4 @@ fn linked(drafts: &[TaskDraft]) -> BTreeSet<RecordRef> {
             people.chain(draft.links.deals.iter().map(|id| id.record().clone()))
         })
         .collect()
-}
-
-fn query(row: &TaskRow) -> TaskQuery {
-    let sent_at = match row.state {
-        RowState::InFlight { sent_at, .. } | RowState::Unknown { sent_at } => Some(sent_at),
-        RowState::Planned | RowState::Confirmed { .. } | RowState::Rejected { .. } => None,
-    };
-    let mut links = followup_core::DraftLinks::default();
-    match crate::planning::subject_of(&row.subject) {
-        followup_rules::model::Subject::Human(id) => links.people.push(id),
-        followup_rules::model::Subject::Deal(id) => links.deals.push(id),
-    }
-    TaskQuery {
-        key: row.key.clone(),
-        links,
-        sent_at,
-    }
-}
-
-fn closing_change(row: &TaskRow) -> Option<TaskChange> {
-    let (closing, then, _) = row.closing.as_ref()?;
-    Some(TaskChange {
-        id: row.remote()?.clone(),
-        key: row.key.clone(),
-        baseline: row.baseline.clone(),
-        subject: None,
-        body: None,
-        marker: String::new(),
-        append: lines::closing_line(then),
-        closing: Some(*closing),
-        created_at: row.created_at.unwrap_or(row.planned_at),
-    })
 }
