@@ -22,7 +22,8 @@ mod adopt;
 mod decide;
 pub mod facts;
 
-pub use adopt::{Established, adopt, establish};
+pub use adopt::{Established, adopt, adopted_entries, establish, established_entries};
+pub use decide::{Decision, decide};
 
 /// Subjects judged in one turn of the store.
 const BATCH: usize = 200;
@@ -125,7 +126,7 @@ pub fn plan_batch(
     apply_caps(&mut evaluations, &load, &context);
     let mut entries = Vec::new();
     for (evaluation, (unit, facts)) in evaluations.iter().zip(&known) {
-        let decision = decide::decide(store.ledger(), evaluation, facts, &context, inputs);
+        let decision = decide(store.ledger(), evaluation, facts, &context, inputs);
         planned.evaluated += 1;
         planned.gaps_opened += decision.gaps_opened;
         for gap in &evaluation.gaps {

@@ -5,7 +5,7 @@
 use followup_core::{Baseline, ConnectionId, Task, TaskStatus};
 use followup_rules::parse_marker;
 use followup_store::{
-    Store, StoreError,
+    Ledger, Store, StoreError,
     ledger::{Closed, Cutover, Entry, FreezeReason, GapEnd, GapRow, RowState, TaskRow},
 };
 use jiff::Timestamp;
@@ -57,14 +57,24 @@ pub fn establish(
     configured: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Established, StoreError> {
-    if store.ledger().cutover(connection).is_some() {
-        return Ok(Established::Already);
+    let (entries, established) = established_entries(store.ledger(), connection, configured, now);
+    if !entries.is_empty() {
+        store.record(&entries)?;
     }
-    let adopted = store
-        .ledger()
-        .tasks()
-        .filter(|row| row.connection == *connection)
-        .count() as u64;
+    Ok(established)
+}
+
+/// What [`establish`] records, and how the connection stands then.
+pub fn established_entries(
+    ledger: &Ledger,
+    connection: &ConnectionId,
+    configured: Option<Timestamp>,
+    now: Timestamp,
+) -> (Vec<Entry>, Established) {
+    if ledger.cutover(connection).is_some() {
+        return (Vec::new(), Established::Already);
+    }
+    let adopted = ledger.tasks().filter(|row| row.connection == *connection).count() as u64;
     let is_after_loss = adopted > 0;
     let at = if is_after_loss {
         now
@@ -82,16 +92,16 @@ pub fn establish(
             at: now,
         });
     }
-    store.record(&entries)?;
-    Ok(if is_after_loss {
+    let established = if is_after_loss {
         Established::AfterLoss { adopted }
     } else {
         Established::Fresh
-    })
+    };
+    (entries, established)
 }
 
 /// The entries that put one task back into the ledger; `None` if it names no owner or no record.
-fn adopted_entries(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
+pub fn adopted_entries(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
     let key = task.key.clone()?;
     let marker = task.fields.as_ref().and_then(|fields| parse_marker(&fields.body));
     let subject = marker

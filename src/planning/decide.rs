@@ -23,21 +23,23 @@ const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was decided about one subject.
 #[derive(Debug, Default)]
-pub(super) struct Decision {
+pub struct Decision {
     /// For the journal, in order.
-    pub(super) entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     /// A task to create.
-    pub(super) draft: Option<TaskDraft>,
+    pub draft: Option<TaskDraft>,
     /// A text change of an open task.
-    pub(super) amendment: Option<TaskChange>,
+    pub amendment: Option<TaskChange>,
     /// Gaps found for the first time.
-    pub(super) gaps_opened: u64,
+    pub gaps_opened: u64,
     /// A task is withheld for a reason no record tells: look again soon.
-    pub(super) waits: bool,
+    pub waits: bool,
 }
 
 /// Decides about one subject.
-pub(super) fn decide(
+///
+/// Pure: the model check runs it through every interleaving.
+pub fn decide(
     ledger: &Ledger,
     evaluation: &Evaluation,
     facts: &Facts,

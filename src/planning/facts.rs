@@ -125,9 +125,13 @@ fn add_named(store: &Store, gathered: &mut Gathered) -> Result<(), StoreError> {
 }
 
 /// What the cache knows of a task of ours.
-enum Seen {
+#[derive(Debug)]
+pub enum Seen {
+    /// The record as it was last read.
     There(Box<Task>),
+    /// It was there once.
     Gone,
+    /// It was never read.
     NotYet,
 }
 
@@ -142,7 +146,8 @@ fn look_up(store: &Store, remote: &RecordRef) -> Result<Seen, StoreError> {
     })
 }
 
-fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
+/// A task of ours as a judgement reads it: what the ledger says of it, joined with what the CRM was last seen to hold.
+pub fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
     let task = match seen {
         Seen::There(task) => Some(task),
         Seen::Gone | Seen::NotYet => None,
