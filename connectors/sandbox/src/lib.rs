@@ -8,13 +8,14 @@
 //! - `hubspot`: the account and its API.
 //! - [`crm`], [`team`]: what people do, and the script by which they do it.
 //! - [`switches`]: vendor behaviour no source settles. [`faults`]: trouble on demand.
-//! - `control`: the `/_sandbox/…` paths. [`mod@serve`]: the socket.
+//! - `observe`: what it holds, seen from outside the API. `control`: the `/_sandbox/…` paths. [`mod@serve`]: the socket.
 
 mod clock;
 mod control;
 pub mod crm;
 pub mod faults;
 mod hubspot;
+mod observe;
 pub mod serve;
 pub mod switches;
 pub mod team;
@@ -22,6 +23,7 @@ pub mod world;
 
 pub use clock::ClockMode;
 pub use faults::{Fault, FaultError, FaultKind, parse_faults};
+pub use observe::RecordView;
 pub use serve::serve;
 pub use switches::{IndexLag, Switches, Tier};
 pub use world::{HubspotAccess, Reply, Sandbox, WorldConfig};

@@ -171,7 +171,7 @@ impl Sandbox {
         }
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A panic in one request must not take the other clients' world away.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

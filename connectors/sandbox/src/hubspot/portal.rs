@@ -12,7 +12,7 @@ use super::{
     record::{Record, Source},
     schema::Schema,
 };
-use crate::{clock::iso, switches::Switches};
+use crate::{clock::iso, observe::RecordView, switches::Switches};
 
 /// Where a contact's further addresses are.
 const MORE_EMAILS: &str = "hs_additional_emails";
@@ -243,6 +243,35 @@ impl Portal {
             .filter(|key| self.live(*key).is_some())
             .map(|key| key.1)
             .collect()
+    }
+
+    /// Everything there is, for those who look from outside the API.
+    pub(crate) fn views(&self) -> Vec<RecordView> {
+        let records = self.tables.values().flat_map(BTreeMap::values);
+        records.map(|record| self.view(record)).collect()
+    }
+
+    /// One record, for those who look from outside the API.
+    pub(crate) fn view_of(&self, kind: &str, id: &str) -> Option<RecordView> {
+        let key = (Kind::parse(kind)?, id.parse().ok()?);
+        self.record(key).map(|record| self.view(record))
+    }
+
+    fn view(&self, record: &Record) -> RecordView {
+        let key = (record.kind, record.id);
+        let linked = |kind: Kind| {
+            let ids: Vec<String> = self.linked(key, kind).iter().map(u64::to_string).collect();
+            (!ids.is_empty()).then_some((kind.singular(), ids))
+        };
+        RecordView {
+            kind: record.kind.singular(),
+            id: record.id.to_string(),
+            created_at: record.created_at,
+            modified_at: record.now.updated_at,
+            archived_at: record.archived_at,
+            values: record.now.values.clone(),
+            links: Kind::ALL.into_iter().filter_map(linked).collect(),
+        }
     }
 
     /// A correlation id, new for every answer.

@@ -1,0 +1,67 @@
+//! The world from outside the API: what it holds, and acts of people that no script planned.
+//!
+//! For those who check a client against the CRM's own state. Nothing here counts against a limit.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{crm::Crm, world::Sandbox};
+
+/// One record as the CRM holds it now, in the CRM's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordView {
+    /// Object type, singular: `contact`, `task`, ….
+    pub kind: &'static str,
+    /// Native id.
+    pub id: String,
+    /// Created.
+    pub created_at: Timestamp,
+    /// Last changed.
+    pub modified_at: Timestamp,
+    /// Archived, if it is.
+    pub archived_at: Option<Timestamp>,
+    /// Properties that are set.
+    pub values: BTreeMap<String, String>,
+    /// Ids of linked live records by object type.
+    pub links: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Sandbox {
+    /// Lets the script catch up, then lets somebody act; answers what they answer.
+    pub fn act<T>(&self, act: impl FnOnce(&mut dyn Crm, Timestamp) -> T) -> T {
+        let mut world = self.world();
+        let now = world.catch_up();
+        act(&mut world.portal, now)
+    }
+
+    /// Every record the CRM holds, archived ones included, in the order of types and ids.
+    pub fn records(&self) -> Vec<RecordView> {
+        let mut world = self.world();
+        world.catch_up();
+        world.portal.views()
+    }
+
+    /// One record; `None` where there is none, or it was merged away or deleted for good.
+    pub fn record(&self, kind: &str, id: &str) -> Option<RecordView> {
+        self.world().portal.view_of(kind, id)
+    }
+
+    /// Every user and queue: id and whether they still work here.
+    pub fn owners(&self) -> Vec<(String, bool)> {
+        let world = self.world();
+        let owners = world.portal.owners.values();
+        owners
+            .map(|owner| (owner.id.to_string(), !owner.is_archived))
+            .collect()
+    }
+
+    /// The user with this id leaves, or comes back. Nothing happens where there is none.
+    pub fn set_owner_active(&self, owner: &str, is_active: bool) {
+        let mut world = self.world();
+        let id = owner.parse().unwrap_or_default();
+        if let Some(owner) = world.portal.owners.get_mut(&id) {
+            owner.is_archived = !is_active;
+        }
+    }
+}
