@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use followup_core::{Capability, Connector, ConnectorError, Probe, SpentQuota, Stream, StreamAccess};
+use followup_core::{
+    Capability, ConnectionId, Connector, ConnectorError, Probe, SpentQuota, Stream, StreamAccess,
+};
 use followup_rules::{
     calendar::Calendars,
     model::{ConnectionCoverage, Coverage, EvidenceKind, Readable},
@@ -18,7 +20,7 @@ use followup_rules::{
 };
 use followup_store::{
     StoreError,
-    ledger::{Entry, FreezeReason},
+    ledger::{Entry, FreezeReason, Ledger},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -466,12 +468,13 @@ impl Engine {
     /// # Errors
     /// [`StoreError`] when the state cannot be read or written.
     pub async fn inputs(&self, now: Timestamp) -> Result<PlanInputs, StoreError> {
-        let (calendars, coverage) = self.known().await?;
-        let modes: Vec<(followup_core::ConnectionId, Mode)> = self
+        let modes: Vec<(ConnectionId, Mode)> = self
             .links
             .iter()
             .map(|link| (link.connector.connection().clone(), link.mode))
             .collect();
+        self.note_modes(modes.clone(), now).await?;
+        let (calendars, coverage) = self.known().await?;
         let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
         let (writable, ask_first, epoch) = self
             .store
@@ -516,6 +519,22 @@ impl Engine {
         })
     }
 
+    /// Writes down which connections begin to write tasks without asking, and which cease to.
+    async fn note_modes(&self, modes: Vec<(ConnectionId, Mode)>, now: Timestamp) -> Result<(), StoreError> {
+        self.store
+            .with(move |store| {
+                let entries: Vec<Entry> = modes
+                    .iter()
+                    .filter_map(|(id, mode)| acting_entry(store.ledger(), id, *mode, now))
+                    .collect();
+                if entries.is_empty() {
+                    return Ok(());
+                }
+                store.record(&entries)
+            })
+            .await
+    }
+
     /// Working time of every owner and up to when everything is known.
     ///
     /// # Errors
@@ -539,9 +558,27 @@ impl Engine {
     }
 }
 
+/// Notes that a connection begins to write without asking, or ceases to. One that wrote from its first cycle on has no
+/// backlog: it acts since its cutover.
+fn acting_entry(ledger: &Ledger, connection: &ConnectionId, mode: Mode, now: Timestamp) -> Option<Entry> {
+    let cutover = ledger.cutover(connection)?;
+    let is_acting = ledger.acting_since(connection).is_some();
+    let since = match (mode, ledger.knows_acting(connection)) {
+        (Mode::Enforce, _) if is_acting => return None,
+        (Mode::Enforce, false) => Some(cutover.at),
+        (Mode::Enforce, true) => Some(now),
+        (_, true) if !is_acting => return None,
+        _ => None,
+    };
+    Some(Entry::Acting {
+        connection: connection.clone(),
+        since,
+    })
+}
+
 /// What coverage needs to know of a connection, without holding it.
 struct LinkView {
-    connection: followup_core::ConnectionId,
+    connection: ConnectionId,
     cutover: Option<Timestamp>,
     streams: Vec<Stream>,
     blind: BTreeMap<Stream, String>,
@@ -595,6 +632,7 @@ impl LinkView {
         }
         Ok(Some(ConnectionCoverage {
             cutover: cutover.in_force(self.cutover),
+            acting_since: store.ledger().acting_since(&self.connection),
             kinds,
             records_meeting_outcomes: self.capabilities.contains(&Capability::MeetingOutcomes),
         }))

@@ -62,6 +62,34 @@ fn a_rejected_proposal_never_comes_back() {
 }
 
 #[test]
+fn what_was_owed_while_watching_does_not_flood_the_first_day_of_writing() {
+    let scene = Scene::new();
+    scene.write("followupd.toml", &scene.config("").replace("enforce", "observe"));
+    scene.run_once();
+    let (owner, _) = scene.owner(0);
+    for person in 0..7 {
+        scene.form(&format!("lead{person}@acme.example.com"), "demo", &owner);
+    }
+    scene.advance("6m");
+    assert_eq!(scene.run_once().cycle()["tasks_created"], json!(0));
+    scene.write("followupd.toml", &scene.config(""));
+    assert_eq!(scene.run_once().cycle()["tasks_created"], json!(5));
+    scene.form("new@acme.example.com", "demo", &owner);
+    scene.advance("6m");
+    assert_eq!(
+        scene.run_once().cycle()["tasks_created"],
+        json!(1),
+        "a new lead does not queue"
+    );
+    scene.advance("24h");
+    assert_eq!(
+        scene.run_once().cycle()["tasks_created"],
+        json!(2),
+        "the rest, a day later"
+    );
+}
+
+#[test]
 fn undo_withdraws_what_a_run_created_and_keeps_what_a_human_changed() {
     let scene = Scene::begun();
     due(&scene);

@@ -1,7 +1,8 @@
 //! Caps: how many new and open tasks one owner gets. What is beyond waits, visibly.
 //!
 //! Buyers come first, then the order of rules, then age. Gaps a buyer raised pass the soft caps and stop at the hard
-//! ones. A gap that goes into a task that is already open costs nothing.
+//! ones. A gap that goes into a task that is already open costs nothing. What was owed before a connection began to
+//! write is a backlog: it waits for room under the soft caps, whoever raised it, so that the first days bring no flood.
 
 use std::collections::BTreeMap;
 
@@ -73,9 +74,10 @@ pub fn apply_caps(
             continue;
         };
         let owner = first.owner.clone();
+        let factor = factor(first, context);
         let has_room = owner
             .as_ref()
-            .is_none_or(|owner| take_room(load.entry(owner.clone()).or_default(), first.key.rule, context));
+            .is_none_or(|owner| take_room(load.entry(owner.clone()).or_default(), factor, context));
         if !has_room {
             queue_lead(evaluation, context);
             queue.extend(self::candidate(candidate.place, evaluation));
@@ -105,14 +107,23 @@ fn has_open_task(evaluation: &Evaluation) -> bool {
         .any(|verdict| matches!(verdict, TaskVerdict::Keep | TaskVerdict::Snoozed(_)))
 }
 
-/// Takes room for one more task, if there is any.
-fn take_room(load: &mut OwnerLoad, rule: RuleId, context: &Context<'_>) -> bool {
-    let caps = context.policy.caps;
-    let factor = if rule.is_buyer_initiated() {
-        caps.hard_factor.max(1)
+/// How far beyond the soft caps a gap may go.
+fn factor(gap: &Gap, context: &Context<'_>) -> u32 {
+    let connection = &gap.subject.record().connection;
+    let known = context.coverage.connections.get(connection);
+    let is_backlog = known
+        .and_then(|known| known.acting_since)
+        .is_some_and(|since| gap.opened_at < since);
+    if gap.key.rule.is_buyer_initiated() && !is_backlog {
+        context.policy.caps.hard_factor.max(1)
     } else {
         1
-    };
+    }
+}
+
+/// Takes room for one more task, if there is any.
+fn take_room(load: &mut OwnerLoad, factor: u32, context: &Context<'_>) -> bool {
+    let caps = context.policy.caps;
     let has_room = load.new_today < caps.new_per_day.saturating_mul(factor)
         && load.open < caps.open.saturating_mul(factor);
     if has_room {

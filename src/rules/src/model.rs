@@ -397,6 +397,9 @@ pub enum Readable {
 pub struct ConnectionCoverage {
     /// Only anchors at or after this instant are acted on.
     pub cutover: Timestamp,
+    /// Since when tasks are written, if that began later than the records were watched: what was owed before comes at
+    /// the pace of the soft caps.
+    pub acting_since: Option<Timestamp>,
     /// Up to when each kind was read. A kind that is not listed is not logged by this connection.
     pub kinds: BTreeMap<EvidenceKind, Readable>,
     /// Whether the CRM records how meetings ended.

@@ -34,6 +34,7 @@ pub struct Ledger {
     policy_version: Option<String>,
     runs: Vec<(String, Timestamp)>,
     approved: BTreeSet<TaskKey>,
+    acting: BTreeMap<ConnectionId, Option<Timestamp>>,
 }
 
 impl Ledger {
@@ -113,6 +114,16 @@ impl Ledger {
         self.approved.contains(key)
     }
 
+    /// Since when a connection writes tasks without asking; `None` while it does not.
+    pub fn acting_since(&self, connection: &ConnectionId) -> Option<Timestamp> {
+        self.acting.get(connection).copied().flatten()
+    }
+
+    /// Whether it was ever written down if a connection acts.
+    pub fn knows_acting(&self, connection: &ConnectionId) -> bool {
+        self.acting.contains_key(connection)
+    }
+
     /// Run ids with their instants, oldest first.
     pub fn runs(&self) -> &[(String, Timestamp)] {
         &self.runs
@@ -132,6 +143,9 @@ impl Ledger {
             Entry::Confirmed { .. } => self.frozen = None,
             Entry::Approved { key, .. } => {
                 self.approved.insert(key.clone());
+            }
+            Entry::Acting { connection, since } => {
+                self.acting.insert(connection.clone(), *since);
             }
             Entry::PolicyUsed { version, .. } => self.policy_version = Some(version.clone()),
             Entry::RunStarted { run, at } => self.runs.push((run.clone(), *at)),

@@ -377,6 +377,7 @@ fn read_coverage(fields: &Fields<'_, '_>, scene: &Scene<'_>, facts: &Facts) -> C
     }
     let connection = ConnectionCoverage {
         cutover: scene.connected_at,
+        acting_since: None,
         kinds,
         records_meeting_outcomes: true,
     };

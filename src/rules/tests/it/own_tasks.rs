@@ -263,6 +263,27 @@ fn the_load_of_an_owner_counts_and_other_owners_are_not_touched() {
 }
 
 #[test]
+fn what_was_owed_before_a_connection_began_to_write_comes_at_the_pace_of_the_soft_caps() {
+    let mut world = many(7);
+    let queued = |world: &World| {
+        let mut evaluations = world.judge();
+        apply_caps(
+            &mut evaluations,
+            &std::collections::BTreeMap::new(),
+            &world.context(),
+        );
+        let is_queued = |one: &&followup_rules::model::Evaluation| one.gaps[0].outcome.as_str() == "queued";
+        evaluations.iter().filter(is_queued).count()
+    };
+    assert_eq!(queued(&world), 0, "seven people who wait pass the soft cap");
+    let now = world.now;
+    world.connection().acting_since = Some(now);
+    assert_eq!(queued(&world), 2, "five a day from the backlog");
+    world.connection().acting_since = Some(at("01 00:00"));
+    assert_eq!(queued(&world), 0, "what opened later is no backlog");
+}
+
+#[test]
 fn a_gap_that_joins_an_open_task_keeps_its_key_and_adds_itself_to_the_marker() {
     let mut world = asked("18 12:00");
     world.meeting("e1", "16 10:30", "20 10:00", "p1");

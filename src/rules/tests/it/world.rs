@@ -115,6 +115,7 @@ impl World {
                 .now
                 .saturating_sub(SignedDuration::from_hours(24 * 365))
                 .unwrap(),
+            acting_since: None,
             kinds,
             records_meeting_outcomes: true,
         };

@@ -245,4 +245,11 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// A connection began to write tasks without asking, or ceased to.
+    Acting {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Since when; `None` = it only watches or asks.
+        since: Option<Timestamp>,
+    },
 }

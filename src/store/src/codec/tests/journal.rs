@@ -148,6 +148,10 @@ fn written() -> Vec<Entry> {
             key: TaskKey("k1".to_owned()),
             at: at(9),
         },
+        Entry::Acting {
+            connection: hub(),
+            since: Some(at(3)),
+        },
     ]
 }
 
@@ -181,6 +185,7 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "17 27 2f22127ed0126fdf35e10a41a7285e6b",
         "18 12 2271440ad908ed2ca9848ae29a94346d",
         "19 26 2d00465aca7c2ed5781231ac6d148eb2",
+        "20 28 2f7e0aa231b8f9e4b19f6adfab384340",
     ];
     assert_eq!(lines, expected, "a journal on disk could not be read any more");
     for (entry, bytes) in entries.iter().zip(&bytes) {
