@@ -97,17 +97,27 @@ impl Store {
     /// # Errors
     /// As the parts fail.
     pub fn simulated(kv: SimKv, journal: SimJournal, now: Timestamp) -> Result<(Self, Opening), StoreError> {
-        let mut opening = Opening {
-            is_new: journal.is_empty(),
-            ..Opening::default()
-        };
+        Self::over(Box::new(kv), Box::new(journal), now)
+    }
+
+    /// A store over parts of the caller's own making, for simulations that wrap them.
+    ///
+    /// # Errors
+    /// As the parts fail.
+    pub fn over(
+        kv: Box<dyn Kv>,
+        journal: Box<dyn Journal>,
+        now: Timestamp,
+    ) -> Result<(Self, Opening), StoreError> {
+        let mut opening = Opening::default();
         let mut ledger = Ledger::default();
-        open::replay(&journal, &mut ledger, &mut opening.problems)?;
-        if opening.is_new || !open::has_our_layout(&kv)? {
-            opening.cache_rebuilt = !open::is_empty(&kv)?;
-            open::clear(&kv)?;
+        opening.is_new = journal.size_bytes()? == 0;
+        open::replay(&*journal, &mut ledger, &mut opening.problems)?;
+        if opening.is_new || !open::has_our_layout(&*kv)? {
+            opening.cache_rebuilt = !open::is_empty(&*kv)?;
+            open::clear(&*kv)?;
         }
-        Self::start(Box::new(kv), Box::new(journal), ledger, None, opening, now)
+        Self::start(kv, journal, ledger, None, opening, now)
     }
 
     fn start(

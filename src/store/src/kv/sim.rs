@@ -175,8 +175,9 @@ impl Kv for SimKv {
             return Err(no_power("syncing"));
         }
         let mut state = self.lock();
-        state.durable = state.live.clone();
-        state.unsynced.clear();
+        for batch in std::mem::take(&mut state.unsynced) {
+            write(&mut state.durable, &batch);
+        }
         state.syncs += 1;
         Ok(())
     }
