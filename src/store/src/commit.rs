@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Gone, Lane, OwnerId, OwnerSpell, Page, PageEnd, Quarantined, Record, RecordKind, RecordRef, Stamp,
-    Stream, Task,
+    Gone, Lane, OwnerId, OwnerSpell, Page, Quarantined, Record, RecordKind, RecordRef, Stamp, Stream, Task,
 };
 use jiff::Timestamp;
 
@@ -17,7 +16,9 @@ use crate::{
     human, index,
     keys::{self, Rid, table},
     kv::Batch,
+    lanes,
     ledger::{Entry, Ledger},
+    sweep::{self, SweepPart},
     view::{Counts, Tombstone, View},
 };
 
@@ -49,6 +50,8 @@ pub struct Committed {
     pub gone: u64,
     /// Records set aside with this page.
     pub quarantined: u64,
+    /// Of the new and changed ones, those a sweep brought although the settled lane should have before.
+    pub overlooked: u64,
 }
 
 impl Committed {
@@ -90,6 +93,8 @@ pub(crate) struct Draft<'a> {
     touched: BTreeSet<Rid>,
     ledger: &'a Ledger,
     counts: Counts,
+    /// While a sweep is taken in: up to when the other lanes should have brought everything.
+    settled_at: Option<Timestamp>,
 }
 
 impl<'a> Draft<'a> {
@@ -104,6 +109,7 @@ impl<'a> Draft<'a> {
             touched: BTreeSet::new(),
             ledger,
             counts,
+            settled_at: None,
         })
     }
 
@@ -113,6 +119,10 @@ impl<'a> Draft<'a> {
             Lane::Backfill | Lane::Sweep => Arrival::Listed,
             Lane::Hot | Lane::Settled => Arrival::Indexed,
         };
+        let is_sweep = commit.lane == Lane::Sweep;
+        if is_sweep {
+            self.settled_at = lanes::state(&self.view, commit.connection, commit.stream)?.settled_at;
+        }
         for record in &commit.page.records {
             self.record(record, arrival)?;
         }
@@ -123,8 +133,24 @@ impl<'a> Draft<'a> {
             self.set_aside(quarantined)?;
         }
         self.finish_counts()?;
-        let end: PageEnd = commit.page.end;
-        lanes_advance(&mut self.view, commit, end)
+        if is_sweep {
+            sweep::note_page(&mut self.view, commit, self.committed.overlooked)?;
+        }
+        let lane = (commit.connection, commit.stream, commit.lane);
+        lanes::advance(&mut self.view, lane, &commit.page.cursor, commit.page.end)
+    }
+
+    /// Records that a sweep missed, looked up by id: `back` are there all the same, the others are gone.
+    pub(crate) fn missing(&mut self, part: &SweepPart<'_>) -> Result<(), StoreError> {
+        let there: BTreeSet<&RecordRef> = part.back.iter().map(Record::id).collect();
+        for record in part.back {
+            self.record(record, Arrival::Listed)?;
+        }
+        let vanished = sweep::resolve(&mut self.view, part, &there)?;
+        for gone in &vanished {
+            self.remove(gone)?;
+        }
+        self.finish_counts()
     }
 
     /// Records read again by id, and those that turned out to be gone; answers which of them say something new.
@@ -197,6 +223,13 @@ impl<'a> Draft<'a> {
             codec::encode_record(&hash, &record)?,
         );
         self.readable(rid)?;
+        let is_other_version = old
+            .as_ref()
+            .is_none_or(|old| old.stamp().modified_at != incoming.stamp().modified_at);
+        let was_due = self
+            .settled_at
+            .is_some_and(|settled_at| incoming.stamp().modified_at <= settled_at);
+        self.committed.overlooked += u64::from(is_other_version && was_due);
         if old.is_some() {
             self.committed.changed += 1;
         } else {
@@ -330,6 +363,7 @@ impl<'a> Draft<'a> {
         self.reindex(rid, old.as_ref(), None)?;
         self.is_structural = true;
         self.touched.insert(rid);
+        sweep::unmark(&mut self.view, rid)?;
         if let Some(before) = known.as_ref().and_then(|known| known.gone.merged_into.as_ref()) {
             let before = self.view.intern(before)?;
             self.touched.insert(before);
@@ -458,11 +492,6 @@ impl<'a> Draft<'a> {
         }
         Ok(())
     }
-}
-
-fn lanes_advance(view: &mut View<'_>, commit: &PageCommit<'_>, end: PageEnd) -> Result<(), StoreError> {
-    let lane = (commit.connection, commit.stream, commit.lane);
-    crate::lanes::advance(view, lane, &commit.page.cursor, end)
 }
 
 type Ownership<'a> = (&'a Option<OwnerId>, &'a [OwnerSpell], &'a Stamp);

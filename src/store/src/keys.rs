@@ -25,6 +25,8 @@ pub(crate) mod table {
     pub(crate) const GONE: u8 = 0x11;
     /// [`super::Rid`] → why a record was set aside.
     pub(crate) const QUARANTINE: u8 = 0x12;
+    /// [`super::Rid`] → the last pass of a sweep that saw the record.
+    pub(crate) const SWEPT: u8 = 0x13;
     /// Person or deal, instant, activity.
     pub(crate) const TIMELINE: u8 = 0x20;
     /// Person, deal.
@@ -53,6 +55,8 @@ pub(crate) mod table {
     pub(crate) const CURSOR: u8 = 0x40;
     /// Connection, stream → how far it was read.
     pub(crate) const LANES: u8 = 0x41;
+    /// Connection, stream → where its sweep stands.
+    pub(crate) const SWEEP: u8 = 0x42;
 }
 
 const SEQ_BITS: u32 = 40;
@@ -232,6 +236,11 @@ pub(crate) fn cursor(connection: u16, stream: Stream, lane: Lane) -> Vec<u8> {
 /// Key of how far a stream was read.
 pub(crate) fn lanes(connection: u16, stream: Stream) -> Vec<u8> {
     key(table::LANES, &[&connection.to_be_bytes(), &[stream_code(stream)]])
+}
+
+/// Key of where the sweep of a stream stands.
+pub(crate) fn sweep(connection: u16, stream: Stream) -> Vec<u8> {
+    key(table::SWEEP, &[&connection.to_be_bytes(), &[stream_code(stream)]])
 }
 
 /// The record id a key ends with.

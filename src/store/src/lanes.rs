@@ -4,7 +4,7 @@ use followup_core::{ConnectionId, Cursor, Lane, PageEnd, Stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{codec, error::StoreError, keys, view::View};
+use crate::{codec, error::StoreError, keys, sweep, view::View};
 
 /// How far a stream of a connection was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,10 @@ pub(crate) fn advance(
         let bytes = codec::encode(&after, "a lane state")?;
         view.put(keys::lanes(number, stream), bytes);
     }
-    Ok(())
+    match (lane, end) {
+        (Lane::Backfill, PageEnd::ReadTo(to)) => sweep::rest_from(view, number, stream, to),
+        _ => Ok(()),
+    }
 }
 
 /// Forgets where a lane stands, so that it starts again. Watermarks stay: what was read was read.
@@ -97,6 +100,9 @@ pub(crate) fn reset(
         return Ok(());
     };
     view.delete(keys::cursor(number, stream, lane));
+    if lane == Lane::Sweep {
+        sweep::forget_pass(view, number, stream)?;
+    }
     if lane == Lane::Backfill {
         let mut lanes = state(view, connection, stream)?;
         lanes.backfill_done = false;

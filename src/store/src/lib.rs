@@ -24,6 +24,7 @@ mod index;
 mod keys;
 mod lanes;
 mod open;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod verify;
@@ -37,5 +38,6 @@ pub use journal::SimJournal;
 pub use kv::{SimKv, SimPower};
 pub use lanes::LaneState;
 pub use ledger::{Entry, Ledger};
-pub use store::{Opening, Place, Store, StoreOptions};
+pub use store::{MissingPart, Opening, Place, Store, StoreOptions};
+pub use sweep::{SweepPart, SweepState};
 pub use view::Counts;

@@ -22,8 +22,10 @@ use crate::{
     view::View,
 };
 
+mod missing;
 mod read;
 
+pub use missing::MissingPart;
 pub use read::Place;
 
 /// How a store is opened.

@@ -12,7 +12,7 @@ use crate::{
 
 /// How far a walk over all subjects has come.
 #[derive(Debug, Clone)]
-pub struct Place(Vec<u8>);
+pub struct Place(pub(super) Vec<u8>);
 
 impl Store {
     /// A record that is there.

@@ -16,6 +16,7 @@ use crate::{Counts, Gathered};
 
 mod disk;
 mod history;
+mod sweep;
 
 const ANN: &str = "hub:contact:1";
 const BEN: &str = "hub:contact:2";
