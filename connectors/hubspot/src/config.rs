@@ -16,6 +16,10 @@ use crate::mapping::Mapping;
 pub const BURST_MAX: u32 = 100;
 /// Requests per day of the smallest tier, shared by all private apps of the account (same source).
 pub const DAILY_MAX: u64 = 250_000;
+/// Searches in any second, of the whole account and all object types together (search guide).
+const SEARCH_MAX: u32 = 5;
+/// Searches of ours that may leave at once after a pause.
+const SEARCH_BURST: u32 = 4;
 
 /// A HubSpot connection.
 #[derive(Debug, Clone)]
@@ -60,8 +64,9 @@ impl HubspotConfig {
             burst_max: BURST_MAX,
             burst_window: Duration::from_secs(10),
             burst_share: self.burst_share,
+            search_max: SEARCH_MAX,
             search_per_second: self.search_per_second,
-            search_burst: self.search_per_second * 4,
+            search_burst: SEARCH_BURST,
             daily_max: DAILY_MAX,
             api_share: self.api_share,
             wait_max: Duration::from_mins(1),

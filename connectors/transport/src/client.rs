@@ -38,7 +38,7 @@ use crate::{
 use decode::{DecodeFault, decode};
 use health::{Health, Tries};
 
-pub use call::{Call, Kind};
+pub use call::{Call, Expect, Kind};
 
 /// Most tries of one call.
 const TRIES_MAX: u32 = 4;
@@ -291,7 +291,7 @@ impl Client {
             .budget
             .observe(&self.parts.vendor.rate_view(&head.headers), now);
         if head.status.is_success() {
-            return match decode(&head.headers, &body) {
+            return match decode(call.expect, &head.headers, &body) {
                 Ok(decoded) => Ok(Answer {
                     status: head.status,
                     headers: head.headers,
@@ -311,7 +311,9 @@ impl Client {
     }
 
     fn request(&self, call: &Call, bearer: &Bearer) -> Result<http::Request<Bytes>, String> {
-        let base = self.parts.base_url.as_str().trim_end_matches('/');
+        // Some vendors tell with the token where it is good.
+        let base = bearer.base_url.as_ref().unwrap_or(&self.parts.base_url);
+        let base = base.as_str().trim_end_matches('/');
         let mut value = header::HeaderValue::from_str(&format!("Bearer {}", bearer.secret.expose_secret()))
             .map_err(|_| {
             "the access token holds characters no header can carry; check its file".to_owned()
@@ -321,7 +323,16 @@ impl Client {
             .method(call.method.clone())
             .uri(format!("{base}{}", call.path))
             .header(header::AUTHORIZATION, value)
-            .header(header::ACCEPT, "application/json");
+            .header(
+                header::ACCEPT,
+                match call.expect {
+                    Expect::Json => "application/json",
+                    Expect::Csv => "text/csv",
+                },
+            );
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
         let body = match &call.body {
             Some(body) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
@@ -413,6 +424,9 @@ impl Client {
             }
             Verdict::Unauthorized { message, fix } => {
                 Next::NewToken(failed(Cause::Unauthorized { fix }, Effect::None, &message))
+            }
+            Verdict::LoginRefused { message, fix } => {
+                Next::Stop(failed(Cause::Unauthorized { fix }, Effect::None, &message))
             }
             Verdict::Forbidden { missing, fix } => {
                 let message = format!("missing {missing}");

@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::Method;
+use serde_json::Value;
 use url::Url;
 
 use crate::{
@@ -14,10 +15,21 @@ use crate::{
     send::{SendError, SendLimits, Transport},
 };
 
+/// Says of a JSON body whether it may leave.
+pub type BodyCheck = fn(&Value) -> bool;
+
 /// Requests other than GET that may leave. A `*` in a pattern stands for exactly one path segment.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList {
-    rules: Vec<(Method, &'static str)>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    method: Method,
+    pattern: &'static str,
+    /// For resources whose path does not say what they touch.
+    body: Option<BodyCheck>,
 }
 
 impl AllowList {
@@ -29,17 +41,44 @@ impl AllowList {
     /// Adds a method and path pattern.
     #[must_use]
     pub fn allow(mut self, method: Method, pattern: &'static str) -> Self {
-        self.rules.push((method, pattern));
+        self.rules.push(Rule {
+            method,
+            pattern,
+            body: None,
+        });
         self
     }
 
-    /// Whether a request with this method and path may leave.
+    /// Adds a method and path pattern whose JSON body must pass `check`: for resources that can touch anything, and
+    /// say only in the body what.
+    #[must_use]
+    pub fn allow_if(mut self, method: Method, pattern: &'static str, check: BodyCheck) -> Self {
+        self.rules.push(Rule {
+            method,
+            pattern,
+            body: Some(check),
+        });
+        self
+    }
+
+    /// Whether a request with this method and path may leave, if its body is of the right kind.
     pub fn permits(&self, method: &Method, path: &str) -> bool {
+        method == Method::GET || self.rules_for(method, path).next().is_some()
+    }
+
+    /// Whether a whole request may leave.
+    pub fn permits_body(&self, method: &Method, path: &str, body: &[u8]) -> bool {
         method == Method::GET
-            || self
-                .rules
-                .iter()
-                .any(|(allowed, pattern)| allowed == method && matches(pattern, path))
+            || self.rules_for(method, path).any(|rule| {
+                rule.body
+                    .is_none_or(|check| serde_json::from_slice(body).is_ok_and(|json| check(&json)))
+            })
+    }
+
+    fn rules_for(&self, method: &Method, path: &str) -> impl Iterator<Item = &Rule> {
+        self.rules
+            .iter()
+            .filter(move |rule| rule.method == *method && matches(rule.pattern, path))
     }
 }
 
@@ -68,6 +107,8 @@ pub struct Guarded {
     transport: Arc<dyn Transport>,
     allowed: AllowList,
     origins: Vec<url::Origin>,
+    /// Hosts under these domains may be reached too, over https on its own port.
+    trusted_domains: &'static [&'static str],
 }
 
 impl fmt::Debug for Guarded {
@@ -91,7 +132,38 @@ impl Guarded {
             transport,
             allowed,
             origins: base_urls.iter().map(Url::origin).collect(),
+            trusted_domains: &[],
         })
+    }
+
+    /// The same, with hosts under these domains of the vendor's: where the vendor tells only after the login which host
+    /// to talk to. If a base URL is on this machine (a simulated CRM), so may that host be.
+    #[must_use]
+    pub const fn trusting(mut self, domains: &'static [&'static str]) -> Self {
+        self.trusted_domains = domains;
+        self
+    }
+
+    fn reaches(&self, url: &Url) -> bool {
+        let origin = url.origin();
+        if self.origins.contains(&origin) {
+            return true;
+        }
+        if self.trusted_domains.is_empty() {
+            return false;
+        }
+        let Some(host) = url.host_str() else { return false };
+        if is_loopback_host(host) {
+            return self.origins.iter().any(
+                |known| matches!(known, url::Origin::Tuple(_, host, _) if is_loopback_host(&host.to_string())),
+            );
+        }
+        url.scheme() == "https"
+            && url.port().is_none()
+            && self
+                .trusted_domains
+                .iter()
+                .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
     }
 
     /// Sends a listed request.
@@ -104,16 +176,15 @@ impl Guarded {
         limits: SendLimits,
     ) -> Result<http::Response<Bytes>, SendError> {
         let path = request.uri().path();
-        if !self.allowed.permits(request.method(), path) {
+        if !self.allowed.permits_body(request.method(), path, request.body()) {
             return Err(SendError::not_sent(format!(
                 "{} {path} is not on the list of allowed writes",
                 request.method()
             )));
         }
-        let origin = Url::parse(&request.uri().to_string())
-            .map_err(|error| SendError::not_sent(format!("the request has no usable URL: {error}")))?
-            .origin();
-        if !self.origins.contains(&origin) {
+        let url = Url::parse(&request.uri().to_string())
+            .map_err(|error| SendError::not_sent(format!("the request has no usable URL: {error}")))?;
+        if !self.reaches(&url) {
             return Err(SendError::not_sent(
                 "the request is for a host that is not this connection's",
             ));
@@ -232,6 +303,48 @@ mod tests {
             send(method, uri).await.unwrap();
         }
         assert_eq!(wire.0.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_host_the_vendor_names_is_reached_only_under_the_vendors_own_domains() {
+        let wire = Arc::new(Counting::default());
+        let guarded = |base: &str| {
+            Guarded::new(wire.clone(), list(), &[Url::parse(base).unwrap()])
+                .unwrap()
+                .trusting(&["my.crm.example"])
+        };
+        let get = async |base: &str, uri: &str| {
+            let request = http::Request::get(uri).body(Bytes::new()).unwrap();
+            guarded(base).send(request, SendLimits::default()).await.is_ok()
+        };
+        let login = "https://login.example.com";
+        for (base, uri, is_fine) in [
+            (login, "https://acme.my.crm.example/x", true),
+            (login, "https://acme--dev.sandbox.my.crm.example/x", true),
+            (login, "https://my.crm.example/x", false),
+            (login, "https://evilmy.crm.example/x", false),
+            (login, "https://acme.my.crm.example.evil.example/x", false),
+            (login, "http://acme.my.crm.example/x", false),
+            (login, "https://acme.my.crm.example:8443/x", false),
+            (login, "https://127.0.0.1/x", false),
+            (login, "http://127.0.0.1:9/x", false),
+            ("http://127.0.0.1:9", "http://127.0.0.1:10/x", true),
+            ("http://127.0.0.1:9", "http://10.0.0.1/x", false),
+        ] {
+            assert_eq!(get(base, uri).await, is_fine, "{base} -> {uri}");
+        }
+    }
+
+    #[test]
+    fn a_resource_that_can_touch_anything_is_judged_by_its_body() {
+        let list = AllowList::new().allow_if(Method::POST, "/composite", |body| {
+            body.get("method").and_then(Value::as_str) == Some("GET")
+        });
+        let permits = |body: &str| list.permits_body(&Method::POST, "/composite", body.as_bytes());
+        assert!(permits(r#"{"method":"GET"}"#));
+        for body in [r#"{"method":"DELETE"}"#, "{}", "", "no json"] {
+            assert!(!permits(body), "{body}");
+        }
     }
 
     #[test]

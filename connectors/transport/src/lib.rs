@@ -22,10 +22,10 @@ pub mod token;
 pub mod vendor;
 
 pub use budget::{Budget, BudgetLimits, Pool, Priority, Throttle};
-pub use client::{Answer, Call, Client, ClientParts, Kind};
+pub use client::{Answer, Call, Client, ClientParts, Expect, Kind};
 pub use error::{CallError, Cause, Effect};
 pub use guard::{AllowList, Guarded};
 pub use http::HttpTransport;
 pub use send::{Future, Reached, SendError, SendLimits, Transport};
-pub use token::{OAuthConfig, TokenPair, TokenSource, TokenStore};
+pub use token::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
 pub use vendor::{Failure, Limit, RateView, Vendor, Verdict};

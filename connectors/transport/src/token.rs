@@ -3,6 +3,7 @@
 //! Invariants: at most one refresh is in flight per connection, everyone else waits for it and uses its result; a
 //! rotated refresh token is durable before the new access token is used; a token never shows in `Debug`, errors or logs.
 
+mod grant;
 mod introspect;
 mod oauth;
 
@@ -10,9 +11,11 @@ use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use url::Url;
 
 use crate::{budget::Budget, error::CallError, guard::Guarded, send::Future};
 
+pub use grant::{Grant, Refusal};
 pub use oauth::{OAuth, OAuthConfig};
 
 /// The tokens of a connection, as they are stored.
@@ -26,6 +29,8 @@ pub struct TokenPair {
     pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// Where the access token is good, if the vendor tells that with it. Trusted no further than the guard trusts it.
+    pub base_url: Option<Url>,
 }
 
 impl fmt::Debug for TokenPair {
@@ -50,6 +55,7 @@ pub trait TokenStore: Send + Sync {
 pub(crate) struct Bearer {
     pub(crate) secret: SecretString,
     pub(crate) generation: u64,
+    pub(crate) base_url: Option<Url>,
 }
 
 /// Where a connection's bearer token comes from.
@@ -78,7 +84,12 @@ impl TokenSource {
 
     /// OAuth 2 with refresh tokens kept in `store`.
     pub fn oauth(config: OAuthConfig, store: Arc<dyn TokenStore>) -> Self {
-        Self::OAuth(Arc::new(OAuth::new(config, store)))
+        Self::OAuth(Arc::new(OAuth::new(config, None, store)))
+    }
+
+    /// OAuth 2 where the vendor sells tokens its own way; the newest tokens are kept in `store`.
+    pub fn granted(config: OAuthConfig, grant: Arc<dyn Grant>, store: Arc<dyn TokenStore>) -> Self {
+        Self::OAuth(Arc::new(OAuth::new(config, Some(grant), store)))
     }
 
     pub(crate) async fn bearer(
@@ -91,6 +102,7 @@ impl TokenSource {
             Self::Fixed(secret) => Ok(Bearer {
                 secret: secret.clone(),
                 generation: 0,
+                base_url: None,
             }),
             Self::OAuth(oauth) => oauth.bearer(None, wire, budget, now).await,
         }

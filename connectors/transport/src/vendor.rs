@@ -61,6 +61,13 @@ pub enum Verdict {
         /// The exact step that mends it.
         fix: String,
     },
+    /// The login as such is refused; a newer token would be refused as well.
+    LoginRefused {
+        /// What the vendor said.
+        message: String,
+        /// The exact step that mends it.
+        fix: String,
+    },
     /// The token may not do this.
     Forbidden {
         /// Scope or permission, as the vendor names it.

@@ -1,6 +1,6 @@
 //! One request in a connector's words.
 
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
 use crate::budget::{Pool, Priority};
@@ -12,6 +12,15 @@ pub enum Kind {
     Read,
     /// Changes something: not repeated once it can have had an effect.
     Write,
+}
+
+/// What a success is expected to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// A JSON document.
+    Json,
+    /// Comma-separated text; decoded as a JSON string.
+    Csv,
 }
 
 /// One request in a connector's words.
@@ -31,6 +40,10 @@ pub struct Call {
     pub kind: Kind,
     /// What is being tried, for messages: "read contacts".
     pub action: &'static str,
+    /// Headers beyond the usual ones.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What a success is expected to be.
+    pub expect: Expect,
 }
 
 impl Call {
@@ -44,6 +57,8 @@ impl Call {
             pool: Pool::Burst,
             kind: Kind::Read,
             action,
+            headers: Vec::new(),
+            expect: Expect::Json,
         }
     }
 
@@ -62,6 +77,8 @@ impl Call {
             pool: Pool::Burst,
             kind: Kind::Read,
             action,
+            headers: Vec::new(),
+            expect: Expect::Json,
         }
     }
 
@@ -75,6 +92,8 @@ impl Call {
             pool: Pool::Burst,
             kind: Kind::Write,
             action,
+            headers: Vec::new(),
+            expect: Expect::Json,
         }
     }
 
@@ -82,6 +101,20 @@ impl Call {
     #[must_use]
     pub const fn as_search(mut self) -> Self {
         self.pool = Pool::Search;
+        self
+    }
+
+    /// The same call with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.push((HeaderName::from_static(name), value));
+        self
+    }
+
+    /// The same call, answered with comma-separated text.
+    #[must_use]
+    pub const fn as_csv(mut self) -> Self {
+        self.expect = Expect::Csv;
         self
     }
 }

@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
+use super::call::Expect;
 use crate::text::tidy;
 
 /// A success status whose body is no such thing.
@@ -12,7 +13,41 @@ pub(super) struct DecodeFault {
     pub(super) message: String,
 }
 
-pub(super) fn decode<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, DecodeFault> {
+pub(super) fn decode<T: DeserializeOwned>(
+    expect: Expect,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, DecodeFault> {
+    match expect {
+        Expect::Json => decode_json(headers, body),
+        Expect::Csv => decode_csv(headers, body),
+    }
+}
+
+/// The text as a JSON string. What stands in front of a vendor answers in HTML; that is no table.
+fn decode_csv<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, DecodeFault> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let garbled = |message: String| DecodeFault {
+        is_garbled: true,
+        message,
+    };
+    if content_type.contains("html") || content_type.contains("json") {
+        return Err(garbled(format!(
+            "answered with {} instead of CSV",
+            tidy(content_type, &[])
+        )));
+    }
+    let text = std::str::from_utf8(body).map_err(|_| garbled("the CSV is no UTF-8".to_owned()))?;
+    T::deserialize(serde_json::Value::String(text.to_owned())).map_err(|_| DecodeFault {
+        is_garbled: false,
+        message: "a CSV is read as text only".to_owned(),
+    })
+}
+
+fn decode_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, DecodeFault> {
     let body = if body.iter().all(u8::is_ascii_whitespace) {
         b"null"
     } else {

@@ -115,6 +115,7 @@ fn client(steps: &[Step]) -> (Client, Arc<Script>) {
             burst_max: 1_000,
             burst_window: Duration::from_secs(10),
             burst_share: 50,
+            search_max: 5,
             search_per_second: 1,
             search_burst: 4,
             daily_max: 100_000,

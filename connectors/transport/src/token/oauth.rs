@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
-use super::{Bearer, TokenPair, TokenStore};
+use super::{Bearer, Grant, TokenPair, TokenStore};
 use crate::{
     budget::{Budget, Pool, Priority},
     error::{CallError, Cause, Effect},
@@ -62,6 +62,8 @@ impl fmt::Debug for OAuthConfig {
 /// The tokens of one connection in use.
 pub struct OAuth {
     pub(super) config: OAuthConfig,
+    /// How tokens are bought, where the plain refresh is not it.
+    grant: Option<Arc<dyn Grant>>,
     store: Arc<dyn TokenStore>,
     // Held across a refresh on purpose: whoever comes meanwhile waits for that refresh instead of starting another.
     live: Mutex<Option<Live>>,
@@ -75,11 +77,16 @@ struct Live {
 
 /// Why a refresh brought no token.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error("{0}")]
     Send(#[from] SendError),
     #[error("{code}: {message}")]
-    Denied { code: String, message: String },
+    Denied {
+        code: String,
+        message: String,
+        /// Instead of the configured fix.
+        fix: Option<String>,
+    },
     #[error("{0}")]
     Broken(String),
     #[error("no budget before {until}: {policy}")]
@@ -87,9 +94,14 @@ enum Fault {
 }
 
 impl OAuth {
-    pub(super) fn new(config: OAuthConfig, store: Arc<dyn TokenStore>) -> Self {
+    pub(super) fn new(
+        config: OAuthConfig,
+        grant: Option<Arc<dyn Grant>>,
+        store: Arc<dyn TokenStore>,
+    ) -> Self {
         Self {
             config,
+            grant,
             store,
             live: Mutex::new(None),
         }
@@ -186,6 +198,13 @@ impl OAuth {
         now: Timestamp,
     ) -> Future<'static, Result<TokenPair, Fault>> {
         let refresh = refresh.clone();
+        if let Some(grant) = &self.grant {
+            let (grant, url) = (Arc::clone(grant), self.config.token_url.clone());
+            let (wire, budget) = (wire.clone(), Arc::clone(budget));
+            return Box::pin(
+                async move { super::grant::ask(&*grant, url, &refresh, &wire, &budget, now).await },
+            );
+        }
         let token_url = TokenUrl::from_url(self.config.token_url.clone());
         let client = BasicClient::new(ClientId::new(self.config.client_id.clone()))
             .set_client_secret(ClientSecret::new(
@@ -217,6 +236,7 @@ impl OAuth {
                     .map_or(refresh, |token| SecretString::from(token.secret().to_owned())),
                 issued_at: now,
                 expires_at: now + SignedDuration::try_from(life).unwrap_or(SignedDuration::from_mins(30)),
+                base_url: None,
             })
         })
     }
@@ -225,8 +245,8 @@ impl OAuth {
         let secrets = [refresh.expose_secret(), self.config.client_secret.expose_secret()];
         let message = tidy(&fault.to_string(), &secrets);
         let cause = match fault {
-            Fault::Denied { .. } => Cause::Unauthorized {
-                fix: self.config.fix.clone(),
+            Fault::Denied { fix, .. } => Cause::Unauthorized {
+                fix: fix.clone().unwrap_or_else(|| self.config.fix.clone()),
             },
             Fault::Budget { until, policy } => Cause::Throttled {
                 until: *until,
@@ -252,6 +272,7 @@ impl Live {
         Bearer {
             secret: self.pair.access.clone(),
             generation: self.generation,
+            base_url: self.pair.base_url.clone(),
         }
     }
 }
@@ -307,7 +328,11 @@ impl Exchange {
             let message = text("error_description")
                 .or_else(|| text("message"))
                 .unwrap_or_else(|| "no reason given".to_owned());
-            return Err(Fault::Denied { code, message });
+            return Err(Fault::Denied {
+                code,
+                message,
+                fix: None,
+            });
         }
         Err(Fault::Broken(format!(
             "the token endpoint answered {}",
@@ -335,7 +360,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{budget::BudgetLimits, guard::AllowList, send::Transport};
+    use crate::{budget::BudgetLimits, guard::AllowList, send::Transport, token::Refusal};
     use http::Method;
 
     const PLANTED: &str = "planted-refresh-token";
@@ -409,6 +434,7 @@ mod tests {
                 burst_max: 1_000,
                 burst_window: Duration::from_secs(10),
                 burst_share: 50,
+                search_max: 5,
                 search_per_second: 1,
                 search_burst: 4,
                 daily_max: 10_000,
@@ -423,6 +449,7 @@ mod tests {
                     refresh_token: SecretString::from(PLANTED.to_owned()),
                     fix: "run the login again".to_owned(),
                 },
+                None,
                 store.clone(),
             ),
             store,
@@ -536,5 +563,112 @@ mod tests {
                 .is_ok()
         );
         assert_eq!(html.script.seen.load(Ordering::SeqCst), 3);
+    }
+
+    /// A vendor that tells where the token is good, and never when it ends.
+    struct Elsewhere;
+
+    impl Grant for Elsewhere {
+        fn form(
+            &self,
+            refresh: &SecretString,
+            _: Timestamp,
+        ) -> Result<Vec<(&'static str, SecretString)>, String> {
+            Ok(vec![
+                ("grant_type", "own way".to_owned().into()),
+                ("t", refresh.clone()),
+            ])
+        }
+
+        fn read(
+            &self,
+            status: http::StatusCode,
+            body: Option<&Value>,
+            refresh: &SecretString,
+            now: Timestamp,
+        ) -> Result<TokenPair, Refusal> {
+            let text = |key: &str| Some(body?.get(key)?.as_str()?.to_owned());
+            match (status.as_u16(), text("access")) {
+                (200, Some(access)) => Ok(TokenPair {
+                    access: access.into(),
+                    refresh: text("next").map_or_else(|| refresh.clone(), SecretString::from),
+                    issued_at: now,
+                    expires_at: now + SignedDuration::from_hours(8_760),
+                    base_url: text("host").and_then(|host| Url::parse(&host).ok()),
+                }),
+                (403, _) => Err(Refusal::Wait {
+                    wait: Duration::from_mins(15),
+                    policy: "the day's calls".to_owned(),
+                }),
+                (400, _) => Err(Refusal::Denied {
+                    code: "no".to_owned(),
+                    message: "planted-refresh-token is bad".to_owned(),
+                    fix: Some("approve the app".to_owned()),
+                }),
+                _ => Err(Refusal::Broken("nothing to read".to_owned())),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grant_of_the_vendors_own_is_stored_before_use_and_says_where_the_token_is_good() {
+        let answer =
+            r#"{"access":"first-token","next":"rotated-token","host":"https://acme.my.crm.example"}"#;
+        let plain = scene(&[(503, "busy"), (200, answer)]);
+        let oauth = OAuth::new(
+            plain.oauth.config.clone(),
+            Some(Arc::new(Elsewhere)),
+            plain.store.clone(),
+        );
+        let bearer = oauth
+            .bearer(None, &plain.wire, &plain.budget, now())
+            .await
+            .unwrap();
+        assert_eq!(bearer.base_url.unwrap().as_str(), "https://acme.my.crm.example/");
+        let stored = plain.store.0.lock().unwrap().clone().unwrap();
+        assert_eq!(stored.refresh.expose_secret(), "rotated-token");
+        assert_eq!(
+            *plain.script.bodies.lock().unwrap().last().unwrap(),
+            format!("grant_type=own+way&t={PLANTED}")
+        );
+        // A month later it is still in use: nobody said when it ends.
+        let later = now() + SignedDuration::from_hours(720);
+        oauth
+            .bearer(None, &plain.wire, &plain.budget, later)
+            .await
+            .unwrap();
+        assert_eq!(plain.script.seen.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grant_that_is_refused_names_its_own_fix_and_a_used_up_allowance_waits() {
+        for (status, expected) in [
+            (
+                400,
+                Cause::Unauthorized {
+                    fix: "approve the app".to_owned(),
+                },
+            ),
+            (
+                403,
+                Cause::Throttled {
+                    until: now() + SignedDuration::from_mins(15),
+                    policy: "the day's calls".to_owned(),
+                },
+            ),
+        ] {
+            let plain = scene(&[(status, "{}")]);
+            let oauth = OAuth::new(
+                plain.oauth.config.clone(),
+                Some(Arc::new(Elsewhere)),
+                plain.store.clone(),
+            );
+            let Err(error) = oauth.bearer(None, &plain.wire, &plain.budget, now()).await else {
+                panic!("a refusal yields no token");
+            };
+            assert_eq!(error.cause, expected);
+            assert!(!error.message.contains("planted"), "{}", error.message);
+            assert_eq!(plain.script.seen.load(Ordering::SeqCst), 1);
+        }
     }
 }
