@@ -16,6 +16,7 @@ use followup_transport::{Future, TokenPair, TokenStore};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Format of the file.
 const VERSION: u8 = 1;
@@ -33,6 +34,8 @@ struct Stored {
     refresh: String,
     issued_at: Timestamp,
     expires_at: Timestamp,
+    #[serde(default)]
+    base_url: Option<String>,
 }
 
 impl TokenFile {
@@ -70,6 +73,7 @@ impl TokenFile {
             refresh: SecretString::from(stored.refresh),
             issued_at: stored.issued_at,
             expires_at: stored.expires_at,
+            base_url: stored.base_url.and_then(|url| Url::parse(&url).ok()),
         }))
     }
 
@@ -80,6 +84,7 @@ impl TokenFile {
             refresh: tokens.refresh.expose_secret().to_owned(),
             issued_at: tokens.issued_at,
             expires_at: tokens.expires_at,
+            base_url: tokens.base_url.as_ref().map(Url::to_string),
         };
         let temporary = self.path.with_extension("new");
         let mut file = OpenOptions::new()
@@ -121,6 +126,7 @@ mod tests {
             refresh: SecretString::from(refresh.to_owned()),
             issued_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::UNIX_EPOCH,
+            base_url: Some("https://acme.my.example.com".parse().unwrap()),
         }
     }
 
@@ -132,7 +138,9 @@ mod tests {
         let file = TokenFile::new(dir.path(), &hub, &configured);
         assert!(file.read().unwrap().is_none());
         file.write(&pair("rotated")).unwrap();
-        assert_eq!(file.read().unwrap().unwrap().refresh.expose_secret(), "rotated");
+        let read = file.read().unwrap().unwrap();
+        assert_eq!(read.refresh.expose_secret(), "rotated");
+        assert_eq!(read.base_url.unwrap().as_str(), "https://acme.my.example.com/");
         let mode = fs::metadata(&file.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = TokenFile::new(dir.path(), &hub, &SecretString::from("second".to_owned()));

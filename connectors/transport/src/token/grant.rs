@@ -77,20 +77,7 @@ pub(super) async fn ask(
     budget: &Arc<Budget>,
     now: Timestamp,
 ) -> Result<TokenPair, Fault> {
-    let denied = |message: String| Fault::Denied {
-        code: "not_sent".to_owned(),
-        message,
-        fix: None,
-    };
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in grant.form(refresh, now).map_err(denied)? {
-        form.append_pair(name, value.expose_secret());
-    }
-    let request = http::Request::post(url.as_str())
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::ACCEPT, "application/json")
-        .body(Bytes::from(form.finish()))
-        .map_err(|error| Fault::Broken(format!("the request cannot be built: {error}")))?;
+    let request = request(grant, &url, refresh, now)?;
     budget
         .admit(Pool::Burst, Priority::Token, now)
         .await
@@ -110,4 +97,26 @@ pub(super) async fn ask(
             },
             Refusal::Broken(message) => Fault::Broken(message),
         })
+}
+
+fn request(
+    grant: &dyn Grant,
+    url: &Url,
+    refresh: &SecretString,
+    now: Timestamp,
+) -> Result<http::Request<Bytes>, Fault> {
+    let fields = grant.form(refresh, now).map_err(|message| Fault::Denied {
+        code: "not_sent".to_owned(),
+        message,
+        fix: None,
+    })?;
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields {
+        form.append_pair(name, value.expose_secret());
+    }
+    http::Request::post(url.as_str())
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, "application/json")
+        .body(Bytes::from(form.finish()))
+        .map_err(|error| Fault::Broken(format!("the request cannot be built: {error}")))
 }
