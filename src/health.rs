@@ -165,5 +165,22 @@ pub fn frozen_words(reason: &FreezeReason) -> String {
             "a run would have created {planned} tasks, far more than usual; look at `followupd status`, then run \
              `followupd store confirm`"
         ),
+        FreezeReason::Vanishing {
+            connection,
+            stream,
+            missing,
+            cached,
+            ..
+        } => format!(
+            "{missing} of {cached} known {stream} of {connection} were not in the CRM's own list: deleted at once, or \
+             out of the login's sight; nothing was removed and nothing is written. Fix: look for them in the CRM; if \
+             they should be visible, mend the login's permissions; then run `followupd store confirm`: each is looked \
+             up once more by its id before it counts as deleted"
+        ),
+        FreezeReason::JournalDamaged { entries } => format!(
+            "{entries} entries of the journal are damaged and cannot be read: what followupd decided there is lost. \
+             Its tasks are taken over from the CRM again; nothing is written. Fix: put a backup of journal.log back, \
+             or compare the open followupd tasks in the CRM with `followupd status`; then run `followupd store confirm`"
+        ),
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_core::{ConnectionId, OwnerId, RecordRef, TaskId, TaskKey};
+use followup_core::{ConnectionId, OwnerId, RecordRef, Stream, TaskId, TaskKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,8 @@ pub struct Ledger {
     runs: Vec<(String, Timestamp)>,
     approved: BTreeSet<TaskKey>,
     acting: BTreeMap<ConnectionId, Option<Timestamp>>,
+    may_vanish: BTreeMap<(ConnectionId, String), Timestamp>,
+    damage_known: BTreeSet<(u64, u64, u32)>,
 }
 
 impl Ledger {
@@ -124,6 +126,17 @@ impl Ledger {
         self.acting.contains_key(connection)
     }
 
+    /// Whether an admin let the sweep of a stream that began then take what it missed for gone.
+    pub fn may_vanish(&self, connection: &ConnectionId, stream: Stream, began: Timestamp) -> bool {
+        let key = (connection.clone(), stream.as_str().to_owned());
+        self.may_vanish.get(&key) == Some(&began)
+    }
+
+    /// Whether an admin knows of damaged bytes of the journal: where they begin, how many, their checksum.
+    pub fn knows_damage(&self, offset: u64, len: u64, crc: u32) -> bool {
+        self.damage_known.contains(&(offset, len, crc))
+    }
+
     /// Run ids with their instants, oldest first.
     pub fn runs(&self) -> &[(String, Timestamp)] {
         &self.runs
@@ -140,7 +153,10 @@ impl Ledger {
                 self.cutovers.insert(connection.clone(), *cutover);
             }
             Entry::Frozen { reason, .. } => self.frozen = Some(reason.clone()),
-            Entry::Confirmed { .. } => self.frozen = None,
+            Entry::Confirmed { .. } => self.thaw(),
+            Entry::DamageConfirmed { offset, len, crc } => {
+                self.damage_known.insert((*offset, *len, *crc));
+            }
             Entry::Approved { key, .. } => {
                 self.approved.insert(key.clone());
             }
@@ -165,6 +181,19 @@ impl Ledger {
             Entry::GapOpened { id, gap } => self.open_gap(id, gap),
             Entry::GapEnded { id, end, at } => self.end_gap(id, *end, *at),
             other => self.apply_task(other),
+        }
+    }
+
+    /// Lifts the freeze; what a sweep asked about is granted to that sweep.
+    fn thaw(&mut self) {
+        if let Some(FreezeReason::Vanishing {
+            connection,
+            stream,
+            began,
+            ..
+        }) = self.frozen.take()
+        {
+            self.may_vanish.insert((connection, stream), began);
         }
     }
 

@@ -19,6 +19,24 @@ pub enum FreezeReason {
         /// How many it planned.
         planned: u64,
     },
+    /// A sweep did not see a large part of a stream: gone at once, or lost from sight.
+    Vanishing {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The stream's word.
+        stream: String,
+        /// How many cached records it did not see.
+        missing: u64,
+        /// Of how many.
+        cached: u64,
+        /// When the pass began; confirming lets this pass conclude, and no other.
+        began: Timestamp,
+    },
+    /// Entries of the journal are damaged: what they said is lost.
+    JournalDamaged {
+        /// How many.
+        entries: u64,
+    },
 }
 
 /// A gap as the ledger remembers it. The rules' own types stay with the rules; here they are words and numbers.
@@ -251,5 +269,14 @@ pub enum Entry {
         connection: ConnectionId,
         /// Since when; `None` = it only watches or asks.
         since: Option<Timestamp>,
+    },
+    /// An admin knows of these damaged bytes of the journal: they ask no more.
+    DamageConfirmed {
+        /// Where they begin in the file.
+        offset: u64,
+        /// How many.
+        len: u64,
+        /// Their checksum: other damage at the same place is news.
+        crc: u32,
     },
 }

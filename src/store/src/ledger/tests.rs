@@ -101,6 +101,28 @@ fn a_freeze_lasts_until_it_is_confirmed() {
 }
 
 #[test]
+fn what_is_confirmed_is_granted_to_the_sweep_that_asked_and_to_no_other() {
+    let hub = || ConnectionId::new("hub").unwrap();
+    let mut ledger = Ledger::default();
+    ledger.apply(&Entry::Frozen {
+        reason: FreezeReason::Vanishing {
+            connection: hub(),
+            stream: "contacts".to_owned(),
+            missing: 90,
+            cached: 100,
+            began: instant(1),
+        },
+        at: instant(2),
+    });
+    assert!(!ledger.may_vanish(&hub(), Stream::Contacts, instant(1)));
+    ledger.apply(&Entry::Confirmed { at: instant(3) });
+    assert!(ledger.frozen().is_none());
+    assert!(ledger.may_vanish(&hub(), Stream::Contacts, instant(1)));
+    assert!(!ledger.may_vanish(&hub(), Stream::Contacts, instant(9)));
+    assert!(!ledger.may_vanish(&hub(), Stream::Deals, instant(1)));
+}
+
+#[test]
 fn entries_about_unknown_tasks_change_nothing() {
     let mut ledger = Ledger::default();
     let key = TaskKey("nowhere".to_owned());

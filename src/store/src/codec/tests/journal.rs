@@ -152,12 +152,36 @@ fn written() -> Vec<Entry> {
             connection: hub(),
             since: Some(at(3)),
         },
+        Entry::DamageConfirmed {
+            offset: 300,
+            len: 41,
+            crc: 0xDEAD_BEEF,
+        },
     ]
+}
+
+/// Every other reason to freeze.
+fn frozen() -> Vec<Entry> {
+    let reasons = [
+        FreezeReason::Breaker { planned: 90 },
+        FreezeReason::Vanishing {
+            connection: hub(),
+            stream: "contacts".to_owned(),
+            missing: 120,
+            cached: 400,
+            began: at(7),
+        },
+        FreezeReason::JournalDamaged { entries: 2 },
+    ];
+    reasons
+        .into_iter()
+        .map(|reason| Entry::Frozen { reason, at: at(0) })
+        .collect()
 }
 
 #[test]
 fn the_bytes_of_every_journal_entry_are_what_they_were() {
-    let entries: Vec<Entry> = found().into_iter().chain(written()).collect();
+    let entries: Vec<Entry> = found().into_iter().chain(written()).chain(frozen()).collect();
     let bytes: Vec<Vec<u8>> = entries.iter().map(|entry| encode(entry, "").unwrap()).collect();
     let lines: Vec<String> = bytes
         .iter()
@@ -186,6 +210,10 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "18 12 2271440ad908ed2ca9848ae29a94346d",
         "19 26 2d00465aca7c2ed5781231ac6d148eb2",
         "20 28 2f7e0aa231b8f9e4b19f6adfab384340",
+        "21 10 3acc22d7535a3ddf47887804d428b68c",
+        "02 25 a2e2c42809182b11599a329de5a2d485",
+        "02 61 eb3e424aef89c23036d35d329cc650a9",
+        "02 25 e3798a2b60616c85b2f8301eaccf3c2e",
     ];
     assert_eq!(lines, expected, "a journal on disk could not be read any more");
     for (entry, bytes) in entries.iter().zip(&bytes) {
