@@ -32,7 +32,7 @@ use crate::{
     config::Mode,
     planning::{self, Established, Outbox, PlanInputs, Planned},
     shared_store::SharedStore,
-    sync::{Observed, Observer, Pace, Progress},
+    sync::{Observed, Observer, Pace, Progress, Swept},
     team::TeamSettings,
     writeback::{Applied, WriteBack},
 };
@@ -214,6 +214,8 @@ impl Engine {
             let is_established = self.establish(link, pass, now).await?;
             if is_established && !self.stop.is_cancelled() {
                 self.plan_and_apply(link, now, &mut report).await?;
+                let swept = observer.sweep(now).await?;
+                self.take_in_sweep(link, swept, now, &mut report).await?;
             }
         }
         if self.stop.is_cancelled() {
@@ -314,6 +316,38 @@ impl Engine {
         Ok(established.is_some())
     }
 
+    /// What a sweep brought is planned by the next cycle: it never holds up what is due.
+    async fn take_in_sweep(
+        &self,
+        link: &Link,
+        swept: Swept,
+        now: Timestamp,
+        report: &mut CycleReport,
+    ) -> Result<(), StoreError> {
+        if !swept.own_tasks.is_empty() {
+            let tasks = swept.own_tasks;
+            self.store
+                .with(move |store| planning::adopt(store, &tasks, now))
+                .await?;
+        }
+        for (stream, error) in &swept.failures {
+            let text = format!("the sweep of {stream} is tried again in an hour: {error}");
+            tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a sweep failed");
+            report.trouble = report.trouble.max(Trouble::Degraded);
+            report.errors.push(text);
+        }
+        if let Some(error) = &swept.refused {
+            note_error(link, error, report);
+        }
+        if !swept.vanishing.is_empty()
+            && let Some(why) = self.frozen().await?
+        {
+            report.trouble = report.trouble.max(Trouble::Frozen);
+            report.frozen = Some(why);
+        }
+        Ok(())
+    }
+
     async fn plan_and_apply(
         &self,
         link: &Link,
@@ -396,6 +430,9 @@ impl Engine {
             tracing::warn!(crm.connection = %link.connector.connection(), error = %error, "a write did not go through");
         }
         report.errors.extend(applied.errors);
+        if let Some(refused) = applied.refused {
+            link.change(|state| state.refused = Some(refused));
+        }
         if let Some(why) = self.frozen().await? {
             report.trouble = report.trouble.max(Trouble::Frozen);
             report.frozen = Some(why);

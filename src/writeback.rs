@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Capability, Closing, Connector, CreateOutcome, Gone, RecordRef, Task, TaskChange, TaskDraft, TaskKey,
-    TaskQuery, WriteOutcome,
+    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordRef, Task, TaskChange,
+    TaskDraft, TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_store::{
     StoreError,
@@ -56,6 +56,28 @@ pub struct Applied {
     pub trouble: Trouble,
     /// Records turned out to be different just before writing: plan again.
     pub is_stale: bool,
+    /// The login is refused or may not write: why, and what mends it. Nothing more was tried.
+    pub refused: Option<String>,
+}
+
+impl Applied {
+    /// A write that only an admin can make possible: told once, whatever the number of tasks.
+    fn refuse(&mut self, reason: String) {
+        self.trouble = self.trouble.max(Trouble::Refused);
+        if self.refused.as_ref() != Some(&reason) {
+            self.errors.push(reason.clone());
+        }
+        self.refused = Some(reason);
+    }
+
+    /// A read that write-back needs did not work. Only a refused login ends everything.
+    fn fail(&mut self, what: &str, error: &ConnectorError) {
+        if matches!(error, ConnectorError::Unauthorized { .. }) {
+            return self.refuse(error.to_string());
+        }
+        self.trouble = self.trouble.max(trouble_of(error));
+        self.errors.push(format!("{what}: {error}"));
+    }
 }
 
 /// Carries decisions out in one connection.
@@ -107,14 +129,14 @@ impl WriteBack<'_> {
             .filter_map(|row| outbox.drafts.remove(&row.key))
             .collect();
         for batch in drafts.chunks(BATCH) {
-            if self.stop.is_cancelled() {
+            if self.is_over(applied) {
                 return Ok(());
             }
             self.create(batch, now, applied).await?;
         }
         let closing = self.rows(|row| next_step(row) == Step::Close).await?;
         for batch in closing.chunks(BATCH) {
-            if self.stop.is_cancelled() {
+            if self.is_over(applied) {
                 return Ok(());
             }
             self.close(batch, now, applied).await?;
@@ -125,12 +147,17 @@ impl WriteBack<'_> {
             .filter_map(|row| outbox.amendments.remove(&row.key))
             .collect();
         for batch in changes.chunks(BATCH) {
-            if self.stop.is_cancelled() {
+            if self.is_over(applied) {
                 return Ok(());
             }
             self.amend(batch, now, applied).await?;
         }
         Ok(())
+    }
+
+    /// Told to stop, or only an admin can make the next write possible.
+    fn is_over(&self, applied: &Applied) -> bool {
+        self.stop.is_cancelled() || applied.refused.is_some()
     }
 
     /// Reads the records that open tasks are about again by id: no poll tells of a deletion in time, and a task must
@@ -163,10 +190,7 @@ impl WriteBack<'_> {
         let fresh = match self.connector.read(&asked, now).await {
             Ok(fresh) => fresh,
             Err(error) => {
-                applied.trouble = applied.trouble.max(trouble_of(&error));
-                applied
-                    .errors
-                    .push(format!("reading records again by id: {error}"));
+                applied.fail("reading records again by id", &error);
                 return Ok(None);
             }
         };
@@ -261,6 +285,7 @@ impl WriteBack<'_> {
                 CreateOutcome::NotSent { reason } => {
                     applied.errors.push(format!("task {key} was not sent: {reason}"));
                 }
+                CreateOutcome::NotAllowed { reason } => applied.refuse(reason),
                 CreateOutcome::AlreadyThere(None) => {
                     unknown.insert(key, "a task with this key is there, but was not shown".to_owned());
                 }
@@ -301,7 +326,7 @@ impl WriteBack<'_> {
             Ok(found) => found,
             Err(error) => {
                 applied.unknown += rows.len() as u64;
-                applied.errors.push(format!("looking up tasks by key: {error}"));
+                applied.fail("looking up tasks by key", &error);
                 return Ok(());
             }
         };
@@ -356,6 +381,7 @@ impl WriteBack<'_> {
                         .errors
                         .push(format!("the CRM refuses to close task {}: {reason}", row.key));
                 }
+                WriteOutcome::NotAllowed { reason } => applied.refuse(reason),
                 WriteOutcome::Retry { reason } => {
                     applied
                         .errors
@@ -389,6 +415,7 @@ impl WriteBack<'_> {
                 // A human's text stays; the task lives on with it.
                 WriteOutcome::HumanEdited(task) => there.push(*task),
                 WriteOutcome::Done(None) | WriteOutcome::Gone => {}
+                WriteOutcome::NotAllowed { reason } => applied.refuse(reason),
                 WriteOutcome::Rejected { reason } | WriteOutcome::Retry { reason } => {
                     applied
                         .errors

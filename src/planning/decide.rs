@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Baseline, Closing, DraftLinks, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey, TaskStatus,
+    Baseline, Closing, DraftLinks, LinkChange, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey,
+    TaskStatus,
 };
 use followup_rules::{
     Context, TaskText, carrier,
@@ -13,7 +14,10 @@ use followup_rules::{
 use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, TaskRow};
 use jiff::{SignedDuration, Timestamp};
 
-use super::PlanInputs;
+use super::{
+    PlanInputs,
+    place::{Place, place},
+};
 
 /// A task the CRM refused is tried again after this long.
 const REFUSED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
@@ -49,7 +53,6 @@ pub fn decide(
     let mut decision = Decision::default();
     remember_gaps(ledger, evaluation, context, &mut decision);
     move_rows(ledger, evaluation, facts, &mut decision);
-    let is_writable = inputs.writable.contains(&evaluation.subject.record().connection);
     for task in &facts.own_tasks {
         let Some(verdict) = evaluation.tasks.get(&task.key) else {
             continue;
@@ -58,6 +61,7 @@ pub fn decide(
             continue;
         };
         if let Some(end) = end_of(verdict) {
+            let is_writable = inputs.writable.contains(&row.connection);
             close(row, task, verdict, is_writable, context.now, &mut decision);
             let ended = row
                 .gaps
@@ -69,9 +73,6 @@ pub fn decide(
                 at: context.now,
             }));
         }
-    }
-    if !is_writable {
-        return decision;
     }
     let folded: Vec<&Gap> = evaluation
         .gaps
@@ -93,11 +94,14 @@ pub fn decide(
         (None, None) => return decision,
     };
     match ledger.task(&task.key) {
+        Some(row) if !inputs.writable.contains(&row.connection) => {}
         // Not sent yet, and held now: it waits.
         Some(row) if row.state == RowState::Planned && lead.outcome != Outcome::Task => {}
         Some(row) if row.state == RowState::Planned => {
             let text = render_into(task, lead, &folded, facts, context);
-            decision.draft = draft(row.key.clone(), text, lead, facts, context);
+            let there = BTreeSet::from([row.connection.clone()]);
+            decision.draft = place(lead, facts, context.calendars, &there)
+                .map(|place| draft(row.key.clone(), text, lead, place, context));
         }
         Some(row) if row.closing.is_none() => amend(row, task, lead, &folded, facts, context, &mut decision),
         _ => {}
@@ -251,17 +255,18 @@ fn create(
         decision.waits = row.is_refused();
         return;
     }
-    if inputs.unsure.contains(&lead.subject.record().connection) {
+    let Some(place) = place(lead, facts, context.calendars, &inputs.writable) else {
+        return;
+    };
+    if known_to(lead, facts).any(|connection| inputs.unsure.contains(connection)) {
         decision.waits = true;
         return;
     }
-    if inputs.ask_first.contains(&lead.subject.record().connection) && !ledger.is_approved(&key) {
+    if inputs.ask_first.contains(place.connection()) && !ledger.is_approved(&key) {
         return; // proposed
     }
     let text = render(lead, folded, facts, context);
-    let Some(draft) = draft(key.clone(), text, lead, facts, context) else {
-        return;
-    };
+    let draft = draft(key.clone(), text, lead, place, context);
     let gaps = gap_ids(lead, folded);
     let row = TaskRow {
         key,
@@ -294,63 +299,37 @@ fn gap_ids(lead: &Gap, folded: &[&Gap]) -> Vec<String> {
         .collect()
 }
 
-fn draft(
-    key: TaskKey,
-    text: TaskText,
-    lead: &Gap,
-    facts: &Facts,
-    context: &Context<'_>,
-) -> Option<TaskDraft> {
+/// The CRMs that know a subject: what is recorded in any of them may cover it.
+fn known_to<'a>(lead: &'a Gap, facts: &'a Facts) -> impl Iterator<Item = &'a ConnectionId> {
+    let shown = lead.subject.record();
+    let records = facts
+        .humans
+        .iter()
+        .filter(|human| human.iter().any(|id| id.record() == shown))
+        .flatten()
+        .map(PersonId::record);
+    std::iter::once(shown)
+        .chain(records)
+        .map(|record| &record.connection)
+}
+
+fn draft(key: TaskKey, text: TaskText, lead: &Gap, place: Place, context: &Context<'_>) -> TaskDraft {
     // After an outage the instant computed from the records may lie behind us; a reminder must lie ahead.
     let due_at = lead.due_at.max(context.now + DUE_AHEAD);
     let reminder_at = reminder_at(lead, context)
         .max(context.now)
         .min(due_at - SignedDuration::from_mins(1));
-    Some(TaskDraft {
+    TaskDraft {
         key,
-        owner: lead.owner.clone()?,
-        links: links(lead, facts),
+        owner: place.owner,
+        links: place.links,
         subject: text.subject,
         body: text.body,
         marker: text.marker,
         due_at,
         reminder_at: Some(reminder_at),
         is_urgent: lead.key.rule.is_buyer_initiated(),
-    })
-}
-
-/// The subject's record, and for a deal also the people of the anchor.
-fn links(lead: &Gap, facts: &Facts) -> DraftLinks {
-    match &lead.subject {
-        Subject::Human(person) => DraftLinks {
-            people: vec![person.clone()],
-            deals: Vec::new(),
-        },
-        Subject::Deal(deal) => {
-            let people = people_of(&lead.key.anchor, facts);
-            let on_deal = |id: &PersonId| {
-                facts
-                    .deals
-                    .iter()
-                    .any(|known| known.id == *deal && known.people.contains(id))
-            };
-            DraftLinks {
-                people: people.into_iter().filter(on_deal).collect(),
-                deals: vec![deal.clone()],
-            }
-        }
     }
-}
-
-fn people_of(anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
-    facts
-        .activities
-        .iter()
-        .find(|activity| activity.id.record() == anchor)
-        .map_or_else(
-            || vec![PersonId(anchor.clone())],
-            |activity| activity.people.clone(),
-        )
 }
 
 /// A different set of gaps means a different text. What a human changed stays theirs: the connector compares with the
@@ -385,6 +364,7 @@ fn amend(
         subject: Some(text.subject),
         body: Some(text.body),
         marker: text.marker,
+        links: LinkChange::default(),
         append: None,
         closing: None,
         created_at: row.created_at.unwrap_or(row.planned_at),

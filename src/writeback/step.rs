@@ -4,7 +4,8 @@
 //! model check (`tests/model`) runs these same functions through every interleaving.
 
 use followup_core::{
-    Baseline, Closing, CreateOutcome, DraftLinks, Task, TaskChange, TaskKey, TaskQuery, WriteOutcome,
+    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, Task, TaskChange, TaskKey, TaskQuery,
+    WriteOutcome,
 };
 use followup_store::ledger::{Closed, Entry, RowState, TaskRow, WriteEnd};
 use jiff::{SignedDuration, Timestamp};
@@ -60,7 +61,7 @@ pub fn after_create(key: &TaskKey, outcome: &CreateOutcome, now: Timestamp) -> E
         CreateOutcome::Rejected { reason } => WriteEnd::Rejected {
             reason: reason.clone(),
         },
-        CreateOutcome::NotSent { .. } => WriteEnd::NotSent,
+        CreateOutcome::NotSent { .. } | CreateOutcome::NotAllowed { .. } => WriteEnd::NotSent,
         CreateOutcome::AlreadyThere(None) | CreateOutcome::Unknown { .. } => WriteEnd::Unknown,
     };
     written(key, end, now)
@@ -89,7 +90,7 @@ pub fn after_close(row: &TaskRow, outcome: &WriteOutcome, now: Timestamp) -> Opt
                 at: now,
             });
         }
-        WriteOutcome::Retry { .. } => return None,
+        WriteOutcome::NotAllowed { .. } | WriteOutcome::Retry { .. } => return None,
     };
     Some(Entry::Closed {
         key: row.key.clone(),
@@ -109,6 +110,7 @@ pub fn after_amend(key: &TaskKey, outcome: &WriteOutcome) -> Option<Entry> {
         | WriteOutcome::Gone
         | WriteOutcome::HumanEdited(_)
         | WriteOutcome::Rejected { .. }
+        | WriteOutcome::NotAllowed { .. }
         | WriteOutcome::Retry { .. } => None,
     }
 }
@@ -137,6 +139,7 @@ pub fn closing_change(row: &TaskRow) -> Option<TaskChange> {
         subject: None,
         body: None,
         marker: String::new(),
+        links: LinkChange::default(),
         append: lines::closing_line(then),
         closing: Some(*closing),
         created_at: row.created_at.unwrap_or(row.planned_at),

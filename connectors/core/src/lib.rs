@@ -33,6 +33,6 @@ pub use person::{
 };
 pub use record::Record;
 pub use task::{
-    Baseline, Closing, CreateOutcome, DraftLinks, FoundTask, Task, TaskChange, TaskDraft, TaskFields,
-    TaskOrigin, TaskQuery, TaskStatus, WriteOutcome, WriteOutcomes, text_hash,
+    Baseline, Closing, CreateOutcome, DraftLinks, FoundTask, LinkChange, Task, TaskChange, TaskDraft,
+    TaskFields, TaskOrigin, TaskQuery, TaskStatus, WriteOutcome, WriteOutcomes, text_hash,
 };

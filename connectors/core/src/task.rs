@@ -144,6 +144,25 @@ pub struct DraftLinks {
     pub deals: Vec<DealId>,
 }
 
+impl DraftLinks {
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.deals.is_empty()
+    }
+}
+
+/// Links of a task that are to change. Both lists are idempotent.
+///
+/// Only links this program made may be taken away: the caller names them, and the connector leaves every link alone
+/// that carries more than the plain one we write (a label somebody gave it).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkChange {
+    /// Records the task must be attached to.
+    pub add: DraftLinks,
+    /// Records we attached it to and that it is no longer about.
+    pub remove: DraftLinks,
+}
+
 /// A task to be created. Texts are plain: the connector escapes them the vendor's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskDraft {
@@ -194,6 +213,8 @@ pub struct TaskChange {
     pub body: Option<String>,
     /// The marker block that goes behind the body.
     pub marker: String,
+    /// Records to attach it to, or to take it off. Not looked at when the task is closed.
+    pub links: LinkChange,
     /// A line to append below our marker, for example why the task is no longer needed.
     pub append: Option<String>,
     /// Close it, or leave it open.
@@ -239,6 +260,12 @@ pub enum CreateOutcome {
         /// Why.
         reason: String,
     },
+    /// The login is refused or may not do this: nothing was created, and nothing will be until an admin mends it.
+    /// Pauses the connection.
+    NotAllowed {
+        /// What the CRM said, what is missing and the exact step that mends it.
+        reason: String,
+    },
     /// Nobody knows: a timeout, a lost answer, a server error. Look before repeating.
     Unknown {
         /// Why.
@@ -258,6 +285,11 @@ pub enum WriteOutcome {
     /// Refused: repeating it changes nothing.
     Rejected {
         /// What the CRM said, without payload.
+        reason: String,
+    },
+    /// The login is refused or may not do this: nothing was changed. Pauses the connection.
+    NotAllowed {
+        /// What the CRM said, what is missing and the exact step that mends it.
         reason: String,
     },
     /// Not applied or not known; the change is idempotent and can be sent again.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Baseline, Closing, Connector, CreateOutcome, DraftLinks, Lane, OwnerId, PageEnd, PersonId, PullRequest,
-    Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
+    Baseline, Closing, Connector, CreateOutcome, DraftLinks, Lane, LinkChange, OwnerId, PageEnd, PersonId,
+    PullRequest, Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -256,6 +256,7 @@ pub fn change(task: &Task) -> TaskChange {
         baseline: Baseline::of(task),
         subject: None,
         body: None,
+        links: LinkChange::default(),
         append: None,
         closing: None,
         created_at: task.created_at,
