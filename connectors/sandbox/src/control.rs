@@ -20,18 +20,20 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>, path: &str, no
         (&Method::GET, "now") => Ok(json!({"now": now})),
         (&Method::GET, "stats") => Ok(world.stats()),
         (&Method::GET, "truth") => Ok(world.truth()),
+        (&Method::GET, "score") => score(world, request.uri().query().unwrap_or_default()),
         (&Method::POST, "advance") => advance(world, body, now),
         (&Method::POST, "faults") => faults(world, body),
         (&Method::POST, "form") => form(world, body, now),
         (&Method::POST, "mail") => mail(world, body, now),
-        (_, "now" | "stats" | "truth" | "advance" | "faults" | "form" | "mail") => {
+        (&Method::POST, "neighbour") => neighbour(world, body, now),
+        (_, "now" | "stats" | "truth" | "score" | "advance" | "faults" | "form" | "mail" | "neighbour") => {
             return Answer::json(
                 405,
                 json!({"error": format!("{} is not possible here", request.method())}),
             );
         }
         _ => {
-            let known = "GET now, stats, truth; POST advance, faults, form, mail";
+            let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour";
             return Answer::json(
                 404,
                 json!({"error": format!("no control path {path:?}; known: {known}")}),
@@ -72,6 +74,28 @@ fn advance(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, Stri
         _ => return Err(format!("the body must be {shape}, with one of the two")),
     };
     Ok(json!({"now": world.advance_to(to)}))
+}
+
+/// The marks of `GET score?tolerance=12m`.
+fn score(world: &mut World, query: &str) -> Result<Value, String> {
+    let tolerance = query
+        .strip_prefix("tolerance=")
+        .and_then(parse_duration)
+        .and_then(|tolerance| SignedDuration::try_from(tolerance).ok())
+        .ok_or_else(|| "the query must be tolerance=12m: how late a task may come and go".to_owned())?;
+    serde_json::to_value(world.score(tolerance)).map_err(|error| error.to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawNeighbour {
+    requests: u32,
+}
+
+fn neighbour(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+    let raw: RawNeighbour = parse(body, r#"{"requests": 1000}"#)?;
+    world.portal.limits.spend_by_others(raw.requests, now);
+    Ok(world.portal.limits.quota(now))
 }
 
 fn faults(world: &mut World, body: &[u8]) -> Result<Value, String> {

@@ -1,6 +1,6 @@
 //! Trouble on demand: which requests it meets, and what happens to them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
@@ -42,6 +42,8 @@ pub struct Fault {
     method: String,
     path: String,
     kind: FaultKind,
+    /// The kind as it was written; statistics show it.
+    name: String,
     /// How often it still strikes; `None` for always.
     left: Option<u32>,
 }
@@ -102,11 +104,13 @@ impl Fault {
         if method.is_empty() || !path.starts_with(['/', '*']) {
             return Err(FaultError::Match(pattern.to_owned()));
         }
-        let kind = FaultKind::parse(kind).ok_or_else(|| FaultError::Kind(kind.to_owned()))?;
+        let name = kind.to_owned();
+        let kind = FaultKind::parse(kind).ok_or_else(|| FaultError::Kind(name.clone()))?;
         Ok(Self {
             method: method.to_uppercase(),
             path: path.to_owned(),
             kind,
+            name,
             left: (times > 0).then_some(times),
         })
     }
@@ -169,24 +173,43 @@ fn has_prefix(text: &str, pattern: &str) -> bool {
     }
 }
 
-/// The faults in force.
+/// The faults in force, and what became of all there were.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    in_force: Vec<Fault>,
+    /// How often each kind struck, by its name.
+    struck: BTreeMap<String, u64>,
+}
 
 impl Faults {
     pub(crate) fn set(&mut self, faults: Vec<Fault>) {
-        self.0 = faults;
+        self.in_force = faults;
     }
 
-    /// The first fault that strikes this request; it is used up once.
-    pub(crate) fn strike(&mut self, method: &str, path: &str) -> Option<FaultKind> {
-        let at = self.0.iter().position(|fault| fault.matches(method, path))?;
-        let fault = self.0.get_mut(at)?;
+    /// How often each kind struck since the start, by its name.
+    pub(crate) const fn struck(&self) -> &BTreeMap<String, u64> {
+        &self.struck
+    }
+
+    /// The first fault that strikes this request; it is used up once. A fault of page tokens waits for a request that
+    /// `has_page_token`.
+    pub(crate) fn strike(
+        &mut self,
+        method: &str,
+        path: &str,
+        has_page_token: impl Fn() -> bool,
+    ) -> Option<FaultKind> {
+        let strikes = |fault: &Fault| {
+            fault.matches(method, path) && (fault.kind != FaultKind::ExpirePageToken || has_page_token())
+        };
+        let at = self.in_force.iter().position(strikes)?;
+        let fault = self.in_force.get_mut(at)?;
         let kind = fault.kind.clone();
+        *self.struck.entry(fault.name.clone()).or_default() += 1;
         if let Some(left) = &mut fault.left {
             *left -= 1;
             if *left == 0 {
-                self.0.remove(at);
+                self.in_force.remove(at);
             }
         }
         Some(kind)
@@ -222,10 +245,24 @@ mod tests {
     fn a_fault_strikes_as_often_as_said() {
         let mut faults = Faults::default();
         faults.set(parse_faults(r#"[{"match":"GET /a","kind":"status:503","times":2}]"#).expect("valid"));
-        assert_eq!(faults.strike("GET", "/a"), Some(FaultKind::Status(503)));
-        assert_eq!(faults.strike("GET", "/b"), None);
-        assert_eq!(faults.strike("GET", "/a/b"), Some(FaultKind::Status(503)));
-        assert_eq!(faults.strike("GET", "/a"), None);
+        let mut strike = |path| faults.strike("GET", path, || false);
+        assert_eq!(strike("/a"), Some(FaultKind::Status(503)));
+        assert_eq!(strike("/b"), None);
+        assert_eq!(strike("/a/b"), Some(FaultKind::Status(503)));
+        assert_eq!(strike("/a"), None);
+        assert_eq!(faults.struck().get("status:503"), Some(&2));
+    }
+
+    #[test]
+    fn a_fault_of_page_tokens_waits_for_one() {
+        let mut faults = Faults::default();
+        faults.set(parse_faults(r#"[{"match":"GET /a","kind":"expire_page_token"}]"#).expect("valid"));
+        assert_eq!(faults.strike("GET", "/a", || false), None);
+        assert_eq!(
+            faults.strike("GET", "/a", || true),
+            Some(FaultKind::ExpirePageToken)
+        );
+        assert_eq!(faults.strike("GET", "/a", || true), None);
     }
 
     #[test]

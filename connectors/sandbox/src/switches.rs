@@ -43,6 +43,8 @@ pub struct Switches {
     pub tier: Tier,
     /// Replaces the tier's daily allowance.
     pub daily_limit: Option<u32>,
+    /// Replaces every allowance of ten seconds: a larger window lets a script run faster with the same shares of it.
+    pub burst_limit: Option<usize>,
     /// The account's time zone, in which the daily allowance resets at midnight. Default `America/New_York`.
     pub account_zone: String,
     /// 429 answers carry `Retry-After` (seconds). Default off.
@@ -95,6 +97,7 @@ impl Default for Switches {
             },
             tier: Tier::Starter,
             daily_limit: None,
+            burst_limit: None,
             account_zone: "America/New_York".to_owned(),
             sends_retry_after: false,
             unique_task_property: true,

@@ -96,11 +96,17 @@ impl World {
         json!({
             "requests": self.stats.requests, "by_endpoint": self.stats.by_endpoint,
             "throttled": self.stats.throttled, "quota": self.portal.limits.quota(now),
+            "faults": self.faults.struck(),
         })
     }
 
     pub(crate) fn truth(&self) -> Value {
         self.team.truth(&self.portal)
+    }
+
+    pub(crate) fn score(&mut self, tolerance: SignedDuration) -> Score {
+        let now = self.catch_up();
+        self.team.score(&self.portal, now, tolerance)
     }
 
     /// One request; the second value is what still has to happen to its answer.
@@ -117,7 +123,9 @@ impl World {
             .entry(endpoint(request.method().as_str(), path))
             .or_default() += 1;
         let full_path = request.uri().path_and_query().map_or(path, |text| text.as_str());
-        let fault = self.faults.strike(request.method().as_str(), full_path);
+        let fault = self
+            .faults
+            .strike(request.method().as_str(), full_path, || has_page_token(request));
         if fault == Some(FaultKind::CloseBefore) {
             return (Answer::empty(204), fault);
         }
@@ -125,6 +133,17 @@ impl World {
         self.stats.throttled += u64::from(is_throttled);
         (answer, fault)
     }
+}
+
+/// Whether a request goes on where a page ended.
+fn has_page_token(request: &Request<Bytes>) -> bool {
+    let in_body =
+        || serde_json::from_slice::<Value>(request.body()).is_ok_and(|body| body.get("after").is_some());
+    request
+        .uri()
+        .query()
+        .is_some_and(|query| query.contains("after="))
+        || in_body()
 }
 
 /// Method and path with ids and values left out.
@@ -220,7 +239,7 @@ impl Sandbox {
         }
     }
 
-    /// `{"requests", "by_endpoint", "throttled", "quota"}`.
+    /// `{"requests", "by_endpoint", "throttled", "quota", "faults"}`.
     pub fn stats(&self) -> Value {
         self.world().stats()
     }
@@ -237,9 +256,7 @@ impl Sandbox {
 
     /// The tasks judged against the script at the present date; a reminder may be `tolerance` late.
     pub fn score(&self, tolerance: SignedDuration) -> Score {
-        let mut world = self.world();
-        let now = world.catch_up();
-        world.team.score(&world.portal, now, tolerance)
+        self.world().score(tolerance)
     }
 
     /// The instant of the next scripted act planned so far.

@@ -129,6 +129,9 @@ impl Limits {
             Tier::Enterprise => (190, 150, 1_000_000),
             Tier::CapacityPack => (250, 200, 1_650_000),
         };
+        let (burst, links, of_oauth) = switches
+            .burst_limit
+            .map_or((burst, links, OAUTH_BURST_MAX), |all| (all, all, all));
         Self {
             is_on,
             zone: TimeZone::get(&switches.account_zone).unwrap_or(TimeZone::UTC),
@@ -136,7 +139,7 @@ impl Limits {
             day: None,
             daily_used: 0,
             of_static: Window::new(BURST_WINDOW, burst),
-            of_oauth: Window::new(BURST_WINDOW, OAUTH_BURST_MAX),
+            of_oauth: Window::new(BURST_WINDOW, of_oauth),
             search: Window::new(SEARCH_WINDOW, SEARCH_MAX),
             links: Window::new(BURST_WINDOW, links),
         }
@@ -221,6 +224,12 @@ impl Limits {
             ));
         }
         headers
+    }
+
+    /// Requests of other apps of the account: they count for the day, and for nobody's burst but their own.
+    pub(crate) fn spend_by_others(&mut self, requests: u32, now: Timestamp) {
+        self.roll_day(now);
+        self.daily_used = self.daily_used.saturating_add(requests).min(self.daily_max);
     }
 
     fn daily_left(&self) -> u32 {
