@@ -239,7 +239,7 @@ fn tokens(
 ///
 /// # Errors
 /// A [`Failure`] with the fix when the address is not on this machine or no sandbox answers.
-pub async fn sandbox_now(base_url: &Url) -> anyhow::Result<Timestamp> {
+pub async fn sandbox_now(transport: &HttpTransport, base_url: &Url) -> anyhow::Result<Timestamp> {
     let is_loopback = base_url
         .host_str()
         .is_some_and(followup_transport::http::is_loopback_host);
@@ -254,15 +254,12 @@ pub async fn sandbox_now(base_url: &Url) -> anyhow::Result<Timestamp> {
         total: std::time::Duration::from_secs(10),
         body_bytes_max: 64 * 1024,
     };
-    let answer = HttpTransport::new()?
-        .send(request, limits)
-        .await
-        .map_err(|error| {
-            Failure::new(
-                Exit::Connection,
-                format!("no sandbox answers at {base_url}: {error}. Fix: start `followupd sandbox`"),
-            )
-        })?;
+    let answer = transport.send(request, limits).await.map_err(|error| {
+        Failure::new(
+            Exit::Connection,
+            format!("no sandbox answers at {base_url}: {error}. Fix: start `followupd sandbox`"),
+        )
+    })?;
     let body: serde_json::Value = serde_json::from_slice(answer.body()).context("the sandbox's date")?;
     let now = body
         .get("now")

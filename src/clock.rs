@@ -3,12 +3,10 @@
 //! Everything else takes `now` as an argument. A cycle reads the clock once and uses that instant throughout, so that
 //! one cycle never disagrees with itself.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 /// Where "now" comes from.
 #[derive(Clone)]
@@ -23,21 +21,21 @@ pub enum Clock {
 
 /// An instant that is set from outside.
 #[derive(Clone)]
-pub struct Told(Arc<AtomicI64>);
+pub struct Told(watch::Sender<i64>);
 
 impl Told {
     /// Starts at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(now.as_millisecond())))
+        Self(watch::Sender::new(now.as_millisecond()))
     }
 
     /// Moves it.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millisecond(), Ordering::Relaxed);
+        self.0.send_replace(now.as_millisecond());
     }
 
     fn get(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.0.load(Ordering::Relaxed)).unwrap_or(Timestamp::UNIX_EPOCH)
+        Timestamp::from_millisecond(*self.0.borrow()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -54,6 +52,23 @@ impl Clock {
             Self::InProcess(now) => now(),
         };
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+impl Clock {
+    /// Waits until a told date is `at` or later. Of any other clock nothing is to be told: that wait is tokio's, and
+    /// this one never ends.
+    pub async fn told(&self, at: Timestamp) {
+        match self {
+            Self::Told(Told(date)) => {
+                let mut dates = date.subscribe();
+                if dates.wait_for(|date| *date >= at.as_millisecond()).await.is_ok() {
+                    return;
+                }
+            }
+            Self::System | Self::InProcess(_) => {}
+        }
+        std::future::pending().await
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use followup_store::StoreError;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -51,13 +51,16 @@ async fn connection_loop(
         return Ok(());
     };
     while !engine.stop.is_cancelled() {
+        let began_at = engine.clock.now();
         let report = cycle(engine, link, Rhythm::Repeated, &Silent, data_dir).await?;
-        log(&report);
+        log(&report, began_at);
         let wait = engine.wait(every).await?;
+        let is_told = engine.clock.told(began_at + wait);
         engine.waiting.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             () = engine.stop.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
+            () = is_told => {}
         }
         engine.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -92,9 +95,10 @@ pub async fn cycle(
     Ok(report)
 }
 
-fn log(report: &CycleReport) {
+fn log(report: &CycleReport, began_at: Timestamp) {
     tracing::info!(
         crm.connection = %report.connection,
+        began.at = %began_at,
         pulled = report.pulled.values().sum::<u64>(),
         evaluated = report.evaluated,
         gaps.opened = report.gaps_opened,

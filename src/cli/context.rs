@@ -1,6 +1,7 @@
 //! What most commands need first: configuration, policy, engine.
 
 use followup_rules::problem::Problem;
+use followup_transport::HttpTransport;
 
 use super::{ClockChoice, Common, output};
 use crate::{
@@ -62,6 +63,7 @@ pub(super) struct Opened {
 
 /// Asks a sandbox for its date.
 pub(super) struct SandboxDate {
+    transport: HttpTransport,
     url: url::Url,
     told: Told,
 }
@@ -69,7 +71,7 @@ pub(super) struct SandboxDate {
 impl SandboxDate {
     /// Moves the clock to the sandbox's date.
     pub(super) async fn refresh(&self) -> anyhow::Result<()> {
-        self.told.set(app::sandbox_now(&self.url).await?);
+        self.told.set(app::sandbox_now(&self.transport, &self.url).await?);
         Ok(())
     }
 }
@@ -81,8 +83,10 @@ async fn clock(common: &Common, config: &Config) -> anyhow::Result<(Clock, Optio
             let first = config.connections.values().next();
             let url = first.map(|connection| connection.base_url.clone());
             let url = url.ok_or_else(|| Failure::new(Exit::Usage, "--clock sandbox needs a connection"))?;
-            let told = Told::new(app::sandbox_now(&url).await?);
-            Ok((Clock::Told(told.clone()), Some(SandboxDate { url, told })))
+            let transport = HttpTransport::new()?;
+            let told = Told::new(app::sandbox_now(&transport, &url).await?);
+            let clock = Clock::Told(told.clone());
+            Ok((clock, Some(SandboxDate { transport, url, told })))
         }
     }
 }

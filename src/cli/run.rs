@@ -141,7 +141,7 @@ async fn reload_when_told(config: std::path::PathBuf, reload: Arc<Notify>, stop:
     }
 }
 
-/// Keeps the clock at the sandbox's date, once a second.
+/// Looks at the sandbox's date a few times a second: who waits for a date is woken when it is told.
 async fn follow_sandbox(sandbox: context::SandboxDate, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = sandbox.refresh().await {
@@ -149,7 +149,7 @@ async fn follow_sandbox(sandbox: context::SandboxDate, stop: CancellationToken) 
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
         }
     }
 }

@@ -43,6 +43,12 @@ pub(super) struct SandboxArgs {
     /// Enforce the vendor's rate limits.
     #[arg(long, value_enum, default_value_t = Limits::On)]
     limits: Limits,
+    /// Requests the simulated HubSpot allows in ten seconds, instead of what the smallest tier has.
+    #[arg(long, value_name = "N")]
+    burst: Option<u16>,
+    /// Requests the simulated HubSpot allows a day, instead of what the smallest tier has.
+    #[arg(long, value_name = "N")]
+    daily: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,7 +84,11 @@ pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
         as_of: args.as_of.unwrap_or_else(|| Clock::System.now()),
         limits: args.limits == Limits::On,
         clock: ClockMode::Manual,
-        switches: Switches::default(),
+        switches: Switches {
+            burst_limit: args.burst.map(usize::from),
+            daily_limit: args.daily,
+            ..Switches::default()
+        },
     });
     sandbox.set_faults(faults);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
