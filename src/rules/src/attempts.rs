@@ -136,28 +136,16 @@ pub(crate) fn run_of<'a>(events: &[Event<'a>], started_at: Timestamp, index: &In
     let of_kind = |kind: EventKind| events.iter().filter(move |event| event.kind == kind);
     let spoke_at = of_kind(EventKind::Conversation).map(|event| event.at).max();
     let is_spoken = |activity: &Activity| {
-        of_kind(EventKind::Conversation).any(|event| predicates::is_double(event.activity, activity))
+        of_kind(EventKind::Conversation).any(|event| predicates::is_double(event.activity, activity, index))
     };
-    let mut touches: Vec<&'a Activity> = Vec::new();
-    for event in of_kind(EventKind::Touch) {
-        let is_within = event.at >= started_at && spoke_at.is_none_or(|spoke_at| event.at > spoke_at);
-        if !is_within || is_spoken(event.activity) {
-            continue;
-        }
-        let double = touches
-            .iter_mut()
-            .find(|earlier| predicates::is_double(earlier, event.activity));
-        match double {
-            Some(earlier) if has_task(event.activity, index) && !has_task(earlier, index) => {
-                *earlier = event.activity;
-            }
-            Some(_) => {}
-            None => touches.push(event.activity),
-        }
-    }
+    let touches = of_kind(EventKind::Touch)
+        .filter(|event| event.at >= started_at && spoke_at.is_none_or(|spoke_at| event.at > spoke_at))
+        .map(|event| event.activity)
+        .filter(|activity| !is_spoken(activity));
+    let touches = predicates::distinct(touches, index, |activity| has_task(activity, index));
     let closing = touches.last().and_then(|anchor| {
         let later = |kind: EventKind| {
-            let mut later = of_kind(kind).filter(|event| is_later(event, anchor));
+            let mut later = of_kind(kind).filter(|event| is_later(event, anchor, index));
             later.next().copied()
         };
         later(EventKind::Booking).or_else(|| later(EventKind::Possible))
@@ -166,23 +154,27 @@ pub(crate) fn run_of<'a>(events: &[Event<'a>], started_at: Timestamp, index: &In
 }
 
 /// What answers or follows an attempt: the first proven event after it, else the first possible one.
-pub(crate) fn closing_after<'a>(events: &[Event<'a>], anchor: &Activity) -> Option<Event<'a>> {
-    let later = || events.iter().filter(|event| is_later(event, anchor));
+pub(crate) fn closing_after<'a>(
+    events: &[Event<'a>],
+    anchor: &Activity,
+    index: &Index<'_>,
+) -> Option<Event<'a>> {
+    let later = || events.iter().filter(|event| is_later(event, anchor, index));
     later()
         .find(|event| event.kind != EventKind::Possible)
         .or_else(|| later().next())
         .copied()
 }
 
-fn is_later(event: &Event<'_>, anchor: &Activity) -> bool {
-    (event.at, &event.activity.id) > (anchor.at, &anchor.id) && !is_again(event, anchor)
+fn is_later(event: &Event<'_>, anchor: &Activity, index: &Index<'_>) -> bool {
+    (event.at, &event.activity.id) > (anchor.at, &anchor.id) && !is_again(event, anchor, index)
 }
 
 /// Whether an event is the attempt itself, logged once more.
-fn is_again(event: &Event<'_>, anchor: &Activity) -> bool {
+fn is_again(event: &Event<'_>, anchor: &Activity, index: &Index<'_>) -> bool {
     event.kind != EventKind::Conversation
         && event.kind != EventKind::Booking
-        && predicates::is_double(event.activity, anchor)
+        && predicates::is_double(event.activity, anchor, index)
 }
 
 fn has_task(activity: &Activity, index: &Index<'_>) -> bool {

@@ -425,13 +425,15 @@ impl Calendar {
     }
 }
 
-/// The calendars of all owners.
+/// The calendars of all owners, and which owners are one person.
 #[derive(Debug, Clone, Default)]
 pub struct Calendars {
     /// For owners without one, for records without owner, and for the admin.
     pub default: Calendar,
     /// By owner.
     pub by_owner: BTreeMap<OwnerId, Calendar>,
+    /// Owners of several CRMs who are one person: each but the first, with the first.
+    pub same_person: BTreeMap<OwnerId, OwnerId>,
 }
 
 impl Calendars {
@@ -440,6 +442,18 @@ impl Calendars {
         owner
             .and_then(|owner| self.by_owner.get(owner))
             .unwrap_or(&self.default)
+    }
+
+    /// The one id under which everything of a person is counted.
+    pub fn person_of<'a>(&'a self, owner: &'a OwnerId) -> &'a OwnerId {
+        self.same_person.get(owner).unwrap_or(owner)
+    }
+
+    /// The other ids of a person, by the one under which everything is counted.
+    pub fn logins_of<'a>(&'a self, person: &'a OwnerId) -> impl Iterator<Item = &'a OwnerId> {
+        self.same_person
+            .iter()
+            .filter_map(move |(login, known)| (known == person).then_some(login))
     }
 }
 

@@ -24,13 +24,15 @@ pub struct OwnerLoad {
     pub open: u32,
 }
 
-/// Counts what every owner already has.
+/// Counts what every owner already has, in all CRMs together.
 pub fn owner_load(own_tasks: &[OwnTask], context: &Context<'_>) -> BTreeMap<OwnerId, OwnerLoad> {
     let mut load: BTreeMap<OwnerId, OwnerLoad> = BTreeMap::new();
     for task in own_tasks {
         let Some(owner) = &task.owner else { continue };
         let calendar = context.calendar(Some(owner));
-        let entry = load.entry(owner.clone()).or_default();
+        let entry = load
+            .entry(context.calendars.person_of(owner).clone())
+            .or_default();
         if calendar.date_on(task.created_at) == calendar.date_on(context.now) {
             entry.new_today = entry.new_today.saturating_add(1);
         }
@@ -47,7 +49,8 @@ struct Candidate {
     place: usize,
 }
 
-/// Marks gaps that an owner's caps leave no room for as [`Outcome::Queued`]; `load` is what each owner already has.
+/// Marks gaps that an owner's caps leave no room for as [`Outcome::Queued`]; `load` is what each owner already has, by
+/// [`Calendars::person_of`](crate::calendar::Calendars::person_of).
 pub fn apply_caps(
     evaluations: &mut [Evaluation],
     load: &BTreeMap<OwnerId, OwnerLoad>,
@@ -73,11 +76,12 @@ pub fn apply_caps(
         let Some(first) = lead_of(evaluation) else {
             continue;
         };
-        let owner = first.owner.clone();
-        let factor = factor(first, context);
-        let has_room = owner
+        let owner = first
+            .owner
             .as_ref()
-            .is_none_or(|owner| take_room(load.entry(owner.clone()).or_default(), factor, context));
+            .map(|owner| context.calendars.person_of(owner).clone());
+        let factor = factor(first, context);
+        let has_room = owner.is_none_or(|owner| take_room(load.entry(owner).or_default(), factor, context));
         if !has_room {
             queue_lead(evaluation, context);
             queue.extend(self::candidate(candidate.place, evaluation));

@@ -20,7 +20,7 @@ use crate::{
         SuppressorCheck,
     },
     policy::{Delivery, Due},
-    predicates, report,
+    report,
     rules::{self, Rule},
     suppress::{self, Case, Verdict},
     tasks,
@@ -351,8 +351,7 @@ fn evidence_of(case: &Case<'_, '_>) -> Vec<EvidenceLine> {
         }];
     }
     let mut lines: Vec<EvidenceLine> = Vec::new();
-    let distinct = predicates::distinct(&finding.basis);
-    for activity in distinct {
+    for activity in &finding.basis {
         let fact = if lines.is_empty() {
             fact.clone()
         } else {

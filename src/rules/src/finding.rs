@@ -178,12 +178,26 @@ pub(crate) fn fixed_subject(index: &Index<'_>, task: Option<&OwnTask>) -> Option
     index.resolve(&task?.subject)
 }
 
-/// The owner of a subject's record.
+/// The owner of a subject's record; for a human whom another CRM knows too, the owner there if the shown record's cannot
+/// be given work.
 pub(crate) fn owner_of<'a>(index: &Index<'a>, human: &Human<'a>, subject: &Subject) -> Option<&'a OwnerId> {
-    match subject {
-        Subject::Human(_) => human.owner(),
-        Subject::Deal(id) => index.deal(id).and_then(|deal| deal.owner.as_ref()),
+    let shown = match subject {
+        Subject::Human(shown) => shown,
+        Subject::Deal(id) => return index.deal(id).and_then(|deal| deal.owner.as_ref()),
+    };
+    let owner = human.owner();
+    if owner.is_some_and(|owner| index.is_valid_owner(owner)) {
+        return owner;
     }
+    let elsewhere = human
+        .records
+        .iter()
+        .filter(|record| {
+            record.id.record().connection != shown.record().connection && record.merged.is_none()
+        })
+        .filter_map(|record| record.owner.as_ref())
+        .find(|owner| index.is_valid_owner(owner));
+    elsewhere.or(owner)
 }
 
 /// Deadline and guard.

@@ -76,6 +76,7 @@ pub(crate) struct Index<'a> {
     pub(crate) humans: Vec<Human<'a>>,
     of_person: BTreeMap<&'a PersonId, usize>,
     deals: BTreeMap<&'a DealId, &'a Deal>,
+    same_person: BTreeMap<&'a OwnerId, OwnerId>,
 }
 
 impl<'a> Index<'a> {
@@ -103,11 +104,18 @@ impl<'a> Index<'a> {
             }
         }
         let deals = facts.deals.iter().map(|deal| (&deal.id, deal)).collect();
+        let joined = &context.calendars.same_person;
+        let same_person = facts
+            .owners
+            .keys()
+            .filter_map(|id| Some((id, joined.get(id)?.clone())))
+            .collect();
         let mut index = Self {
             facts,
             humans,
             of_person,
             deals,
+            same_person,
         };
         index.add_deals();
         index.add_activities(context);
@@ -194,6 +202,29 @@ impl<'a> Index<'a> {
     /// The owner record behind an id.
     pub(crate) fn owner(&self, id: &OwnerId) -> Option<&'a Owner> {
         self.facts.owners.get(id)
+    }
+
+    /// Whether two owners are one person, known to one CRM or to several.
+    pub(crate) fn is_same_user(&self, a: &OwnerId, b: &OwnerId) -> bool {
+        let person = |id| self.same_person.get(id).unwrap_or(id);
+        a == b || person(a) == person(b)
+    }
+
+    /// Whether two activities name the same human, or both name nobody.
+    pub(crate) fn shares_human(&self, a: &Activity, b: &Activity) -> bool {
+        if a.people.is_empty() && b.people.is_empty() {
+            return true;
+        }
+        let humans = |activity: &Activity| -> Vec<usize> {
+            let known = activity.people.iter();
+            known
+                .filter_map(|person| self.of_person.get(person).copied())
+                .collect()
+        };
+        a.people.iter().any(|person| b.people.contains(person)) || {
+            let there = humans(b);
+            humans(a).iter().any(|human| there.contains(human))
+        }
     }
 
     /// Whether work can be given to an owner: an active user.

@@ -150,26 +150,46 @@ pub(crate) const fn is_away_notice(activity: &Activity) -> bool {
             || (activity.return_on.is_some() && (activity.is_auto_reply || activity.looks_automatic)))
 }
 
-/// Whether two activities are one thing logged twice: same person, kind and direction within 5 minutes by the same
-/// user or without user; mails of one thread and subject within 2 minutes.
-pub(crate) fn is_double(a: &Activity, b: &Activity) -> bool {
-    if a.kind != b.kind || a.direction != b.direction || !shares_person(a, b) {
+/// Whether two activities are one thing logged twice, in one CRM or in two: same human, kind and direction within 5
+/// minutes by the same user or without user; mails of one subject within 2 minutes, and of one thread where one CRM holds
+/// both (threads of two CRMs have nothing in common).
+pub(crate) fn is_double(a: &Activity, b: &Activity, index: &Index<'_>) -> bool {
+    if a.kind != b.kind || a.direction != b.direction || !index.shares_human(a, b) {
         return false;
     }
     let apart = a.at.duration_since(b.at).abs();
     if a.kind == ActivityKind::Email {
-        return a.thread == b.thread && a.subject_hash == b.subject_hash && apart <= DOUBLE_MAIL_WITHIN;
+        let is_one_crm = a.id.record().connection == b.id.record().connection;
+        let is_one_thread = if is_one_crm {
+            a.thread == b.thread
+        } else {
+            a.subject_hash.is_some()
+        };
+        return is_one_thread && a.subject_hash == b.subject_hash && apart <= DOUBLE_MAIL_WITHIN;
     }
-    let same_user = a.by.is_none() || b.by.is_none() || a.by == b.by;
-    same_user && apart <= DOUBLE_WITHIN
+    let is_one_user = match (&a.by, &b.by) {
+        (Some(a), Some(b)) => index.is_same_user(a, b),
+        _ => true,
+    };
+    is_one_user && apart <= DOUBLE_WITHIN
 }
 
-/// These activities (by instant) with doubles left out: the first of each stays.
-pub(crate) fn distinct<'a>(activities: &[&'a Activity]) -> Vec<&'a Activity> {
+/// These activities (by instant) with doubles left out: of each thing the record stays that a task of ours is about, else
+/// the first.
+pub(crate) fn distinct<'a>(
+    activities: impl IntoIterator<Item = &'a Activity>,
+    index: &Index<'_>,
+    has_task: impl Fn(&Activity) -> bool,
+) -> Vec<&'a Activity> {
     let mut kept: Vec<&'a Activity> = Vec::new();
     for activity in activities {
-        if !kept.iter().any(|earlier| is_double(earlier, activity)) {
-            kept.push(activity);
+        match kept
+            .iter_mut()
+            .find(|earlier| is_double(earlier, activity, index))
+        {
+            Some(earlier) if has_task(activity) && !has_task(earlier) => *earlier = activity,
+            Some(_) => {}
+            None => kept.push(activity),
         }
     }
     kept
@@ -191,10 +211,6 @@ pub(crate) fn is_by_user(activity: &Activity, index: &Index<'_>) -> bool {
 
 const fn is_message(kind: ActivityKind) -> bool {
     matches!(kind, ActivityKind::Email | ActivityKind::Sms | ActivityKind::Chat)
-}
-
-fn shares_person(a: &Activity, b: &Activity) -> bool {
-    (a.people.is_empty() && b.people.is_empty()) || a.people.iter().any(|person| b.people.contains(person))
 }
 
 fn sender(activity: &Activity, facts: &Facts) -> Sender {

@@ -184,6 +184,7 @@ fn read_owners(fields: &Fields<'_, '_>, ids: &Ids, base: Calendar) -> (BTreeMap<
     let calendars = Calendars {
         default: base,
         by_owner,
+        same_person: BTreeMap::new(),
     };
     (owners, calendars)
 }

@@ -330,7 +330,7 @@ fn settle<'a>(
         Some(deal) => attempts::events_of_deal(deal, index, context, wake),
         None => attempts::events_of_human(human, index, context),
     };
-    let closing = attempts::closing_after(&events, anchor)?;
+    let closing = attempts::closing_after(&events, anchor, index)?;
     let owner = finding::owner_of(index, human, &subject).cloned();
     let record = record_of(anchor, deal, human);
     Some(Finding {

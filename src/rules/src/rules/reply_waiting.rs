@@ -88,7 +88,7 @@ impl Rule for ReplyWaiting {
     }
 
     fn fact(&self, finding: &Finding<'_>) -> String {
-        match predicates::distinct(&finding.basis).len() {
+        match finding.basis.len() {
             0 | 1 => "message from the buyer, no answer since".to_owned(),
             count => format!("first of {count} messages from the buyer, no answer since"),
         }
@@ -133,13 +133,15 @@ fn messages_of<'a>(
     context: &Context<'_>,
     wake: &mut Wake,
 ) -> Vec<Message<'a>> {
-    let replies: Vec<&'a Activity> = human
+    let replies = human
         .activities
         .iter()
         .copied()
         .filter(|activity| predicates::is_reply(activity) && activity.is_to_owner)
-        .filter(|activity| index.is_attributed_to(activity, human))
-        .collect();
+        .filter(|activity| index.is_attributed_to(activity, human));
+    let replies = predicates::distinct(replies, index, |message| {
+        index.own_task(&key_of(message)).is_some()
+    });
     if replies.is_empty() {
         return Vec::new();
     }

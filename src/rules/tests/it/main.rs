@@ -14,4 +14,5 @@ mod own_tasks;
 mod properties;
 mod replies;
 mod suppression;
+mod two_crms;
 mod world;

@@ -93,6 +93,7 @@ impl World {
             calendars: Calendars {
                 default: Calendar::default(),
                 by_owner: BTreeMap::new(),
+                same_person: BTreeMap::new(),
             },
             policy: Policy::default(),
             now,
