@@ -3,6 +3,8 @@
 //! The page loop is here, not in the connectors: each page is committed together with the cursor behind it, so a
 //! crash between two pages repeats at most one. A stream that fails keeps its old watermark (and thereby blocks the
 //! rules that need it); the other streams go on. Only a refused login stops the whole connection.
+//!
+//! [`Observer::pass`] brings what a plan needs; [`Observer::sweep`] comes behind it and takes its time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::shared_store::SharedStore;
+
+mod sweep;
+
+pub use sweep::{SWEEP_EVERY, Swept};
 
 /// How often the settled lane runs.
 pub const SETTLED_EVERY: SignedDuration = SignedDuration::from_mins(10);

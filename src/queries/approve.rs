@@ -35,12 +35,7 @@ pub struct Decided {
 pub(super) async fn confirm(engine: &Engine) -> Result<Response, QueryError> {
     let now = engine.clock.now();
     let was_frozen = engine.frozen().await?;
-    if was_frozen.is_some() {
-        engine
-            .store
-            .with(move |store| store.record(&[Entry::Confirmed { at: now }]))
-            .await?;
-    }
+    engine.store.with(move |store| store.confirm(now)).await?;
     Ok(Response::of(
         Exit::Ok,
         &Confirmed {

@@ -26,7 +26,8 @@ pub struct Status {
     pub queue: BTreeMap<String, u64>,
     /// Records set aside.
     pub quarantine: u64,
-    /// Null until a sweep has run.
+    /// Records that the last sweeps brought although the other lanes should have, of all connections; should be 0.
+    /// Null until a sweep has ended.
     pub sweep_missed: Option<u64>,
     /// Why writes are frozen, if they are.
     pub frozen: Option<String>,
@@ -57,6 +58,10 @@ pub struct Connection {
     pub fix: Option<String>,
     /// Anchors before this are never acted on.
     pub cutover: Option<Timestamp>,
+    /// Records that the last sweep of each stream brought although the other lanes should have; should be 0. Null
+    /// until a sweep has ended.
+    #[serde(default)]
+    pub sweep_missed: Option<u64>,
 }
 
 /// One stream of a connection.
@@ -72,6 +77,9 @@ pub struct StreamStatus {
     pub lag: Option<String>,
     /// Why it could not be read the last time.
     pub error: Option<String>,
+    /// When the last sweep began that came to its end.
+    #[serde(default)]
+    pub swept: Option<Timestamp>,
 }
 
 /// The daily allowance.
@@ -138,8 +146,11 @@ fn gather(
         let name = link.id.to_string();
         let known = health.get(&name);
         let mut rows = Vec::new();
+        let mut missed = None;
         for &stream in &link.streams {
             let lanes = store.lanes(&link.id, stream)?;
+            let sweep = store.sweep(&link.id, stream)?;
+            missed = sum(missed, sweep.missed);
             rows.push(StreamStatus {
                 stream: stream.as_str().to_owned(),
                 watermark: lanes.read_to,
@@ -148,6 +159,7 @@ fn gather(
                     .read_to
                     .map(|at| format!("{}s", now.duration_since(at).as_secs().max(0))),
                 error: known.and_then(|known| known.failing.get(stream.as_str()).cloned()),
+                swept: sweep.swept_at,
             });
         }
         let usage = known.map(|known| known.usage).unwrap_or_default();
@@ -172,15 +184,19 @@ fn gather(
                 .ledger()
                 .cutover(&link.id)
                 .map(|cutover| cutover.in_force(link.cutover)),
+            sweep_missed: missed,
         });
     }
     let counts = store.counts()?;
+    let sweep_missed = connections
+        .iter()
+        .fold(None, |missed, connection| sum(missed, connection.sweep_missed));
     Ok(Status {
         connections,
         outbox: outbox(store),
         queue: queue(store),
         quarantine: store.quarantine()?.len() as u64,
-        sweep_missed: None,
+        sweep_missed,
         frozen: store.ledger().frozen().map(health::frozen_words),
         counts: BTreeMap::from([
             ("people".to_owned(), counts.people),
@@ -189,6 +205,14 @@ fn gather(
             ("tasks".to_owned(), counts.tasks),
         ]),
     })
+}
+
+/// Adds what is known; nothing is not 0.
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one + other),
+        (one, other) => one.or(other),
+    }
 }
 
 /// How a connection stands; tasks the CRM refuses are not fine even if everything else is.

@@ -143,10 +143,16 @@ impl Problem {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
+        let message: String = message.into();
+        // An error's own words may end with a fix; here it has a place of its own.
+        let message = match message.split_once(". Fix: ") {
+            Some((cause, _)) => cause.to_owned(),
+            None => message,
+        };
         Self {
             part: part.to_owned(),
             where_: where_.into(),
-            message: message.into(),
+            message,
             fix: fix.into(),
         }
     }

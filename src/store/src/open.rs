@@ -8,7 +8,7 @@ use crate::{
     codec,
     dir::StateDir,
     error::{Problem, StoreError},
-    journal::{FileJournal, Journal},
+    journal::{Damage, FileJournal, Journal},
     keys::{self, Rid, table},
     kv::{Batch, Clearing, Durability, Kv, SledKv, await_release},
     ledger::{Entry, Ledger},
@@ -61,6 +61,12 @@ pub(crate) fn fold(ledger: &mut Ledger, problems: &mut Vec<Problem>, seq: u64, p
             "run the followupd version that wrote it; this one goes on without the entry",
         )),
     }
+}
+
+/// The damage of which no admin knows yet.
+pub(crate) fn unknown_damage(mut damage: Vec<Damage>, ledger: &Ledger) -> Vec<Damage> {
+    damage.retain(|damage| !ledger.knows_damage(damage.bytes.start, damage.len(), damage.crc));
+    damage
 }
 
 /// Opens the cache. What cannot be opened is set aside, and an empty cache takes its place.

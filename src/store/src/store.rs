@@ -13,7 +13,7 @@ use crate::{
     commit::{self, Committed, Draft, PageCommit, Prepared},
     dir::StateDir,
     error::{Problem, StoreError},
-    journal::{Journal, SimJournal},
+    journal::{Damage, Journal, SimJournal},
     keys::{self, Rid, table},
     kv::{Durability, Kv, SimKv},
     lanes,
@@ -22,6 +22,7 @@ use crate::{
     view::View,
 };
 
+mod loss;
 mod missing;
 mod read;
 
@@ -61,6 +62,8 @@ pub struct Store {
     kv: Box<dyn Kv>,
     journal: Box<dyn Journal>,
     ledger: Ledger,
+    /// Damage of the journal that no admin knows of yet.
+    damage: Vec<Damage>,
     /// Subjects whose whole circle is marked dirty: spares looking the circle up again while one is only read in.
     marked: BTreeSet<Rid>,
     /// Held for its lock; last, so that it is released after the cache is closed.
@@ -131,16 +134,25 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Self, Opening), StoreError> {
         open::write_layout(&*kv)?;
+        let damage = open::unknown_damage(journal.damage(), &ledger);
+        let place = dir
+            .as_ref()
+            .map_or_else(|| "journal".to_owned(), |dir| dir.journal().display().to_string());
+        opening
+            .problems
+            .extend(damage.iter().map(|damage| damage.problem(&place)));
         let mut store = Self {
             kv,
             journal,
             ledger,
+            damage,
             marked: BTreeSet::new(),
             _dir: dir,
         };
         let epoch = store.ledger.epoch() + 1;
         store.record(&[Entry::Opened { epoch, at: now }])?;
         opening.epoch = epoch;
+        store.freeze_on_damage(now)?;
         Ok((store, opening))
     }
 

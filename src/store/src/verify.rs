@@ -65,11 +65,14 @@ fn check_journal(dir: &StateDir, problems: &mut Vec<Problem>) -> Result<(), Stor
     }
     let mut ledger = Ledger::default();
     let mut unreadable = Vec::new();
-    let found = FileJournal::inspect(&path, &mut |seq, payload| {
+    let (found, damage) = FileJournal::inspect(&path, &mut |seq, payload| {
         open::fold(&mut ledger, &mut unreadable, seq, payload);
         Ok(())
     })?;
     problems.extend(found);
+    let place = path.display().to_string();
+    let unknown = open::unknown_damage(damage, &ledger);
+    problems.extend(unknown.iter().map(|damage| damage.problem(&place)));
     problems.extend(unreadable);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The journal on disk: one file of frames, fsynced with every append.
 //!
 //! A torn tail (a crash in the middle of an append that was never acknowledged) is cut at the last good frame, kept
-//! aside and reported. Damage in the middle is reported, and what verifies behind it is read. After a failed write or
-//! sync nothing more is appended: what the disk holds is not known until the file is opened again.
+//! aside and reported. Every other damage means that something acknowledged is lost: it stays where it is, so that each
+//! opening finds it until an admin knows of it, and what verifies behind it is read. After a failed write or sync
+//! nothing more is appended: what the disk holds is not known until the file is opened again.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,8 +13,8 @@ use std::{
 };
 
 use super::{
-    Journal, VisitEntry, check_sizes,
-    frame::{self, HEADER, Walk},
+    Damage, Journal, VisitEntry, check_sizes,
+    frame::{self, HEADER},
 };
 use crate::error::{Problem, StoreError};
 
@@ -24,6 +25,7 @@ pub struct FileJournal {
     file: File,
     len: u64,
     last_seq: u64,
+    damage: Vec<Damage>,
     closed: Option<&'static str>,
 }
 
@@ -50,9 +52,9 @@ impl FileJournal {
             .map_err(StoreError::io("opening", path))?;
         let bytes = read_all(&mut file, path)?;
         let walk = frame::walk(&bytes, visit)?;
-        let mut problems = describe(path, &walk, &bytes);
+        let mut problems = check_header(path, &bytes);
         let mut len = bytes.len();
-        if walk.good_len < len && walk.good_len >= HEADER.len() {
+        if walk.good_len < len {
             let kept = cut_tail(path, &file, &bytes, walk.good_len)?;
             problems.push(Problem::new(
                 "journal",
@@ -72,6 +74,7 @@ impl FileJournal {
             file,
             len: len as u64,
             last_seq: walk.last_seq,
+            damage: walk.damage,
             closed: None,
         };
         Ok(Opened {
@@ -82,11 +85,14 @@ impl FileJournal {
     }
 
     /// Reads a journal without changing it: what `verify` does.
-    pub(crate) fn inspect(path: &Path, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
+    pub(crate) fn inspect(
+        path: &Path,
+        visit: VisitEntry<'_>,
+    ) -> Result<(Vec<Problem>, Vec<Damage>), StoreError> {
         let mut file = File::open(path).map_err(StoreError::io("opening", path))?;
         let bytes = read_all(&mut file, path)?;
         let walk = frame::walk(&bytes, visit)?;
-        let mut problems = describe(path, &walk, &bytes);
+        let mut problems = check_header(path, &bytes);
         if walk.good_len < bytes.len() {
             problems.push(Problem::new(
                 "journal",
@@ -95,7 +101,7 @@ impl FileJournal {
                 "the next start cuts it there and keeps the rest aside",
             ));
         }
-        Ok(problems)
+        Ok((problems, walk.damage))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -167,39 +173,16 @@ fn cut_tail(path: &Path, file: &File, bytes: &[u8], at: usize) -> Result<PathBuf
     Ok(kept)
 }
 
-fn describe(path: &Path, walk: &Walk, bytes: &[u8]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if !bytes.starts_with(HEADER) {
-        problems.push(Problem::new(
-            "journal",
-            path.display().to_string(),
-            "the file does not begin as a journal does",
-            "put the journal back from a backup; until then check every task that followupd wrote",
-        ));
+fn check_header(path: &Path, bytes: &[u8]) -> Vec<Problem> {
+    if bytes.starts_with(HEADER) {
+        return Vec::new();
     }
-    for damage in &walk.damage {
-        let missing = match damage.missing.end - damage.missing.start {
-            0 => "no entry is missing".to_owned(),
-            1 => format!("entry {} is missing", damage.missing.start),
-            _ => format!(
-                "entries {} to {} are missing",
-                damage.missing.start,
-                damage.missing.end - 1
-            ),
-        };
-        problems.push(Problem::new(
-            "journal",
-            format!(
-                "{}, bytes {}..{}",
-                path.display(),
-                damage.bytes.start,
-                damage.bytes.end
-            ),
-            format!("these bytes are damaged; {missing}"),
-            "later entries were read; compare the open followupd tasks in the CRM with `followupd status`",
-        ));
-    }
-    problems
+    vec![Problem::new(
+        "journal",
+        path.display().to_string(),
+        "the file does not begin as a journal does",
+        "put the journal back from a backup; until then check every task that followupd wrote",
+    )]
 }
 
 impl Journal for FileJournal {
@@ -224,7 +207,11 @@ impl Journal for FileJournal {
     }
 
     fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
-        Self::inspect(&self.path, visit)
+        Self::inspect(&self.path, visit).map(|(problems, _)| problems)
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.damage.clone()
     }
 
     fn size_bytes(&self) -> Result<u64, StoreError> {
@@ -244,6 +231,7 @@ mod tests {
             path,
             len: 16,
             last_seq: 0,
+            damage: Vec::new(),
             closed: None,
         }
     }

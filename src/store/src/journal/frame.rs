@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{ENTRY_BYTES_MAX, VisitEntry};
+use super::{Damage, ENTRY_BYTES_MAX, VisitEntry};
 use crate::error::StoreError;
 
 /// First bytes of the file: what it is and how its frames look.
@@ -42,28 +42,48 @@ struct Frame<'a> {
     end: usize,
 }
 
-/// The frame that starts at `at`, if one is whole there.
-fn read(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
-    let head = bytes.get(at..at.checked_add(HEAD_BYTES)?)?;
-    let (marker, head) = head.split_first_chunk::<4>()?;
-    let (len, head) = head.split_first_chunk::<4>()?;
-    let (crc, head) = head.split_first_chunk::<4>()?;
-    let (seq, _) = head.split_first_chunk::<8>()?;
-    let len = u32::from_be_bytes(*len);
-    if *marker != MARKER || len as usize > ENTRY_BYTES_MAX {
-        return None;
-    }
-    let end = at + HEAD_BYTES + len as usize;
-    let payload = bytes.get(at + HEAD_BYTES..end)?;
-    let seq = u64::from_be_bytes(*seq);
-    (checksum(len, seq, payload) == u32::from_be_bytes(*crc)).then_some(Frame { seq, payload, end })
+/// What a frame says of itself, and everything behind that.
+struct Head<'a> {
+    len: u32,
+    crc: u32,
+    seq: u64,
+    rest: &'a [u8],
 }
 
-/// Bytes between two good frames that hold no good frame, and the numbers of the entries missing there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Damage {
-    pub(super) bytes: Range<usize>,
-    pub(super) missing: Range<u64>,
+/// The head of what begins like a frame; the marker is not looked at.
+fn head(bytes: &[u8]) -> Option<Head<'_>> {
+    let (_, rest) = bytes.split_first_chunk::<4>()?;
+    let (len, rest) = rest.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let (seq, rest) = rest.split_first_chunk::<8>()?;
+    Some(Head {
+        len: u32::from_be_bytes(*len),
+        crc: u32::from_be_bytes(*crc),
+        seq: u64::from_be_bytes(*seq),
+        rest,
+    })
+}
+
+/// The frame that starts at `at`, if one is whole there.
+fn read(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
+    let bytes = bytes.get(at..)?;
+    let Head { len, crc, seq, rest } = head(bytes)?;
+    if !bytes.starts_with(&MARKER) || len as usize > ENTRY_BYTES_MAX {
+        return None;
+    }
+    let payload = rest.get(..len as usize)?;
+    let end = at + HEAD_BYTES + len as usize;
+    (checksum(len, seq, payload) == crc).then_some(Frame { seq, payload, end })
+}
+
+/// Bytes before, between or behind good frames that hold no good frame, and the numbers of the entries missing there.
+fn damage(bytes: &[u8], place: Range<usize>, missing: Range<u64>) -> Damage {
+    let crc = crc32fast::hash(bytes.get(place.clone()).unwrap_or_default());
+    Damage {
+        bytes: place.start as u64..place.end as u64,
+        crc,
+        missing,
+    }
 }
 
 /// What a walk over the file found.
@@ -73,7 +93,7 @@ pub(super) struct Walk {
     pub(super) good_len: usize,
     /// Number of the last good frame, 0 = none.
     pub(super) last_seq: u64,
-    /// Damage before the last good frame.
+    /// Damage that is no torn tail. The number behind damage at the end stays free.
     pub(super) damage: Vec<Damage>,
 }
 
@@ -88,17 +108,42 @@ pub(super) fn walk(bytes: &[u8], visit: VisitEntry<'_>) -> Result<Walk, StoreErr
     }
     while let Some((start, frame)) = next(bytes, at, walk.last_seq) {
         if start != at || frame.seq != walk.last_seq + 1 {
-            walk.damage.push(Damage {
-                bytes: at..start,
-                missing: walk.last_seq + 1..frame.seq,
-            });
+            walk.damage
+                .push(damage(bytes, at..start, walk.last_seq + 1..frame.seq));
         }
         visit(frame.seq, frame.payload)?;
         walk.last_seq = frame.seq;
         walk.good_len = frame.end;
         at = frame.end;
     }
+    let tail = bytes.get(walk.good_len..).unwrap_or_default();
+    let is_headless = walk.good_len < HEADER.len();
+    if is_headless || (!tail.is_empty() && !is_torn(tail)) {
+        let lost = walk.last_seq + 1;
+        walk.damage
+            .push(damage(bytes, walk.good_len..bytes.len(), lost..lost + 1));
+        walk.last_seq = lost;
+        walk.good_len = bytes.len();
+    }
     Ok(walk)
+}
+
+/// Whether bytes behind the last good frame look like an append that was cut off: a frame that announces more than is
+/// there, or space that was never filled. An append that was acknowledged is whole, so a *whole* frame that does not
+/// verify was damaged later, and what it said is lost.
+fn is_torn(tail: &[u8]) -> bool {
+    if tail.iter().all(|byte| *byte == 0) {
+        return true;
+    }
+    let Some(head) = head(tail) else {
+        return true;
+    };
+    let announced = HEAD_BYTES.saturating_add(head.len as usize);
+    let is_length_alone_wrong = || {
+        let len = u32::try_from(head.rest.len());
+        len.is_ok_and(|len| checksum(len, head.seq, head.rest) == head.crc)
+    };
+    announced > tail.len() && !is_length_alone_wrong()
 }
 
 /// The next good frame at or behind `at`.

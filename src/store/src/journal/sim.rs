@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Journal, VisitEntry, check_sizes};
+use super::{Damage, Journal, VisitEntry, check_sizes};
 use crate::{
     error::{Problem, StoreError},
     kv::SimPower,
@@ -11,7 +11,8 @@ use crate::{
 /// A journal in memory. Clones share one content, so a test keeps one while the store owns another.
 #[derive(Debug, Clone, Default)]
 pub struct SimJournal {
-    entries: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// `None` = damaged.
+    entries: Arc<Mutex<Vec<Option<Vec<u8>>>>>,
     power: SimPower,
 }
 
@@ -44,7 +45,14 @@ impl SimJournal {
         self.lock().truncate(len);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+    /// Damages an entry (counted from 0), as a disk that forgets would: it is there and says nothing.
+    pub fn spoil(&self, index: usize) {
+        if let Some(entry) = self.lock().get_mut(index) {
+            *entry = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Vec<u8>>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,7 +66,7 @@ impl Journal for SimJournal {
                     why: "the simulated power was cut",
                 });
             }
-            self.lock().push(payload.to_vec());
+            self.lock().push(Some(payload.to_vec()));
         }
         Ok(())
     }
@@ -66,12 +74,27 @@ impl Journal for SimJournal {
     fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
         let entries = self.lock().clone();
         for (seq, payload) in (1..).zip(&entries) {
-            visit(seq, payload)?;
+            if let Some(payload) = payload {
+                visit(seq, payload)?;
+            }
         }
         Ok(Vec::new())
     }
 
+    /// Damage, as of now: a simulated journal is opened with every store over it. Places count entries, not bytes.
+    fn damage(&self) -> Vec<Damage> {
+        let entries = self.lock();
+        let spoilt = (0..).zip(entries.iter()).filter(|(_, entry)| entry.is_none());
+        spoilt
+            .map(|(index, _)| Damage {
+                bytes: index..index + 1,
+                crc: 0,
+                missing: index + 1..index + 2,
+            })
+            .collect()
+    }
+
     fn size_bytes(&self) -> Result<u64, StoreError> {
-        Ok(self.lock().iter().map(|entry| entry.len() as u64).sum())
+        Ok(self.lock().iter().flatten().map(|entry| entry.len() as u64).sum())
     }
 }

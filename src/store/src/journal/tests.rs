@@ -2,6 +2,13 @@ use std::{fs, path::Path};
 
 use super::*;
 
+/// What is told of a journal, damage included.
+fn told(opened: &file::Opened) -> Vec<Problem> {
+    let damage = opened.journal.damage();
+    let damage = damage.iter().map(|damage| damage.problem("journal.log"));
+    opened.problems.iter().cloned().chain(damage).collect()
+}
+
 type Numbered = Vec<(u64, Vec<u8>)>;
 
 fn read(path: &Path) -> (FileJournal, Numbered, Vec<Problem>) {
@@ -11,7 +18,8 @@ fn read(path: &Path) -> (FileJournal, Numbered, Vec<Problem>) {
         Ok(())
     })
     .unwrap();
-    (opened.journal, entries, opened.problems)
+    let problems = told(&opened);
+    (opened.journal, entries, problems)
 }
 
 fn payloads(entries: &[(u64, Vec<u8>)]) -> Vec<&[u8]> {
@@ -68,6 +76,7 @@ fn a_tail_torn_at_any_byte_loses_only_the_torn_entry_and_is_kept_aside() {
         let (mut journal, entries, problems) = read(&path);
         let survivors = ends.iter().filter(|end| **end <= cut).count();
         assert_eq!(entries.len(), survivors, "cut at {cut}");
+        assert!(journal.damage().is_empty(), "cut at {cut}");
         let is_clean = cut == frame::HEADER.len() || ends.contains(&cut);
         assert_eq!(problems.is_empty(), is_clean, "cut at {cut}: {problems:?}");
         assert_eq!(
@@ -94,13 +103,55 @@ fn a_damaged_byte_anywhere_never_passes_as_an_entry_and_later_entries_are_read()
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x40;
         fs::write(&path, &damaged).unwrap();
-        let (_, entries, problems) = read(&path);
+        let (mut journal, entries, problems) = read(&path);
         let hit = ends.iter().filter(|end| **end <= at).count();
         let mut expected = vec![b"first".as_slice(), b"second", b"third"];
         expected.remove(hit);
         assert_eq!(payloads(&entries), expected, "damaged at {at}");
         assert_eq!(problems.len(), 1, "damaged at {at}: {problems:?}");
+        let lost: Vec<u64> = journal.damage().iter().map(Damage::lost).collect();
+        assert_eq!(lost, [1], "damaged at {at}");
+        journal.append(&[b"next"]).unwrap();
+        let before = journal.damage();
+        drop(journal);
+        let (journal, entries, _) = read(&path);
+        assert_eq!(entries.last().unwrap().1, b"next", "damaged at {at}");
+        assert_eq!(journal.damage(), before, "the same damage, damaged at {at}");
     }
+}
+
+#[test]
+fn a_journal_without_its_header_or_without_anything_has_lost_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole.log");
+    three(&whole);
+    let bytes = fs::read(&whole).unwrap();
+    for cut in 0..frame::HEADER.len() {
+        let path = dir.path().join(format!("{cut}.log"));
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let (mut journal, entries, problems) = read(&path);
+        assert!(entries.is_empty() && !problems.is_empty(), "cut at {cut}");
+        let before = journal.damage();
+        assert_eq!(before[0].lost(), 1, "cut at {cut}");
+        journal.append(&[b"next"]).unwrap();
+        drop(journal);
+        let (journal, entries, _) = read(&path);
+        assert_eq!(payloads(&entries), [b"next"], "cut at {cut}");
+        assert_eq!(journal.damage(), before, "cut at {cut}");
+    }
+}
+
+#[test]
+fn space_that_was_never_filled_is_a_torn_tail() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.log");
+    three(&path);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend([0; 100]);
+    fs::write(&path, &bytes).unwrap();
+    let (journal, entries, problems) = read(&path);
+    assert_eq!((entries.len(), problems.len()), (3, 1));
+    assert!(journal.damage().is_empty());
 }
 
 #[test]
@@ -127,8 +178,8 @@ fn looking_at_a_torn_journal_does_not_change_it() {
     let mut bytes = fs::read(&path).unwrap();
     bytes.pop();
     fs::write(&path, &bytes).unwrap();
-    let problems = FileJournal::inspect(&path, &mut |_, _| Ok(())).unwrap();
-    assert_eq!(problems.len(), 1);
+    let (problems, damage) = FileJournal::inspect(&path, &mut |_, _| Ok(())).unwrap();
+    assert_eq!((problems.len(), damage.len()), (1, 0));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
@@ -137,9 +188,10 @@ fn a_file_that_is_no_journal_is_reported_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.log");
     fs::write(&path, b"something else entirely").unwrap();
-    let (_, entries, problems) = read(&path);
+    let (journal, entries, problems) = read(&path);
     assert!(entries.is_empty());
-    assert_eq!(problems.len(), 1);
+    assert_eq!(problems.len(), 2, "the header, and whatever was behind it");
+    assert_eq!(journal.damage()[0].lost(), 1);
     assert_eq!(fs::read(&path).unwrap(), b"something else entirely");
 }
 

@@ -16,6 +16,7 @@ use crate::{Counts, Gathered};
 
 mod disk;
 mod history;
+mod loss;
 mod sweep;
 
 const ANN: &str = "hub:contact:1";

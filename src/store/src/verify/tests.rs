@@ -109,3 +109,14 @@ fn much_damage_is_counted_rather_than_listed() {
         found.first()
     );
 }
+
+#[test]
+fn a_problem_names_its_fix_once() {
+    let error = StoreError::Cache {
+        action: "reading a key",
+        message: "damaged".to_owned(),
+    };
+    let problem = damaged("cache", &error.to_string());
+    assert_eq!(problem.message, "the cache failed while reading a key: damaged");
+    assert!(problem.fix.contains("followupd store rebuild"));
+}

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::ledger::FreezeReason;
 
 fn open(dir: &Path) -> (Store, Opening) {
     Store::open(dir, &StoreOptions { cache_bytes: 1 << 20 }, at(0)).unwrap()
@@ -144,6 +145,63 @@ fn a_torn_journal_opens_with_a_report_and_goes_on() {
     assert_eq!(parts(&opening.problems), ["journal"]);
     assert_eq!(opening.epoch, 2);
     assert!(Store::verify(dir.path()).unwrap().is_empty());
+}
+
+/// Where the frames of a journal begin.
+fn frames(bytes: &[u8]) -> Vec<usize> {
+    let marker = &bytes[16..20];
+    (16..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(marker))
+        .collect()
+}
+
+#[test]
+fn one_wrong_bit_in_any_entry_freezes_until_it_is_confirmed_and_never_after() {
+    let dir = filled();
+    let path = dir.path().join("journal.log");
+    let whole = fs::read(&path).unwrap();
+    let starts = frames(&whole);
+    assert_eq!(starts.len(), 2, "an opening and a confirmation");
+    for (nth, start) in starts.iter().enumerate() {
+        for offset in [0, 5, 9, 13, 20] {
+            let mut bytes = whole.clone();
+            bytes[start + offset] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            let what = format!("entry {nth}, byte {offset}");
+            assert_eq!(parts(&Store::verify(dir.path()).unwrap()), ["journal"], "{what}");
+            for _ in 0..2 {
+                let (store, opening) = open(dir.path());
+                assert_eq!(parts(&opening.problems), ["journal"], "{what}");
+                let frozen = FreezeReason::JournalDamaged { entries: 1 };
+                assert_eq!(store.ledger().frozen(), Some(&frozen), "{what}");
+            }
+            let (mut store, _) = open(dir.path());
+            assert!(store.confirm(at(9)).unwrap().is_some());
+            assert!(store.ledger().frozen().is_none(), "{what}");
+            drop(store);
+            let (store, opening) = open(dir.path());
+            assert!(opening.problems.is_empty(), "{what}: {:?}", opening.problems);
+            assert!(store.ledger().frozen().is_none(), "{what}");
+            drop(store);
+            assert!(Store::verify(dir.path()).unwrap().is_empty(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_opens_and_tells() {
+    let dir = filled();
+    let path = dir.path().join("journal.log");
+    let whole = fs::read(&path).unwrap();
+    let mut ends = frames(&whole);
+    ends.push(whole.len());
+    for cut in 0..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let (store, opening) = open(dir.path());
+        assert_eq!(opening.problems.is_empty(), ends.contains(&cut), "cut at {cut}");
+        // A torn append was never acknowledged; a file without its beginning has lost what was.
+        assert_eq!(store.ledger().frozen().is_some(), cut < 16, "cut at {cut}");
+    }
 }
 
 #[test]
