@@ -21,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 mod adopt;
 mod decide;
 pub mod facts;
+mod place;
 
 pub use adopt::{Established, adopt, adopted_entries, establish, established_entries};
 pub use decide::{Decision, decide};
@@ -198,7 +199,7 @@ fn units(store: &Store, refs: &BTreeSet<RecordRef>) -> Result<BTreeSet<RecordRef
     Ok(units)
 }
 
-/// What each owner already has: tasks of ours that are open, and those decided on their present day.
+/// What each owner already has, in all CRMs together: tasks of ours that are open, and those decided on their present day.
 pub(crate) fn owner_load(
     store: &Store,
     context: &Context<'_>,
@@ -206,9 +207,10 @@ pub(crate) fn owner_load(
     let mut load: BTreeMap<_, OwnerLoad> = BTreeMap::new();
     for row in store.ledger().tasks() {
         let calendar = context.calendars.of(Some(&row.owner));
+        let person = context.calendars.person_of(&row.owner);
         let is_new_today = calendar.date_on(row.planned_at) == calendar.date_on(context.now);
         if row.is_live() || is_new_today {
-            let entry = load.entry(row.owner.clone()).or_default();
+            let entry = load.entry(person.clone()).or_default();
             entry.open += u32::from(row.is_live());
             entry.new_today += u32::from(is_new_today);
         }

@@ -1,8 +1,8 @@
-//! Who works when: the calendars of owners, from configuration and from what the CRM tells.
+//! Who works when, and which owners of several CRMs are one person: from configuration and from what the CRMs tell.
 
 use std::collections::BTreeMap;
 
-use followup_core::{Absence, Owner};
+use followup_core::{Absence, Owner, OwnerId};
 use followup_rules::calendar::{Calendar, Calendars};
 use jiff::tz::TimeZone;
 
@@ -15,6 +15,8 @@ pub struct OwnerSettings {
     pub calendar: Option<Calendar>,
     /// Days away, in addition to those the CRM tells.
     pub absences: Vec<Absence>,
+    /// The lower-case address under which another CRM knows the same person; that address's settings count.
+    pub same_as: Option<String>,
 }
 
 /// What the configuration says about working time.
@@ -27,32 +29,69 @@ pub struct TeamSettings {
 }
 
 impl TeamSettings {
-    /// The calendar of every owner who has one of their own.
+    /// The calendar of every owner who has one of their own. Owners of one address are one person: who is away in one
+    /// CRM is away in all.
     pub fn calendars<'a>(&self, owners: impl IntoIterator<Item = &'a Owner>) -> Calendars {
-        let by_owner = owners
-            .into_iter()
-            .filter_map(|owner| Some((owner.id.clone(), self.of(owner)?)))
-            .collect();
-        Calendars {
+        let mut people: BTreeMap<Option<String>, Vec<&'a Owner>> = BTreeMap::new();
+        let mut calendars = Calendars {
             default: self.calendar.clone(),
-            by_owner,
+            ..Calendars::default()
+        };
+        for owner in owners {
+            match self.address_of(owner) {
+                Some(address) => people.entry(Some(address)).or_default().push(owner),
+                None => self.add(&mut calendars, None, &[owner]),
+            }
+        }
+        for (address, logins) in &mut people {
+            logins.sort_by(|a, b| a.id.cmp(&b.id));
+            self.add(&mut calendars, address.as_deref(), logins);
+        }
+        calendars
+    }
+
+    /// The address that stands for a person, whatever CRM knows them.
+    fn address_of(&self, owner: &Owner) -> Option<String> {
+        let address = owner.email.as_deref()?.to_lowercase();
+        let same_as = self
+            .owners
+            .get(&address)
+            .and_then(|settings| settings.same_as.clone());
+        Some(same_as.unwrap_or(address))
+    }
+
+    /// Adds one person, by all of the person's logins in order of their ids.
+    fn add(&self, calendars: &mut Calendars, address: Option<&str>, logins: &[&Owner]) {
+        let settings = address.and_then(|address| self.owners.get(address));
+        let absences: Vec<Absence> = settings
+            .into_iter()
+            .flat_map(|settings| settings.absences.iter())
+            .chain(logins.iter().flat_map(|owner| &owner.absences))
+            .copied()
+            .collect();
+        let first: Option<&OwnerId> = logins.first().map(|owner| &owner.id);
+        for owner in logins {
+            if let Some(calendar) = self.calendar_of(owner, settings, &absences) {
+                calendars.by_owner.insert(owner.id.clone(), calendar);
+            }
+            if let Some(first) = first.filter(|first| **first != owner.id) {
+                calendars.same_person.insert(owner.id.clone(), first.clone());
+            }
         }
     }
 
-    fn of(&self, owner: &Owner) -> Option<Calendar> {
-        let settings = owner.email.as_deref().and_then(|email| self.owners.get(email));
+    fn calendar_of(
+        &self,
+        owner: &Owner,
+        settings: Option<&OwnerSettings>,
+        absences: &[Absence],
+    ) -> Option<Calendar> {
         let zone = settings.and_then(|settings| settings.zone.clone()).or_else(|| {
             owner
                 .time_zone
                 .as_deref()
                 .and_then(|name| TimeZone::get(name).ok())
         });
-        let absences: Vec<Absence> = settings
-            .into_iter()
-            .flat_map(|settings| settings.absences.iter())
-            .chain(&owner.absences)
-            .copied()
-            .collect();
         let own = settings.and_then(|settings| settings.calendar.clone());
         if zone.is_none() && absences.is_empty() && own.is_none() {
             return None;
@@ -61,6 +100,98 @@ impl TeamSettings {
         if let Some(zone) = zone {
             calendar = calendar.with_zone(zone);
         }
-        Some(calendar.with_absences(absences))
+        Some(calendar.with_absences(absences.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use followup_core::{ConnectionId, Editor, OwnerKind, RecordKind, RecordRef, Stamp};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn owner(connection: &str, address: Option<&str>, absences: Vec<Absence>) -> Owner {
+        Owner {
+            id: id(connection),
+            kind: OwnerKind::User,
+            name: "Ana Ruiz".to_owned(),
+            email: address.map(str::to_owned),
+            is_active: true,
+            time_zone: None,
+            absences,
+            stamp: Stamp {
+                modified_at: Timestamp::UNIX_EPOCH,
+                modified_by: Editor::Unknown,
+                seen_at: Timestamp::UNIX_EPOCH,
+            },
+        }
+    }
+
+    fn id(connection: &str) -> OwnerId {
+        OwnerId(RecordRef::new(
+            ConnectionId::new(connection).unwrap(),
+            RecordKind::Owner,
+            "5",
+        ))
+    }
+
+    fn team(owners: BTreeMap<String, OwnerSettings>) -> TeamSettings {
+        TeamSettings {
+            calendar: Calendar::default(),
+            owners,
+        }
+    }
+
+    fn week() -> Absence {
+        Absence {
+            first_on: "2026-11-16".parse().unwrap(),
+            last_on: "2026-11-20".parse().unwrap(),
+        }
+    }
+
+    fn is_away(calendars: &Calendars, owner: &OwnerId) -> bool {
+        calendars
+            .of(Some(owner))
+            .absent_until("2026-11-17T10:00:00Z".parse().unwrap())
+            .is_some()
+    }
+
+    #[test]
+    fn owners_of_one_address_are_one_person_and_away_together() {
+        let known = [
+            owner("hub", Some("ana@example.com"), vec![week()]),
+            owner("sales", Some("Ana@example.com"), Vec::new()),
+            owner("zoho", Some("bo@example.com"), Vec::new()),
+        ];
+        let calendars = team(BTreeMap::new()).calendars(&known);
+        assert_eq!(*calendars.person_of(&id("sales")), id("hub"));
+        assert_eq!(*calendars.person_of(&id("zoho")), id("zoho"));
+        assert!(is_away(&calendars, &id("sales")) && !is_away(&calendars, &id("zoho")));
+    }
+
+    #[test]
+    fn an_exception_joins_two_addresses_and_no_address_joins_nobody() {
+        let same = OwnerSettings {
+            same_as: Some("ana@example.com".to_owned()),
+            ..OwnerSettings::default()
+        };
+        let away = OwnerSettings {
+            absences: vec![week()],
+            ..OwnerSettings::default()
+        };
+        let settings = BTreeMap::from([
+            ("a.ruiz@example.org".to_owned(), same),
+            ("ana@example.com".to_owned(), away),
+        ]);
+        let known = [
+            owner("hub", Some("ana@example.com"), Vec::new()),
+            owner("sales", Some("a.ruiz@example.org"), Vec::new()),
+            owner("zoho", None, Vec::new()),
+        ];
+        let calendars = team(settings).calendars(&known);
+        assert_eq!(*calendars.person_of(&id("sales")), id("hub"));
+        assert!(is_away(&calendars, &id("sales")));
+        assert_eq!(*calendars.person_of(&id("zoho")), id("zoho"));
     }
 }

@@ -123,6 +123,7 @@ impl Checker {
                 .as_ref()
                 .map(|own| self.calendar(own, &format!("{key}.calendar"), team)),
             absences: owner.absences.clone(),
+            same_as: owner.same_as.clone(),
         }
     }
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Baseline, Closing, DraftLinks, LinkChange, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey,
-    TaskStatus,
+    Baseline, Closing, ConnectionId, LinkChange, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus,
 };
 use followup_rules::{
     Context, TaskText, carrier,
@@ -305,7 +304,7 @@ fn known_to<'a>(lead: &'a Gap, facts: &'a Facts) -> impl Iterator<Item = &'a Con
     let records = facts
         .humans
         .iter()
-        .filter(|human| human.iter().any(|id| id.record() == shown))
+        .filter(move |human| human.iter().any(|id| id.record() == shown))
         .flatten()
         .map(PersonId::record);
     std::iter::once(shown)

@@ -1,0 +1,142 @@
+//! Where a task goes: the CRM in which its owner works, linked to records which that CRM knows. Pure.
+//!
+//! A human or a conversation may be known to several CRMs, a task lives in one. The record shown for the subject decides
+//! if its CRM may be written to; else another record of the same human whose owner can be given work, one of the same
+//! person first.
+
+use std::collections::BTreeSet;
+
+use followup_core::{ConnectionId, DealId, DraftLinks, OwnerId, OwnerKind, Person, PersonId, RecordRef};
+use followup_rules::{
+    calendar::Calendars,
+    model::{Facts, Gap, Subject},
+};
+
+/// The CRM, the owner there and the records there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Who gets the task, by the id of that CRM.
+    pub(super) owner: OwnerId,
+    /// What it is linked to, all of that CRM.
+    pub(super) links: DraftLinks,
+}
+
+impl Place {
+    /// Which CRM.
+    pub(super) fn connection(&self) -> &ConnectionId {
+        &self.owner.record().connection
+    }
+}
+
+/// Where the task of a gap goes; `None` where nobody can be given it in a CRM that may be written to.
+pub(super) fn place(
+    lead: &Gap,
+    facts: &Facts,
+    calendars: &Calendars,
+    writable: &BTreeSet<ConnectionId>,
+) -> Option<Place> {
+    let owner = lead.owner.as_ref()?;
+    let home = &lead.subject.record().connection;
+    let at_home = writable
+        .contains(home)
+        .then(|| login(owner, home, facts, calendars))
+        .flatten();
+    if let Some(owner) = at_home {
+        return Some(Place {
+            links: links(lead, facts),
+            owner,
+        });
+    }
+    let Subject::Human(shown) = &lead.subject else {
+        return None;
+    };
+    let is_same = |person: &Person| {
+        let theirs = person.owner.as_ref();
+        theirs.is_some_and(|theirs| calendars.person_of(theirs) == calendars.person_of(owner))
+    };
+    let human = facts.humans.iter().find(|human| human.contains(shown))?;
+    facts
+        .people
+        .iter()
+        .filter(|person| human.contains(&person.id) && person.merged.is_none())
+        .filter(|person| writable.contains(&person.id.record().connection))
+        .filter(|person| is_valid(person.owner.as_ref(), facts))
+        .min_by_key(|person| (!is_same(person), &person.id))
+        .and_then(|person| {
+            Some(Place {
+                owner: person.owner.clone()?,
+                links: of_person(&person.id),
+            })
+        })
+}
+
+/// An owner's id in a CRM: itself, or the login of the same person there that can be given work.
+fn login(owner: &OwnerId, home: &ConnectionId, facts: &Facts, calendars: &Calendars) -> Option<OwnerId> {
+    if owner.record().connection == *home {
+        return Some(owner.clone());
+    }
+    let person = calendars.person_of(owner);
+    std::iter::once(person)
+        .chain(calendars.logins_of(person))
+        .find(|login| login.record().connection == *home && !is_known_invalid(login, facts))
+        .cloned()
+}
+
+fn is_known_invalid(owner: &OwnerId, facts: &Facts) -> bool {
+    facts.owners.contains_key(owner) && !is_valid(Some(owner), facts)
+}
+
+fn is_valid(owner: Option<&OwnerId>, facts: &Facts) -> bool {
+    owner
+        .and_then(|owner| facts.owners.get(owner))
+        .is_some_and(|owner| owner.kind == OwnerKind::User && owner.is_active)
+}
+
+/// The subject's record, and for a deal also the people of the anchor, as its CRM knows them.
+pub(super) fn links(lead: &Gap, facts: &Facts) -> DraftLinks {
+    match &lead.subject {
+        Subject::Human(person) => of_person(person),
+        Subject::Deal(deal) => DraftLinks {
+            people: people_on(deal, &lead.key.anchor, facts),
+            deals: vec![deal.clone()],
+        },
+    }
+}
+
+fn of_person(person: &PersonId) -> DraftLinks {
+    DraftLinks {
+        people: vec![person.clone()],
+        deals: Vec::new(),
+    }
+}
+
+/// Who on a deal an anchor is about: the people it names, or other records of theirs that the deal names.
+fn people_on(deal: &DealId, anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
+    let on_deal: &[PersonId] = facts
+        .deals
+        .iter()
+        .find(|known| known.id == *deal)
+        .map_or(&[], |known| &known.people);
+    let mut people = Vec::new();
+    for named in people_of(anchor, facts) {
+        let human = facts.humans.iter().find(|human| human.contains(&named));
+        let is_meant = |id: &&PersonId| **id == named || human.is_some_and(|human| human.contains(*id));
+        let found = on_deal
+            .iter()
+            .find(|id| **id == named)
+            .or_else(|| on_deal.iter().find(is_meant));
+        people.extend(found.filter(|id| !people.contains(*id)).cloned());
+    }
+    people
+}
+
+fn people_of(anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
+    facts
+        .activities
+        .iter()
+        .find(|activity| activity.id.record() == anchor)
+        .map_or_else(
+            || vec![PersonId(anchor.clone())],
+            |activity| activity.people.clone(),
+        )
+}
