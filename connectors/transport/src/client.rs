@@ -6,13 +6,13 @@
 mod call;
 mod decode;
 mod health;
+mod judge;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,28 +26,21 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
-    backoff,
     budget::Budget,
     error::{CallError, Cause, Effect},
     guard::Guarded,
-    send::{Reached, SendError, SendLimits},
-    text::tidy,
+    send::{SendError, SendLimits},
     token::{Bearer, TokenSource},
-    vendor::{Failure, Limit, RateView, Vendor, Verdict},
+    vendor::{Failure, RateView, Vendor},
 };
-use decode::{DecodeFault, decode};
+use decode::decode;
 use health::{Health, Tries};
+use judge::{Asked, Failed, Next};
 
 pub use call::{Call, Expect, Kind};
 
 /// Most tries of one call.
 const TRIES_MAX: u32 = 4;
-/// Wait assumed when a throttle names none.
-const THROTTLE_WAIT: Duration = Duration::from_secs(10);
-/// Added to a pause of the whole account, and half as much again at most.
-const ACCOUNT_SPREAD: Duration = Duration::from_secs(10);
-/// A wait longer than this is told to the caller instead of slept through.
-const BUSY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A successful answer, decoded.
 #[derive(Debug, Clone)]
@@ -92,24 +85,6 @@ impl fmt::Debug for Client {
             .field("tokens", &self.parts.tokens)
             .finish_non_exhaustive()
     }
-}
-
-/// What to do after a try that brought no answer.
-enum Next {
-    /// Try again after this long.
-    Again(Duration, Failed),
-    /// Try again at once with a newer token.
-    NewToken(Failed),
-    /// Give up.
-    Stop(Failed),
-}
-
-struct Failed {
-    cause: Cause,
-    effect: Effect,
-    message: String,
-    status: Option<u16>,
-    body: Option<Box<Value>>,
 }
 
 impl Client {
@@ -291,6 +266,15 @@ impl Client {
             .budget
             .observe(&self.parts.vendor.rate_view(&head.headers), now);
         if head.status.is_success() {
+            if let Some((hidden, json)) = self.hidden_error(call, &body) {
+                let asked = Asked {
+                    call,
+                    bearer,
+                    attempt,
+                    now,
+                };
+                return Err(self.judge_hidden(&asked, &head, &hidden, json));
+            }
             return match decode(call.expect, &head.headers, &body) {
                 Ok(decoded) => Ok(Answer {
                     status: head.status,
@@ -345,143 +329,7 @@ impl Client {
             .map_err(|error| format!("the request cannot be built: {error}"))
     }
 
-    fn no_answer(&self, call: &Call, attempt: u32, error: &SendError) -> Next {
-        let effect = match (error.reached, call.kind) {
-            (Reached::MaybeSent, Kind::Write) => Effect::Maybe,
-            _ => Effect::None,
-        };
-        let failed = Failed::new(Cause::Transport, effect, tidy(&error.message, &[]));
-        self.again_unless_effect(attempt, failed)
-    }
-
-    /// A success status whose body is no such thing.
-    fn unreadable(&self, call: &Call, attempt: u32, status: StatusCode, fault: DecodeFault) -> Next {
-        let effect = match call.kind {
-            Kind::Write => Effect::Maybe,
-            Kind::Read => Effect::None,
-        };
-        let mut failed = Failed::new(Cause::Decode, effect, fault.message);
-        failed.status = Some(status.as_u16());
-        if fault.is_garbled {
-            self.again_unless_effect(attempt, failed)
-        } else {
-            Next::Stop(failed)
-        }
-    }
-
-    fn again_unless_effect(&self, attempt: u32, failed: Failed) -> Next {
-        match failed.effect {
-            Effect::Maybe => Next::Stop(failed),
-            Effect::None => Next::Again(self.roll(|rng| backoff::after_fault(attempt, rng)), failed),
-        }
-    }
-
-    fn judge(
-        &self,
-        call: &Call,
-        bearer: &Bearer,
-        attempt: u32,
-        status: StatusCode,
-        verdict: Verdict,
-        now: Timestamp,
-    ) -> Next {
-        let failed = |cause, effect, message: &str| {
-            let message = tidy(message, &[bearer.secret.expose_secret()]);
-            Failed {
-                status: Some(status.as_u16()),
-                ..Failed::new(cause, effect, message)
-            }
-        };
-        match verdict {
-            Verdict::Throttled { limit, wait, policy } => {
-                let stated = wait.unwrap_or(THROTTLE_WAIT);
-                let wait = self.roll(|rng| match limit {
-                    // A pause of hours needs no spreading over hours.
-                    Limit::Account => stated + backoff::after_throttle(ACCOUNT_SPREAD, rng),
-                    _ => backoff::after_throttle(stated.saturating_mul(attempt), rng),
-                });
-                self.parts.budget.close(limit, wait, now);
-                if matches!(limit, Limit::Burst | Limit::Search) {
-                    // Whichever window the answer blames, this call waits too.
-                    self.parts.budget.hold(call.pool, wait);
-                }
-                let until = now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
-                let message = format!("the CRM asks to slow down: {policy}");
-                let failed = failed(Cause::Throttled { until, policy }, Effect::None, &message);
-                // The budget does the waiting, for everyone who shares the limit.
-                match limit {
-                    Limit::Burst | Limit::Search => Next::Again(Duration::ZERO, failed),
-                    Limit::Daily | Limit::Account => Next::Stop(failed),
-                }
-            }
-            Verdict::Busy { message, wait } => {
-                let failed = failed(Cause::Transport, Effect::None, &message);
-                if wait > BUSY_WAIT_MAX {
-                    Next::Stop(failed)
-                } else {
-                    Next::Again(self.roll(|rng| backoff::after_throttle(wait, rng)), failed)
-                }
-            }
-            Verdict::Unauthorized { message, fix } => {
-                Next::NewToken(failed(Cause::Unauthorized { fix }, Effect::None, &message))
-            }
-            Verdict::LoginRefused { message, fix } => {
-                Next::Stop(failed(Cause::Unauthorized { fix }, Effect::None, &message))
-            }
-            Verdict::Forbidden { missing, fix } => {
-                let message = format!("missing {missing}");
-                Next::Stop(failed(Cause::Forbidden { missing, fix }, Effect::None, &message))
-            }
-            Verdict::NotFound => Next::Stop(failed(Cause::NotFound, Effect::None, "not there")),
-            Verdict::Refused { message } => Next::Stop(failed(Cause::Refused, Effect::None, &message)),
-            Verdict::Broken { message } => {
-                let effect = match call.kind {
-                    Kind::Write => Effect::Maybe,
-                    Kind::Read => Effect::None,
-                };
-                self.again_unless_effect(attempt, failed(Cause::Transport, effect, &message))
-            }
-        }
-    }
-
     fn roll<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         draw(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Next {
-    fn with_body(self, body: Option<Value>) -> Self {
-        let fill = |mut failed: Failed| {
-            failed.body = body.map(Box::new);
-            failed
-        };
-        match self {
-            Self::Again(wait, failed) => Self::Again(wait, fill(failed)),
-            Self::NewToken(failed) => Self::NewToken(fill(failed)),
-            Self::Stop(failed) => Self::Stop(fill(failed)),
-        }
-    }
-}
-
-impl Failed {
-    const fn new(cause: Cause, effect: Effect, message: String) -> Self {
-        Self {
-            cause,
-            effect,
-            message,
-            status: None,
-            body: None,
-        }
-    }
-
-    fn into_error(self, call: &Call) -> CallError {
-        CallError {
-            action: call.action.to_owned(),
-            cause: self.cause,
-            effect: self.effect,
-            message: self.message,
-            status: self.status,
-            body: self.body,
-        }
     }
 }

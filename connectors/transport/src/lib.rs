@@ -28,4 +28,4 @@ pub use guard::{AllowList, Guarded};
 pub use http::HttpTransport;
 pub use send::{Future, Reached, SendError, SendLimits, Transport};
 pub use token::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
-pub use vendor::{Failure, Limit, RateView, Vendor, Verdict};
+pub use vendor::{Failure, HiddenError, Limit, RateView, Vendor, Verdict};

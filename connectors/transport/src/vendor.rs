@@ -96,6 +96,17 @@ pub enum Verdict {
     },
 }
 
+/// An error that came with a success status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HiddenError {
+    /// The status it should have come with.
+    pub meant: StatusCode,
+    /// The vendor's word for it.
+    pub name: String,
+    /// What the vendor said.
+    pub message: String,
+}
+
 /// One vendor's ways.
 pub trait Vendor: Send + Sync {
     /// Reads the limits off an answer's headers.
@@ -103,6 +114,12 @@ pub trait Vendor: Send + Sync {
 
     /// Says what an answer that is no success means.
     fn classify(&self, failure: &Failure<'_>) -> Verdict;
+
+    /// Recognises an error that this vendor dressed as a success; `None` = the body is what it claims to be. Asked for
+    /// small bodies only.
+    fn hidden_error(&self, _body: &Value) -> Option<HiddenError> {
+        None
+    }
 }
 
 /// Whether a status is worth another try when nothing in the body says otherwise: time-outs, overload, and the

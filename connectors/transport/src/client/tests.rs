@@ -1,6 +1,9 @@
 //! What a call survives, what it repeats, and what it never repeats.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use http::Method;
 use serde::Deserialize;
@@ -9,8 +12,8 @@ use super::*;
 use crate::{
     budget::{BudgetLimits, Priority},
     guard::AllowList,
-    send::{Future, Transport},
-    vendor::RateView,
+    send::{Future, Reached, Transport},
+    vendor::{HiddenError, Limit, Verdict},
 };
 
 const TOKEN: &str = "planted-access-token";
@@ -91,6 +94,18 @@ impl Vendor for PlainVendor {
             400..=499 => Verdict::Refused { message },
             _ => Verdict::Broken { message },
         }
+    }
+
+    fn hidden_error(&self, body: &Value) -> Option<HiddenError> {
+        let meant = body
+            .get("oops")?
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok())?;
+        Some(HiddenError {
+            meant: StatusCode::from_u16(meant).ok()?,
+            name: "OOPS".to_owned(),
+            message: body["message"].as_str().unwrap_or_default().to_owned(),
+        })
     }
 }
 
@@ -306,4 +321,31 @@ async fn retries_stay_within_their_budget_and_a_failing_class_is_left_alone() {
     client.call::<Shape>(&read(), *until).await.unwrap_err();
     assert_eq!(script.seen.load(Ordering::SeqCst) - sent, 1, "one call tries");
     assert_eq!(client.usage().throttled, 0, "nobody asked us to slow down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_dressed_as_a_success_counts_as_what_it_says() {
+    const GONE: Step = Step::Json(200, r#"{"oops":404,"message":"no such record"}"#);
+    const BROKEN: Step = Step::Json(200, r#"{"oops":500,"message":"it broke"}"#);
+    let (client, script) = client(&[GONE]);
+    let error = client.call::<Shape>(&read(), now()).await.unwrap_err();
+    assert_eq!(
+        (error.cause, script.seen.load(Ordering::SeqCst)),
+        (Cause::NotFound, 1)
+    );
+    let (client, script) = self::client(&[BROKEN, Step::Json(200, r#"{"id":"7"}"#)]);
+    assert_eq!(client.call::<Shape>(&read(), now()).await.unwrap().body.id, "7");
+    assert_eq!(script.seen.load(Ordering::SeqCst), 2, "a read is tried again");
+    let (client, _) = self::client(&[BROKEN]);
+    let error = client.call::<Value>(&read(), now()).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Transport);
+    assert_eq!(error.message, "the CRM answered 200 with error OOPS: it broke");
+    let (client, script) = self::client(&[GONE]);
+    let write = Call::write(Method::POST, "/tasks", None, "create tasks");
+    let error = client.call::<Value>(&write, now()).await.unwrap_err();
+    assert_eq!(
+        (error.cause, error.effect, script.seen.load(Ordering::SeqCst)),
+        (Cause::Decode, Effect::Maybe, 1),
+        "nobody knows what a write did"
+    );
 }
