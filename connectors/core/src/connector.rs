@@ -283,6 +283,11 @@ pub trait Connector: Send + Sync {
     /// Reads one page of changes.
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>>;
 
+    /// Says which pulls a pass is going to begin with, so that a vendor who answers several queries in one call can be
+    /// asked once for all of them. Only a hint: pulls that were not announced are answered all the same, announced ones
+    /// need not come, and nothing is read before the first of them comes. A new announcement replaces the last.
+    fn announce(&self, _pulls: &[PullRequest]) {}
+
     /// Reads records again by id, by a route that is not an eventually consistent index. Missing ones are left out.
     fn read<'a>(
         &'a self,
