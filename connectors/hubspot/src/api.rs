@@ -269,6 +269,31 @@ impl Api {
         Ok(linked)
     }
 
+    /// The types of the link between two records: the plain one, and one for each label somebody gave it.
+    pub(crate) async fn link_types(
+        &self,
+        from: &str,
+        to: &str,
+        (id, to_id): (&str, &str),
+        turn: Turn,
+    ) -> Result<Vec<u64>, CallError> {
+        let call = Call::read_by_post(
+            self.paths.associations(from, to),
+            json!({"inputs": [{"id": id}]}),
+            turn.priority,
+            "read associations",
+        );
+        let page = self.client.call::<Page>(&call, turn.now).await?.body;
+        let links = page
+            .results
+            .into_iter()
+            .filter_map(|row| serde_json::from_value::<LinkRow>(row).ok())
+            .flat_map(|row| row.to)
+            .filter(|link| link.to_object_id == to_id);
+        let types = links.flat_map(|link| link.association_types);
+        Ok(types.filter_map(|kind| kind.get("typeId")?.as_u64()).collect())
+    }
+
     /// Every owner, active or archived.
     pub(crate) async fn owners(&self, is_archived: bool, turn: Turn) -> Result<Vec<OwnerWire>, CallError> {
         let mut owners = Vec::new();

@@ -41,6 +41,15 @@ impl Paths {
         }
     }
 
+    /// `/crm/objects/{ver}/tasks/{id}/associations/{to}`, or `/crm/v4/objects/…`. `to` may be `default/{type}`.
+    pub(crate) fn task_link(&self, id: &str, to: &str) -> String {
+        if self.version == LEGACY {
+            format!("/crm/v4/objects/tasks/{id}/associations/{to}")
+        } else {
+            format!("{}/{id}/associations/{to}", self.objects("tasks"))
+        }
+    }
+
     /// `/crm/owners/{ver}`.
     pub(crate) fn owners(&self) -> String {
         self.crm("owners")
@@ -62,8 +71,10 @@ impl Paths {
     }
 }
 
-/// Every request but GET that this connector may send: searches and batch reads, tasks, the one task property, and
-/// the token endpoint. Nothing else in the portal can be changed.
+/// Every request but GET that this connector may send.
+///
+/// Searches and batch reads, tasks and what they are attached to, the one task property, and the token endpoint.
+/// Nothing else in the portal can be changed.
 pub fn allow_list() -> AllowList {
     AllowList::new()
         // reads that HubSpot wants as POST
@@ -80,6 +91,24 @@ pub fn allow_list() -> AllowList {
         .allow(Method::POST, "/crm/v3/objects/tasks/batch/create")
         .allow(Method::PATCH, "/crm/v3/objects/tasks/*")
         .allow(Method::DELETE, "/crm/v3/objects/tasks/*")
+        // what a task is attached to
+        .allow(
+            Method::PUT,
+            "/crm/objects/*/tasks/*/associations/default/contacts/*",
+        )
+        .allow(Method::PUT, "/crm/objects/*/tasks/*/associations/default/deals/*")
+        .allow(Method::DELETE, "/crm/objects/*/tasks/*/associations/contacts/*")
+        .allow(Method::DELETE, "/crm/objects/*/tasks/*/associations/deals/*")
+        .allow(
+            Method::PUT,
+            "/crm/v4/objects/tasks/*/associations/default/contacts/*",
+        )
+        .allow(
+            Method::PUT,
+            "/crm/v4/objects/tasks/*/associations/default/deals/*",
+        )
+        .allow(Method::DELETE, "/crm/v4/objects/tasks/*/associations/contacts/*")
+        .allow(Method::DELETE, "/crm/v4/objects/tasks/*/associations/deals/*")
         // the property that carries our key
         .allow(Method::POST, "/crm/properties/*/tasks")
         .allow(Method::POST, "/crm/v3/properties/tasks")
@@ -104,6 +133,11 @@ mod tests {
             (Method::POST, "/crm/v3/objects/contacts/batch/read"),
             (Method::POST, "/crm/v3/objects/tasks/batch/create"),
             (Method::DELETE, "/crm/v3/objects/tasks/9"),
+            (
+                Method::PUT,
+                "/crm/objects/2026-09/tasks/9/associations/default/contacts/1",
+            ),
+            (Method::DELETE, "/crm/v4/objects/tasks/9/associations/deals/1"),
         ] {
             assert!(list.permits(&method, path), "{method} {path}");
         }
@@ -117,7 +151,19 @@ mod tests {
             (Method::DELETE, "/crm/objects/2026-09/contacts/9"),
             (
                 Method::PUT,
-                "/crm/objects/2026-09/tasks/9/associations/default/contacts/1",
+                "/crm/objects/2026-09/contacts/9/associations/default/deals/1",
+            ),
+            (
+                Method::DELETE,
+                "/crm/objects/2026-09/contacts/9/associations/deals/1",
+            ),
+            (
+                Method::PUT,
+                "/crm/objects/2026-09/tasks/9/associations/default/companies/1",
+            ),
+            (
+                Method::PUT,
+                "/crm/objects/2026-09/tasks/9/associations/contacts/1",
             ),
             (Method::POST, "/crm/properties/2026-09/contacts"),
             (Method::DELETE, "/crm/properties/2026-09/tasks/followupd_key"),
@@ -128,7 +174,7 @@ mod tests {
             (Method::POST, "/crm/v3/properties/contacts"),
             (
                 Method::PUT,
-                "/crm/v4/objects/tasks/9/associations/default/contacts/1",
+                "/crm/v4/objects/deals/9/associations/default/contacts/1",
             ),
         ] {
             assert!(!list.permits(&method, path), "{method} {path}");

@@ -8,6 +8,7 @@ mod amend;
 mod body;
 mod create;
 mod find;
+mod relink;
 
 use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Stream, Task};
 use followup_transport::{Call, CallError, Cause, Priority};
@@ -21,6 +22,11 @@ use crate::{
     schema::{self, Schema, TASK_KEY},
     wire::{Object, Page},
 };
+
+/// Association type from a task to a contact (`HUBSPOT_DEFINED`; the ids are directional).
+const TASK_TO_CONTACT: u32 = 204;
+/// Association type from a task to a deal.
+const TASK_TO_DEAL: u32 = 216;
 
 /// How our key travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +183,12 @@ fn mode_of(definition: &Value) -> KeyMode {
             "the portal has a task property {TASK_KEY} without unique values; archive it so that it can be made anew"
         ))
     }
+}
+
+/// Why only an admin can make this possible, with the step that does; `None` for any other trouble.
+fn not_allowed(error: &CallError) -> Option<String> {
+    matches!(error.cause, Cause::Unauthorized { .. } | Cause::Forbidden { .. })
+        .then(|| ConnectorError::from(error.clone()).to_string())
 }
 
 /// The CRM said no, for good.

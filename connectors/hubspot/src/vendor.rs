@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use followup_transport::{Failure, Limit, RateView, Vendor, Verdict};
-use http::HeaderMap;
+use followup_transport::{Failure, HiddenError, Limit, RateView, Vendor, Verdict};
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 /// Longest pause that HubSpot documents for a portal that moves between data centres (status 477).
@@ -67,6 +67,34 @@ impl Vendor for HubspotVendor {
             _ => Verdict::Refused { message },
         }
     }
+
+    fn hidden_error(&self, body: &Value) -> Option<HiddenError> {
+        // Batches say `COMPLETE`; records have no such field.
+        if body.get("status")?.as_str()? != "error" {
+            return None;
+        }
+        let name = text(Some(body), "category").or_else(|| text(Some(body), "errorType"));
+        Some(HiddenError {
+            meant: status_of(body).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            name: name.unwrap_or_else(|| "without a category".to_owned()),
+            message: told(body).unwrap_or_else(|| "no message".to_owned()),
+        })
+    }
+}
+
+/// The status that belongs to an error inside an answer, by its category; `None` for a category nobody has seen.
+pub(crate) fn status_of(error: &Value) -> Option<StatusCode> {
+    let category = text(Some(error), "category").or_else(|| text(Some(error), "errorType"))?;
+    Some(match category.as_str() {
+        "VALIDATION_ERROR" => StatusCode::BAD_REQUEST,
+        "INVALID_AUTHENTICATION" | "EXPIRED_AUTHENTICATION" => StatusCode::UNAUTHORIZED,
+        "MISSING_SCOPES" | "BANNED" => StatusCode::FORBIDDEN,
+        "OBJECT_NOT_FOUND" => StatusCode::NOT_FOUND,
+        "CONFLICT" | "OBJECT_ALREADY_EXISTS" => StatusCode::CONFLICT,
+        "RATE_LIMITS" | "RATE_LIMIT" => StatusCode::TOO_MANY_REQUESTS,
+        "INTERNAL_ERROR" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => return None,
+    })
 }
 
 fn throttled(failure: &Failure<'_>, message: &str) -> Verdict {

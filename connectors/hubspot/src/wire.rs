@@ -249,6 +249,9 @@ pub(crate) struct LinkFrom {
 pub(crate) struct LinkTo {
     #[serde(deserialize_with = "id_text")]
     pub(crate) to_object_id: String,
+    /// The plain type, and one for each label.
+    #[serde(default)]
+    pub(crate) association_types: Vec<Value>,
 }
 
 /// An owner. `id` is what `hubspot_owner_id` holds; `userId` is not.

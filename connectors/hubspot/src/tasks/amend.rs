@@ -34,7 +34,14 @@ impl Hubspot {
     pub(crate) async fn amend(&self, changes: &[TaskChange], now: Timestamp) -> Vec<WriteOutcome> {
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
-            outcomes.push(self.amend_one(change, now).await);
+            // A login that may not write is asked once.
+            let outcome = match outcomes.last() {
+                Some(WriteOutcome::NotAllowed { reason }) => WriteOutcome::NotAllowed {
+                    reason: reason.clone(),
+                },
+                _ => self.amend_one(change, now).await,
+            };
+            outcomes.push(outcome);
         }
         outcomes
     }
@@ -45,11 +52,20 @@ impl Hubspot {
             now,
         };
         let id = &change.id.record().native_id;
-        let task = match self.current(id, turn).await {
+        let mut task = match self.current(id, turn).await {
             Ok(Some(task)) => task,
             Ok(None) => return WriteOutcome::Gone,
             Err(error) => return not_done(&error),
         };
+        match self.relink(change, &task, turn).await {
+            Ok(false) => {}
+            Ok(true) => match self.current(id, turn).await {
+                Ok(Some(relinked)) => task = relinked,
+                Ok(None) => return WriteOutcome::Gone,
+                Err(error) => return not_done(&error),
+            },
+            Err(error) => return refused(&error),
+        }
         let path = format!("{}/{}", self.api.paths.objects("tasks"), crate::api::escape(id));
         let call = match step(change, &task, now) {
             Step::Nothing => return WriteOutcome::Done(Some(Box::new(task))),
@@ -151,6 +167,9 @@ fn not_done(error: &ConnectorError) -> WriteOutcome {
         ConnectorError::Refused { message, .. } => WriteOutcome::Rejected {
             reason: message.clone(),
         },
+        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => WriteOutcome::NotAllowed {
+            reason: error.to_string(),
+        },
         error => WriteOutcome::Retry {
             reason: error.to_string(),
         },
@@ -158,11 +177,16 @@ fn not_done(error: &ConnectorError) -> WriteOutcome {
 }
 
 fn refused(error: &CallError) -> WriteOutcome {
+    if let Some(reason) = super::not_allowed(error) {
+        return WriteOutcome::NotAllowed { reason };
+    }
     match (&error.cause, error.effect) {
         (Cause::NotFound, _) => WriteOutcome::Gone,
-        (Cause::Refused, Effect::None) if error.status.is_some() => WriteOutcome::Rejected {
-            reason: error.message.clone(),
-        },
+        (Cause::Refused, Effect::None) if matches!(error.status, Some(400 | 409 | 422)) => {
+            WriteOutcome::Rejected {
+                reason: error.message.clone(),
+            }
+        }
         _ => WriteOutcome::Retry {
             reason: error.to_string(),
         },

@@ -6,27 +6,24 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{CreateOutcome, RecordKind, Task, TaskDraft, TaskQuery};
-use followup_transport::{Call, CallError, Cause, Effect, Priority};
-use http::Method;
+use followup_core::{ConnectorError, CreateOutcome, RecordKind, Task, TaskDraft, TaskQuery};
+use followup_transport::{Call, CallError, Effect, Failure, Priority, Vendor as _, Verdict, text};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{KeyMode, body, task_schema};
+use super::{KeyMode, TASK_TO_CONTACT, TASK_TO_DEAL, body, task_schema};
 use crate::{
     Hubspot,
     api::Turn,
     map::key_in_body,
     schema::TASK_KEY,
+    vendor::{self, HubspotVendor},
     wire::{Object, Page},
 };
 
 /// Inputs of one batch (objects guide).
 const BATCH_MAX: usize = 100;
-/// Association type from a task to a contact (`HUBSPOT_DEFINED`; the ids are directional).
-const TASK_TO_CONTACT: u32 = 204;
-/// Association type from a task to a deal.
-const TASK_TO_DEAL: u32 = 216;
 
 /// What became of some drafts, by place in the caller's list.
 type Outcomes = BTreeMap<usize, CreateOutcome>;
@@ -38,38 +35,34 @@ impl Hubspot {
         }
         let mode = match self.key_mode(now).await {
             Ok(mode) => mode,
-            Err(error) => {
-                let reason = error.to_string();
-                return drafts
-                    .iter()
-                    .map(|_| CreateOutcome::NotSent {
-                        reason: reason.clone(),
-                    })
-                    .collect();
-            }
+            Err(error) => return drafts.iter().map(|_| not_sent(&error)).collect(),
         };
         let numbered: Vec<(usize, &TaskDraft)> = drafts.iter().enumerate().collect();
         let mut outcomes = Outcomes::new();
+        let mut refused = None;
         for chunk in numbered.chunks(BATCH_MAX) {
-            self.create_batch(chunk, &mode, now, &mut outcomes).await;
+            refused = self.create_batch(chunk, &mode, now, &mut outcomes).await;
+            if refused.is_some() {
+                break;
+            }
         }
+        let unmentioned = refused.unwrap_or_else(|| CreateOutcome::Unknown {
+            reason: "the answer does not mention this task".to_owned(),
+        });
         (0..drafts.len())
-            .map(|place| {
-                outcomes.remove(&place).unwrap_or_else(|| CreateOutcome::Unknown {
-                    reason: "the answer does not mention this task".to_owned(),
-                })
-            })
+            .map(|place| outcomes.remove(&place).unwrap_or_else(|| unmentioned.clone()))
             .collect()
     }
 
-    /// Creates up to [`BATCH_MAX`] tasks. A batch that is refused as a whole is split until the bad input is alone.
+    /// Creates up to [`BATCH_MAX`] tasks. A batch that is refused for what is in it is split until the bad input is
+    /// alone. Answers why nothing more should be sent, if that is so: the login may not write.
     async fn create_batch(
         &self,
         drafts: &[(usize, &TaskDraft)],
         mode: &KeyMode,
         now: Timestamp,
         outcomes: &mut Outcomes,
-    ) {
+    ) -> Option<CreateOutcome> {
         let mut waiting = vec![drafts];
         while let Some(part) = waiting.pop() {
             let inputs: Vec<Value> = part.iter().map(|(_, draft)| input(draft, mode)).collect();
@@ -79,31 +72,40 @@ impl Hubspot {
                 Some(json!({"inputs": inputs})),
                 "create tasks",
             );
-            match self.api.client.call::<Page>(&call, now).await {
-                Ok(answer) => self.sort_out(part, &answer.body, now, outcomes).await,
-                Err(error) if is_refusal(&error) && part.len() > 1 => {
-                    let (left, right) = part.split_at(part.len() / 2);
-                    waiting.extend([right, left]);
+            let error = match self.api.client.call::<Page>(&call, now).await {
+                Ok(answer) => {
+                    self.sort_out(part, &answer.body, now, outcomes).await;
+                    continue;
                 }
-                Err(error) if is_refusal(&error) => {
-                    for (place, draft) in part {
-                        let outcome = if is_conflict(&error) {
-                            self.already_there(draft, now).await
-                        } else {
-                            CreateOutcome::Rejected {
-                                reason: error.message.clone(),
-                            }
-                        };
-                        outcomes.insert(*place, outcome);
+                Err(error) => error,
+            };
+            let refusal = Refusal::of(&error);
+            if part.len() > 1 && refusal != Refusal::OfTheRequest {
+                let (left, right) = part.split_at(part.len() / 2);
+                waiting.extend([right, left]);
+                continue;
+            }
+            for (place, draft) in part {
+                let outcome = match refusal {
+                    Refusal::Conflict => {
+                        let is_key = error.body.as_deref().is_some_and(mentions_key);
+                        self.conflicting(draft, is_key, &error.message, now).await
                     }
-                }
-                Err(error) => {
-                    for (place, _) in part {
-                        outcomes.insert(*place, without_answer(&error));
-                    }
+                    Refusal::OfTheInputs => CreateOutcome::Rejected {
+                        reason: error.message.clone(),
+                    },
+                    Refusal::TooLarge | Refusal::OfTheRequest => without_answer(&error),
+                };
+                outcomes.insert(*place, outcome);
+            }
+            if refusal == Refusal::OfTheRequest {
+                let refused = not_sent(&error);
+                if matches!(refused, CreateOutcome::NotAllowed { .. }) {
+                    return Some(refused);
                 }
             }
         }
+        None
     }
 
     /// Reads a 201 or 207: successes by trace id or key, failures by trace id.
@@ -131,21 +133,47 @@ impl Hubspot {
                 let Some((place, draft)) = by_key.get(key) else {
                     continue;
                 };
-                let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-                let outcome = if mentions_conflict(error) {
-                    self.already_there(draft, now).await
-                } else if text("category") == "RATE_LIMITS" {
-                    CreateOutcome::NotSent {
-                        reason: "throttled".to_owned(),
-                    }
-                } else {
-                    let told = crate::vendor::told(error).unwrap_or_else(|| text("category").to_owned());
-                    CreateOutcome::Rejected {
-                        reason: followup_transport::text::tidy(&told, &[]),
-                    }
-                };
+                let outcome = self.failed_input(error, draft, now).await;
                 outcomes.insert(*place, outcome);
             }
+        }
+    }
+
+    /// What one error item of a 207 means, by its category.
+    async fn failed_input(&self, error: &Value, draft: &TaskDraft, now: Timestamp) -> CreateOutcome {
+        let told = vendor::told(error)
+            .or_else(|| Some(error.get("category")?.as_str()?.to_owned()))
+            .unwrap_or_else(|| "an error without a message".to_owned());
+        let reason = text::tidy(&told, &[]);
+        let is_key = mentions_key(error);
+        let status = vendor::status_of(error);
+        if is_key || status == Some(StatusCode::CONFLICT) {
+            return self.conflicting(draft, is_key, &reason, now).await;
+        }
+        let verdict = status.map(|status| {
+            HubspotVendor.classify(&Failure {
+                status,
+                headers: &HeaderMap::new(),
+                json: Some(error),
+            })
+        });
+        match verdict {
+            Some(Verdict::Throttled { .. } | Verdict::Busy { .. }) => CreateOutcome::NotSent { reason },
+            Some(Verdict::Unauthorized { message, fix } | Verdict::LoginRefused { message, fix }) => {
+                let error = ConnectorError::Unauthorized { message, fix };
+                CreateOutcome::NotAllowed {
+                    reason: error.to_string(),
+                }
+            }
+            Some(Verdict::Forbidden { missing, fix }) => {
+                let action = "create tasks".to_owned();
+                let error = ConnectorError::Forbidden { action, missing, fix };
+                CreateOutcome::NotAllowed {
+                    reason: error.to_string(),
+                }
+            }
+            Some(Verdict::Broken { .. }) => CreateOutcome::Unknown { reason },
+            Some(Verdict::NotFound | Verdict::Refused { .. }) | None => CreateOutcome::Rejected { reason },
         }
     }
 
@@ -190,18 +218,57 @@ impl Hubspot {
         Some(task)
     }
 
-    /// A unique value that is taken: the task is there. Its record, if it can be read.
-    async fn already_there(&self, draft: &TaskDraft, now: Timestamp) -> CreateOutcome {
+    /// A conflict: if it is about our key, the task is there, shown or not. Any other conflict is a refusal, unless a
+    /// look by key brings the task.
+    async fn conflicting(
+        &self,
+        draft: &TaskDraft,
+        is_key: bool,
+        told: &str,
+        now: Timestamp,
+    ) -> CreateOutcome {
         let query = TaskQuery {
             key: draft.key.clone(),
             links: draft.links.clone(),
             sent_at: None,
         };
-        let found = self
-            .find(std::slice::from_ref(&query), now)
-            .await
-            .unwrap_or_default();
-        CreateOutcome::AlreadyThere(found.into_iter().next().map(|found| Box::new(found.task)))
+        match self.find(std::slice::from_ref(&query), now).await {
+            Ok(found) if found.is_empty() && !is_key => CreateOutcome::Rejected {
+                reason: told.to_owned(),
+            },
+            Ok(found) => {
+                CreateOutcome::AlreadyThere(found.into_iter().next().map(|found| Box::new(found.task)))
+            }
+            Err(_) => CreateOutcome::AlreadyThere(None),
+        }
+    }
+}
+
+/// What a batch that failed as a whole was refused for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Something in it: alone, each input shows whether it was that.
+    OfTheInputs,
+    /// A value that is taken.
+    Conflict,
+    /// Its size.
+    TooLarge,
+    /// No input is to blame: login, path, limits, trouble on the way.
+    OfTheRequest,
+}
+
+impl Refusal {
+    fn of(error: &CallError) -> Self {
+        if error.effect != Effect::None {
+            return Self::OfTheRequest;
+        }
+        match error.status {
+            Some(409) => Self::Conflict,
+            Some(400 | 422) if error.body.as_deref().is_some_and(mentions_key) => Self::Conflict,
+            Some(400 | 422) => Self::OfTheInputs,
+            Some(413) => Self::TooLarge,
+            _ => Self::OfTheRequest,
+        }
     }
 }
 
@@ -270,28 +337,28 @@ fn trace_ids(error: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// The request was understood and refused: nothing was created.
-fn is_refusal(error: &CallError) -> bool {
-    error.effect == Effect::None
-        && matches!(error.cause, Cause::Refused | Cause::NotFound)
-        && error.status.is_some()
-}
-
-fn is_conflict(error: &CallError) -> bool {
-    error.body.as_deref().is_some_and(mentions_conflict)
-}
-
 /// The envelope of a taken unique value is not confirmed; these words occur in every form that was seen.
-fn mentions_conflict(error: &Value) -> bool {
+fn mentions_key(error: &Value) -> bool {
     let text = error.to_string();
     text.contains("CONFLICTING_UNIQUE_VALUE") || text.contains("already has that value")
 }
 
 fn without_answer(error: &CallError) -> CreateOutcome {
-    let reason = error.to_string();
     match error.effect {
-        Effect::Maybe => CreateOutcome::Unknown { reason },
-        Effect::None => CreateOutcome::NotSent { reason },
+        Effect::Maybe => CreateOutcome::Unknown {
+            reason: error.to_string(),
+        },
+        Effect::None => not_sent(error),
+    }
+}
+
+/// Nothing was created: because the login may not, or because it did not get that far.
+fn not_sent(error: &CallError) -> CreateOutcome {
+    match super::not_allowed(error) {
+        Some(reason) => CreateOutcome::NotAllowed { reason },
+        None => CreateOutcome::NotSent {
+            reason: error.to_string(),
+        },
     }
 }
 

@@ -64,7 +64,7 @@ async fn trouble_that_does_not_end_is_told_with_its_cause_and_moves_no_cursor() 
         ("status:500", "transport"),
         ("close_before", "transport"),
         ("html:200", "decode"),
-        ("ok_with_error", "decode"),
+        ("ok_with_error", "transport"),
         ("throttle:daily", "throttled"),
         ("status:400", "refused"),
     ] {

@@ -106,7 +106,7 @@ async fn server_errors_are_unknown_and_refusals_are_not() {
         ("html:201", "unknown"),
         ("ok_with_error", "unknown"),
         ("throttle:daily", "not sent"),
-        ("forbid", "not sent"),
+        ("forbid", "not allowed"),
         ("status:400", "rejected"),
     ] {
         let fixture = fixture(Switches::default()).await;
@@ -118,6 +118,7 @@ async fn server_errors_are_unknown_and_refusals_are_not() {
             CreateOutcome::AlreadyThere(_) => "there",
             CreateOutcome::Rejected { .. } => "rejected",
             CreateOutcome::NotSent { .. } => "not sent",
+            CreateOutcome::NotAllowed { .. } => "not allowed",
             CreateOutcome::Unknown { .. } => "unknown",
         };
         assert_eq!(word, expected, "{kind}");
