@@ -361,6 +361,7 @@ impl Engine {
             .unwrap_or_default();
         let writeback = WriteBack {
             store: &self.store,
+            clock: &self.clock,
             connector: link.connector.as_ref(),
             capabilities: &capabilities,
             stop: &self.stop,

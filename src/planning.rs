@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use followup_core::{ConnectionId, RecordKind, RecordRef, TaskChange, TaskDraft, TaskKey};
+use followup_core::{ConnectionId, RecordKind, RecordRef, TaskDraft, TaskKey};
 use followup_rules::{
     Context, OwnerLoad, apply_caps,
     calendar::Calendars,
@@ -24,7 +24,7 @@ pub mod facts;
 mod place;
 
 pub use adopt::{Established, adopt, adopted_entries, establish, established_entries};
-pub use decide::{Decision, decide};
+pub use decide::{Amendment, Decision, decide};
 
 /// Subjects judged in one turn of the store.
 const BATCH: usize = 200;
@@ -60,7 +60,7 @@ pub struct Outbox {
     /// Tasks to create, by key.
     pub drafts: BTreeMap<TaskKey, TaskDraft>,
     /// Text changes of open tasks, by key.
-    pub amendments: BTreeMap<TaskKey, TaskChange>,
+    pub amendments: BTreeMap<TaskKey, Amendment>,
 }
 
 impl Outbox {
@@ -73,7 +73,9 @@ impl Outbox {
             .collect();
         let amendments = self
             .amendments
-            .extract_if(.., |_, change| change.id.record().connection == *connection)
+            .extract_if(.., |_, amendment| {
+                amendment.change.id.record().connection == *connection
+            })
             .collect();
         Self { drafts, amendments }
     }
@@ -137,9 +139,11 @@ pub fn plan_batch(
         outbox
             .drafts
             .extend(decision.draft.map(|draft| (draft.key.clone(), draft)));
-        outbox
-            .amendments
-            .extend(decision.amendment.map(|change| (change.key.clone(), change)));
+        outbox.amendments.extend(
+            decision
+                .amendment
+                .map(|amendment| (amendment.change.key.clone(), amendment)),
+        );
         settled.insert(unit.clone(), wake_at(evaluation, decision.waits, now));
     }
     if !entries.is_empty() {

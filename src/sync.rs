@@ -13,7 +13,7 @@ use followup_store::{PageCommit, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::shared_store::SharedStore;
+use crate::{planning, shared_store::SharedStore};
 
 mod sweep;
 
@@ -186,14 +186,16 @@ impl Observer<'_> {
                 })
                 .await?;
             let (items, end, total) = (page.records.len() as u64, page.end, page.total);
-            observed
-                .own_tasks
-                .extend(page.records.iter().filter_map(own_task));
+            let own: Vec<Task> = page.records.iter().filter_map(own_task).collect();
+            observed.own_tasks.extend(own.iter().cloned());
             done += items;
             *observed.pulled.entry(stream).or_default() += items;
             let connection = self.connector.connection().clone();
             self.store
                 .with(move |store| {
+                    // Journal first: behind a durable cursor the CRM shows these tasks no more, and a process that
+                    // died before it knew them would take a lost directory for a new one.
+                    planning::adopt(store, &own, now)?;
                     store.commit_page(PageCommit {
                         connection: &connection,
                         stream,

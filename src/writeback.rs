@@ -21,8 +21,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     engine::{Trouble, trouble_of},
-    planning::Outbox,
+    planning::{Amendment, Outbox},
     shared_store::SharedStore,
 };
 
@@ -88,6 +89,8 @@ pub struct WriteBack<'a> {
     pub connector: &'a dyn Connector,
     /// What the connection can do.
     pub capabilities: &'a BTreeSet<Capability>,
+    /// When a creation leaves is what its look-up waits from: a cycle may be long.
+    pub clock: &'a Clock,
     /// Checked between requests: what is in flight is finished, nothing new is begun.
     pub stop: &'a CancellationToken,
 }
@@ -142,7 +145,7 @@ impl WriteBack<'_> {
             self.close(batch, now, applied).await?;
         }
         let open = self.rows(|row| next_step(row) == Step::Keep).await?;
-        let changes: Vec<TaskChange> = open
+        let changes: Vec<Amendment> = open
             .iter()
             .filter_map(|row| outbox.amendments.remove(&row.key))
             .collect();
@@ -254,12 +257,13 @@ impl WriteBack<'_> {
         applied: &mut Applied,
     ) -> Result<BTreeMap<TaskKey, String>, StoreError> {
         let keys: Vec<TaskKey> = drafts.iter().map(|draft| draft.key.clone()).collect();
+        let sent_at = self.clock.now();
         self.store
             .with(move |store| {
                 let epoch = store.ledger().epoch();
                 let sent: Vec<Entry> = keys
                     .into_iter()
-                    .map(|key| step::before_create(key, now, epoch))
+                    .map(|key| step::before_create(key, sent_at, epoch))
                     .collect();
                 store.record(&sent)
             })
@@ -330,8 +334,11 @@ impl WriteBack<'_> {
                 return Ok(());
             }
         };
-        let by_key: BTreeMap<TaskKey, Task> =
-            found.into_iter().map(|found| (found.key, found.task)).collect();
+        let mut by_key: BTreeMap<TaskKey, Task> = BTreeMap::new();
+        for found in found {
+            // Of two, the oldest is ours: the connector lists it first.
+            by_key.entry(found.key).or_insert(found.task);
+        }
         let is_strong = self.capabilities.contains(&Capability::StrongTaskKey);
         let mut entries = Vec::new();
         let mut there = Vec::new();
@@ -398,15 +405,16 @@ impl WriteBack<'_> {
 
     async fn amend(
         &self,
-        changes: &[TaskChange],
+        amendments: &[Amendment],
         now: Timestamp,
         applied: &mut Applied,
     ) -> Result<(), StoreError> {
-        let outcomes = self.connector.amend_tasks(changes, now).await;
+        let changes: Vec<TaskChange> = amendments.iter().map(|one| one.change.clone()).collect();
+        let outcomes = self.connector.amend_tasks(&changes, now).await;
         let mut entries = Vec::new();
         let mut there = Vec::new();
-        for (change, outcome) in changes.iter().zip(outcomes) {
-            entries.extend(step::after_amend(&change.key, &outcome));
+        for (amendment, outcome) in amendments.iter().zip(outcomes) {
+            entries.extend(step::after_amend(amendment, &outcome));
             match outcome {
                 WriteOutcome::Done(Some(task)) => {
                     applied.amended += 1;
@@ -419,7 +427,7 @@ impl WriteBack<'_> {
                 WriteOutcome::Rejected { reason } | WriteOutcome::Retry { reason } => {
                     applied
                         .errors
-                        .push(format!("amending task {}: {reason}", change.key));
+                        .push(format!("amending task {}: {reason}", amendment.change.key));
                 }
             }
         }

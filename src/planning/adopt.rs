@@ -81,17 +81,19 @@ pub fn established_entries(
     } else {
         configured.unwrap_or(now)
     };
-    let mut entries = vec![Entry::Connected {
-        connection: connection.clone(),
-        cutover: Cutover { at, is_after_loss },
-        at: now,
-    }];
+    let mut entries = Vec::new();
     if is_after_loss {
+        // First: a death between the two must not leave a fixed cutover without the freeze.
         entries.push(Entry::Frozen {
             reason: FreezeReason::LedgerLost { adopted },
             at: now,
         });
     }
+    entries.push(Entry::Connected {
+        connection: connection.clone(),
+        cutover: Cutover { at, is_after_loss },
+        at: now,
+    });
     let established = if is_after_loss {
         Established::AfterLoss { adopted }
     } else {

@@ -24,6 +24,15 @@ const REFUSED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// A task is due at least this far ahead of the instant it is written.
 const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
+/// A text change, and what the ledger says once the CRM holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// For the CRM.
+    pub change: TaskChange,
+    /// For the journal, not before the text is there: until then the change is decided anew.
+    pub then: Entry,
+}
+
 /// What was decided about one subject.
 #[derive(Debug, Default)]
 pub struct Decision {
@@ -32,7 +41,7 @@ pub struct Decision {
     /// A task to create.
     pub draft: Option<TaskDraft>,
     /// A text change of an open task.
-    pub amendment: Option<TaskChange>,
+    pub amendment: Option<Amendment>,
     /// Gaps found for the first time.
     pub gaps_opened: u64,
     /// A task is withheld for a reason no record tells: look again soon.
@@ -98,6 +107,7 @@ pub fn decide(
         Some(row) if row.state == RowState::Planned && lead.outcome != Outcome::Task => {}
         Some(row) if row.state == RowState::Planned => {
             let text = render_into(task, lead, &folded, facts, context);
+            decision.entries.extend(fold(row, lead, &folded, context.now));
             let there = BTreeSet::from([row.connection.clone()]);
             decision.draft = place(lead, facts, context.calendars, &there)
                 .map(|place| draft(row.key.clone(), text, lead, place, context));
@@ -342,30 +352,41 @@ fn amend(
     context: &Context<'_>,
     decision: &mut Decision,
 ) {
-    let shown = gap_ids(lead, folded);
-    let Some(id) = row.remote() else { return };
-    if shown == row.shown {
+    let (Some(id), Some(then)) = (row.remote(), fold(row, lead, folded, context.now)) else {
         return;
+    };
+    let text = render_into(task, lead, folded, facts, context);
+    // Looked at again soon: a change that gets lost on its way is sent again.
+    decision.waits = true;
+    decision.amendment = Some(Amendment {
+        then,
+        change: TaskChange {
+            id: id.clone(),
+            key: row.key.clone(),
+            baseline: row.baseline.clone(),
+            subject: Some(text.subject),
+            body: Some(text.body),
+            marker: text.marker,
+            links: LinkChange::default(),
+            append: None,
+            closing: None,
+            created_at: row.created_at.unwrap_or(row.planned_at),
+        },
+    });
+}
+
+/// What a task tells from now on; `None` if it tells just that already.
+fn fold(row: &TaskRow, lead: &Gap, folded: &[&Gap], now: Timestamp) -> Option<Entry> {
+    let shown = gap_ids(lead, folded);
+    if shown == row.shown {
+        return None;
     }
     let mut gaps = row.gaps.clone();
     gaps.extend(shown.iter().filter(|gap| !row.gaps.contains(gap)).cloned());
-    let text = render_into(task, lead, folded, facts, context);
-    decision.entries.push(Entry::Folded {
+    Some(Entry::Folded {
         key: row.key.clone(),
         gaps,
         shown,
-        at: context.now,
-    });
-    decision.amendment = Some(TaskChange {
-        id: id.clone(),
-        key: row.key.clone(),
-        baseline: row.baseline.clone(),
-        subject: Some(text.subject),
-        body: Some(text.body),
-        marker: text.marker,
-        links: LinkChange::default(),
-        append: None,
-        closing: None,
-        created_at: row.created_at.unwrap_or(row.planned_at),
-    });
+        at: now,
+    })
 }

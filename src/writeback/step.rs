@@ -11,6 +11,7 @@ use followup_store::ledger::{Closed, Entry, RowState, TaskRow, WriteEnd};
 use jiff::{SignedDuration, Timestamp};
 
 use super::lines;
+use crate::planning::Amendment;
 
 /// Without a strong key a creation counts as absent only after the longest time a server may take plus its lag.
 pub const SETTLING: SignedDuration = SignedDuration::from_mins(15);
@@ -99,19 +100,23 @@ pub fn after_close(row: &TaskRow, outcome: &WriteOutcome, now: Timestamp) -> Opt
     })
 }
 
-/// What the outcome of a text change says. A human's text stays: the baseline keeps showing the edit.
-pub fn after_amend(key: &TaskKey, outcome: &WriteOutcome) -> Option<Entry> {
+/// What the outcome of a text change says. A human's text stays: the baseline keeps showing the edit. Where the change
+/// may not have arrived the ledger says nothing, and the plan decides it again.
+pub fn after_amend(amendment: &Amendment, outcome: &WriteOutcome) -> Vec<Entry> {
+    let then = || amendment.then.clone();
     match outcome {
-        WriteOutcome::Done(Some(task)) => Some(Entry::ReadBack {
-            key: key.clone(),
-            baseline: Baseline::of(task),
-        }),
+        WriteOutcome::Done(Some(task)) => vec![
+            then(),
+            Entry::ReadBack {
+                key: amendment.change.key.clone(),
+                baseline: Baseline::of(task),
+            },
+        ],
+        WriteOutcome::HumanEdited(_) | WriteOutcome::Rejected { .. } => vec![then()],
         WriteOutcome::Done(None)
         | WriteOutcome::Gone
-        | WriteOutcome::HumanEdited(_)
-        | WriteOutcome::Rejected { .. }
         | WriteOutcome::NotAllowed { .. }
-        | WriteOutcome::Retry { .. } => None,
+        | WriteOutcome::Retry { .. } => Vec::new(),
     }
 }
 
