@@ -379,6 +379,7 @@ fn read_coverage(fields: &Fields<'_, '_>, scene: &Scene<'_>, facts: &Facts) -> C
     let connection = ConnectionCoverage {
         cutover: scene.connected_at,
         acting_since: None,
+        is_awaited: false,
         kinds,
         records_meeting_outcomes: true,
     };

@@ -3,6 +3,9 @@
 //! For every connection a human or deal has records in, each kind of activity the rule looks for must be readable up to
 //! the deadline and the kind's guard. Kinds a connection does not log at all (short messages, chats) are not needed;
 //! mails, calls and meetings always are.
+//!
+//! Other connections may know the same person and not have been read yet. Those that are well are waited for, but not
+//! long: one connection's trouble never delays another.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +30,9 @@ const LAG_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// When a kind that cannot be read is looked at again.
 const BLIND_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long after a deadline a connection that may know the person is waited for.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// What is needed, where it is not there.
 pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
     if case.finding.visible_at > now {
@@ -37,7 +43,8 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
         .rule(case.finding.key.rule)
         .map(|rule| rule.guard)
         .unwrap_or_default();
-    for connection in connections_of(case) {
+    let mine = connections_of(case);
+    for connection in &mine {
         for kind in case.rule.needs().iter().copied() {
             let guard = guard_of(kind).min(rule_guard);
             let needed_to = later(case.finding.deadline_at, guard);
@@ -58,6 +65,29 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
                     return Reading::Blocked(detail, later(now, LAG_AGAIN));
                 }
                 Known::NotLogged | Known::To(_) => {}
+            }
+        }
+    }
+    unread_elsewhere(case, &mine, rule_guard, now)
+}
+
+/// A connection that does not know the person, yet: what it tells next may change that.
+fn unread_elsewhere(
+    case: &Case<'_, '_>,
+    mine: &BTreeSet<&ConnectionId>,
+    rule_guard: SignedDuration,
+    now: Timestamp,
+) -> Reading {
+    let others = case.context.coverage.connections.iter();
+    for (connection, known) in others.filter(|(id, known)| known.is_awaited && !mine.contains(id)) {
+        for kind in case.rule.needs() {
+            let needed_to = later(case.finding.deadline_at, guard_of(*kind).min(rule_guard));
+            let is_behind =
+                matches!(known.kinds.get(kind), Some(Readable::To(watermark)) if *watermark < needed_to);
+            if is_behind && now < later(needed_to, PATIENCE) {
+                let detail =
+                    format!("{connection} may know this person too and was not read up to {needed_to} yet");
+                return Reading::Blocked(detail, later(now, LAG_AGAIN));
             }
         }
     }

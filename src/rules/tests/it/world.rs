@@ -117,6 +117,7 @@ impl World {
                 .saturating_sub(SignedDuration::from_hours(24 * 365))
                 .unwrap(),
             acting_since: None,
+            is_awaited: true,
             kinds,
             records_meeting_outcomes: true,
         };
