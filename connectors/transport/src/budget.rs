@@ -75,7 +75,10 @@ impl State {
 }
 
 impl Budget {
-    /// Starts with full windows and an untouched day, in UTC days until [`Self::set_time_zone`].
+    /// Starts with an untouched day, in UTC days until [`Self::set_time_zone`].
+    ///
+    /// What an earlier process sent just before is not known: of the burst window the first answer's headers tell it,
+    /// of searches nothing does, so the first one waits until their window has passed.
     pub fn new(limits: &BudgetLimits) -> Self {
         let burst = Window::new(
             limits.burst_max.into(),
@@ -84,10 +87,12 @@ impl Budget {
         );
         let searches = Window::new(limits.search_max.into(), SEARCH_WINDOW, 100);
         let average = Bucket::new(limits.search_per_second, limits.search_burst);
+        let mut search = Gate::new(searches, Some(average));
+        search.close_until(Instant::now() + SEARCH_WINDOW + SEARCH_WINDOW / 50);
         Self {
             state: Mutex::new(State {
                 burst: Gate::new(burst, None),
-                search: Gate::new(searches, Some(average)),
+                search,
                 daily: Daily::new(limits.daily_max, limits.api_share),
                 paused_until: None,
                 requests: 0,
