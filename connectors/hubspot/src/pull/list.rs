@@ -7,6 +7,7 @@
 //! portal's own count: an empty or short answer must never look like a deletion of everything.
 
 use followup_core::{ConnectorError, Lane, Page as CorePage, PageEnd, Record, RecordRef, Stream};
+use followup_transport::CallError;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use crate::{
     Hubspot,
     api::{Direction, Query, Turn},
     cursor::{Part, Position},
+    kept::SmallStream,
     schema::Schema,
     wire::{Object, Page},
 };
@@ -78,7 +80,11 @@ impl Hubspot {
         let page = self
             .api
             .list(schema, at.after.as_deref(), is_archived, turn)
-            .await?;
+            .await
+            .map_err(|error| match &at.after {
+                Some(_) if is_about_the_place(&error) => stuck(stream, error.message),
+                _ => error.into(),
+            })?;
         let next = page.next().map(str::to_owned);
         let mut batch = self.batch(stream, schema, &page.results, turn).await?;
         self.leave_out_old(&mut batch);
@@ -158,17 +164,10 @@ impl Hubspot {
         since: Timestamp,
         turn: Turn,
     ) -> Result<Option<CorePage>, ConnectorError> {
-        let page = match self.api.list(schema, None, false, turn).await {
-            Ok(page) => page,
-            Err(error) if stream == Stream::Leads => {
-                self.close_leads(error, turn)?;
-                Page::default()
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if page.next().is_some() {
+        let small = self.small_stream((stream, lane), schema, turn).await?;
+        let Some(SmallStream { live: page, archived }) = small else {
             return Ok(None);
-        }
+        };
         if stream == Stream::Leads {
             let overlap = match lane {
                 Lane::Settled => SETTLED_OVERLAP,
@@ -185,9 +184,7 @@ impl Hubspot {
         let is_news = |value: &Value| since.is_none_or(|since| is_changed(schema, value, since));
         let live: Vec<Value> = page.results.into_iter().filter(is_news).collect();
         let mut batch = self.batch(stream, schema, &live, turn).await?;
-        // A deleted task is an answer from the rep, so it is looked for each time; other deletions can wait.
-        if stream == Stream::Tasks || lane == Lane::Settled {
-            let archived = self.api.list(schema, None, true, turn).await?;
+        if let Some(archived) = archived {
             let archived: Vec<Value> = archived.results.into_iter().filter(is_news).collect();
             batch.join(self.batch(stream, schema, &archived, turn).await?);
         }
@@ -198,6 +195,52 @@ impl Hubspot {
             relinked_at: None,
         };
         Ok(Some(batch.page(&done, PageEnd::ReadTo(turn.now), total)))
+    }
+
+    /// All of a stream that fits one page; `None` if it has outgrown the page. The settled lane takes what the hot lane
+    /// has just read.
+    async fn small_stream(
+        &self,
+        (stream, lane): (Stream, Lane),
+        schema: &Schema,
+        turn: Turn,
+    ) -> Result<Option<SmallStream>, ConnectorError> {
+        let (small, first) = {
+            let mut remembered = self.remembered();
+            match lane {
+                Lane::Settled => (remembered.kept.small(schema.object, turn.now), None),
+                _ => (None, remembered.kept.first_page(schema.object, turn.now)),
+            }
+        };
+        let (page, archived) = match (small, first) {
+            (Some(small), _) => (Ok(small.live), small.archived),
+            (None, Some(page)) => (Ok(page), None),
+            (None, None) => (self.api.list(schema, None, false, turn).await, None),
+        };
+        let live = match page {
+            Ok(page) => page,
+            Err(error) if stream == Stream::Leads => {
+                self.close_leads(error, turn)?;
+                Page::default()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if live.next().is_some() {
+            return Ok(None);
+        }
+        // A deleted task is an answer from the rep, so it is looked for each time; other deletions can wait.
+        let is_wanted = stream == Stream::Tasks || (lane == Lane::Settled && stream != Stream::Leads);
+        let archived = match archived {
+            None if is_wanted => Some(self.api.list(schema, None, true, turn).await?),
+            archived => archived,
+        };
+        let small = SmallStream { live, archived };
+        if lane == Lane::Hot {
+            self.remembered()
+                .kept
+                .read_small(schema.object, turn.now, small.clone());
+        }
+        Ok(Some(small))
     }
 
     /// The contacts of few leads, of which some changed.
@@ -329,6 +372,12 @@ impl Hubspot {
             _ => true,
         });
     }
+}
+
+/// Whether a request was refused for the place it went on from, and not for what it asked.
+fn is_about_the_place(error: &CallError) -> bool {
+    let said = error.message.to_ascii_lowercase();
+    error.status == Some(400) && (said.contains("paging") || said.contains("after"))
 }
 
 fn stuck(stream: Stream, message: String) -> ConnectorError {

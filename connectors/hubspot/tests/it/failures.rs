@@ -228,6 +228,26 @@ async fn r8_a_page_that_says_more_without_saying_where_moves_no_cursor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r9_a_refused_page_token_is_told_as_a_lost_place_and_not_as_a_refusal() {
+    let scene = Scene::empty(Switches::default());
+    let connector = connector(&scene);
+    scene.create_many("contacts", &contacts(0, 250)).await;
+    let first = connector
+        .pull(request(&scene, Stream::Contacts, Lane::Backfill))
+        .await
+        .unwrap();
+    scene.faults(&[("GET /crm/objects", "expire_page_token", 1)]);
+    let next = PullRequest {
+        cursor: Some(first.cursor),
+        ..request(&scene, Stream::Contacts, Lane::Backfill)
+    };
+    let error = connector.pull(next).await.unwrap_err();
+    assert_eq!(error.code(), "cursor", "the lane starts anew: {error}");
+    let (records, ..) = read_lane(&connector, Stream::Contacts, Lane::Backfill, None, scene.now()).await;
+    assert_eq!(ids(&records).len(), 250);
+}
+
+#[tokio::test(start_paused = true)]
 async fn r16_each_of_the_three_shapes_of_429_is_waited_out_without_retry_after() {
     for (shape, least) in [("throttle:burst", 10), ("throttle:search", 1)] {
         let scene = Scene::empty(Switches::default());
