@@ -15,4 +15,5 @@ mod first_loop;
 mod in_process;
 mod policy_test;
 mod support;
+mod sweep;
 mod tidy;
