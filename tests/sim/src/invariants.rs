@@ -1,0 +1,135 @@
+//! What must always be true, one file each. Ids are those of the design (`D-n`, its list of invariants) and of the
+//! engine's requirements (`I-n`).
+//!
+//! An invariant looks at the CRM, the wire and the disks. The daemon is asked only where it owes an answer of its own:
+//! a visible reason, its health, the same decision twice.
+
+pub mod barred;
+pub mod bounded;
+pub mod cache;
+pub mod cadence;
+pub mod closed;
+pub mod edits;
+pub mod equal;
+pub mod green;
+pub mod owed;
+pub mod resolved;
+pub mod right_row;
+pub mod same_plan;
+pub mod secrets;
+pub mod tasks;
+pub mod unowed;
+pub mod wire;
+
+use followup_sandbox::crm::TaskView;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::run::{Portal, Shared};
+
+/// Every id, what it says, and where it is looked at.
+pub const ALL: &[(&str, &str)] = &[
+    ("D-1", "one live task per subject"),
+    ("D-2", "a gap becomes a task in time, or shows a reason"),
+    ("D-3", "a task whose gap closed is closed; what a human edited stays"),
+    ("D-4", "no absence is concluded without evidence"),
+    ("D-5", "a cursor never moves past what is not committed"),
+    ("D-6", "no request beyond our share"),
+    ("D-7", "one connection's trouble never delays another"),
+    ("D-8", "nothing secret or personal in journal, logs, errors or health"),
+    ("D-9", "the same plan for the same data and instant"),
+    ("D-10", "equal work for equal facts"),
+    ("I-1", "in quiet the cache equals the CRM"),
+    ("I-2", "one task per key, ever; intent is durable before it is sent"),
+    ("I-3", "an open gap gets its task within the bound of clear time"),
+    ("I-4", "no task for the deleted, the opted out, or what came before the cutover"),
+    ("I-5", "the meter never sees us pass our share, and others' last tenth is not ours"),
+    ("I-6", "incremental judgement equals full judgement"),
+    ("I-7", "settled cursors are never ahead of durable data"),
+    ("I-8", "one refresh at a time; no replaced token is used"),
+    ("I-9", "what waits is bounded"),
+    ("I-11", "faults off: all green again"),
+    ("I-12", "every unknown outcome is resolved"),
+];
+
+/// What an invariant looks at.
+pub struct Scene<'a> {
+    /// One portal and what happened in it.
+    pub portal: &'a Portal,
+    /// Where violations go.
+    pub shared: &'a Shared,
+    /// The CRM's date.
+    pub now: Timestamp,
+    /// Wait between two cycles in the office.
+    pub poll: SignedDuration,
+    /// Every task in the CRM.
+    pub tasks: &'a [TaskView],
+}
+
+impl Scene<'_> {
+    /// Tells of a violation.
+    pub fn accuse(&self, id: &'static str, what: String) {
+        self.shared.accuse(id, self.now, what);
+    }
+
+    /// How late a task may come or go in clear weather: the wait, the reading, the writing, and a second look.
+    pub fn tolerance(&self) -> SignedDuration {
+        self.poll * 2 + SignedDuration::from_mins(4)
+    }
+
+    /// Our own tasks.
+    pub fn ours(&self) -> impl Iterator<Item = &TaskView> {
+        self.tasks.iter().filter(|task| task.key.is_some())
+    }
+
+    /// The script's expectations that can be judged: those of a connection whose history is whole.
+    pub fn expected(&self) -> Vec<Expected> {
+        let truth = self.portal.crm.truth();
+        let situations = truth.get("situations").and_then(Value::as_array).cloned().unwrap_or_default();
+        situations.iter().flat_map(Expected::of).collect()
+    }
+}
+
+/// A reminder a careful human would expect.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Kind of situation.
+    pub situation: String,
+    /// Native id of what it is about, once that exists.
+    pub subject: String,
+    /// The rule; empty where nothing is expected.
+    pub rule: String,
+    /// Owed from here on.
+    pub from: Timestamp,
+    /// Has no point any more after this.
+    pub until: Option<Timestamp>,
+    /// Whose.
+    pub owner: String,
+    /// `answered`, `moot`, `by_rep` or `never`.
+    pub ending: String,
+}
+
+impl Expected {
+    fn of(situation: &Value) -> Vec<Self> {
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let instant = |value: &Value, name: &str| value.get(name)?.as_str()?.parse::<Timestamp>().ok();
+        let expects = situation.get("expect").and_then(Value::as_array).cloned().unwrap_or_default();
+        let one = |expect: &Value| {
+            Some(Self {
+                situation: text(situation, "name"),
+                subject: text(situation, "subject"),
+                rule: text(expect, "rule"),
+                from: instant(expect, "from")?,
+                until: instant(expect, "until"),
+                owner: text(expect, "owner"),
+                ending: text(expect, "ending"),
+            })
+        };
+        expects.iter().filter_map(one).collect()
+    }
+
+    /// Whether a task hangs on its subject.
+    pub fn is_about(&self, task: &TaskView) -> bool {
+        !self.subject.is_empty() && (task.people.contains(&self.subject) || task.deals.contains(&self.subject))
+    }
+}
