@@ -27,10 +27,17 @@ pub(super) fn rebuild(common: &Common) -> anyhow::Result<Exit> {
 
 /// How lifting the freeze reads.
 pub(super) fn print_confirmed(confirmed: &Confirmed) {
-    output::line(match confirmed.was_frozen {
-        Some(_) => "writes are allowed again",
-        None => "nothing was frozen",
-    });
+    for problem in &confirmed.problems {
+        output::line(&format!(
+            "confirmed, and another cause stood behind it: {problem}"
+        ));
+    }
+    if confirmed.ok {
+        output::line(match confirmed.was_frozen {
+            Some(_) => "writes are allowed again",
+            None => "nothing was frozen",
+        });
+    }
 }
 
 fn answer(common: &Common, schema: &str, problems: &[Problem], fine: &str) -> anyhow::Result<Exit> {

@@ -14,11 +14,11 @@ use crate::{engine::Engine, exit::Exit};
 /// What a freeze was about, once it is lifted.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Confirmed {
-    /// Always true.
+    /// Whether writes are allowed now.
     pub ok: bool,
     /// Why writes were frozen; null if they were not.
     pub was_frozen: Option<String>,
-    /// Always empty.
+    /// Why writes are frozen still: another cause stood behind the one that was confirmed.
     pub problems: Vec<String>,
 }
 
@@ -36,12 +36,13 @@ pub(super) async fn confirm(engine: &Engine) -> Result<Response, QueryError> {
     let now = engine.clock.now();
     let was_frozen = engine.frozen().await?;
     engine.store.with(move |store| store.confirm(now)).await?;
+    let still = engine.frozen().await?;
     Ok(Response::of(
-        Exit::Ok,
+        if still.is_none() { Exit::Ok } else { Exit::Differs },
         &Confirmed {
-            ok: true,
+            ok: still.is_none(),
             was_frozen,
-            problems: Vec::new(),
+            problems: still.into_iter().collect(),
         },
     ))
 }
