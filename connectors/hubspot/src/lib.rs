@@ -11,6 +11,7 @@
 mod api;
 mod config;
 mod cursor;
+mod kept;
 mod map;
 mod mapping;
 mod paths;
@@ -29,15 +30,18 @@ use followup_core::{
     PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
     WriteOutcome,
 };
-use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
+use followup_transport::{
+    Budget, CallError, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{Api, Turn},
+    kept::Kept,
     map::{OwnerDirectory, Stages, normalize_email},
     paths::Paths,
     tasks::KeyMode,
-    wire::OwnerWire,
+    wire::{AccountWire, OwnerWire},
 };
 
 pub use config::{BURST_MAX, DAILY_MAX, HubspotConfig};
@@ -46,7 +50,7 @@ pub use mapping::Mapping;
 pub use paths::allow_list;
 pub use vendor::HubspotVendor;
 
-/// How long owners and pipelines are remembered.
+/// How long owners, pipelines and the account's details are remembered.
 const REMEMBER: SignedDuration = SignedDuration::from_mins(10);
 
 /// One HubSpot portal.
@@ -61,7 +65,9 @@ pub struct Hubspot {
 struct Remembered {
     owners: Option<(Timestamp, OwnerDirectory)>,
     stages: Option<(Timestamp, Stages)>,
-    key_mode: Option<KeyMode>,
+    key_mode: Option<(Timestamp, KeyMode)>,
+    account: Option<(Timestamp, AccountWire)>,
+    kept: Kept,
     /// When leads turned out not to be readable.
     leads_closed_at: Option<Timestamp>,
 }
@@ -119,6 +125,13 @@ impl Hubspot {
         self.remembered().owners = Some((now, directory));
     }
 
+    /// Active owners, then archived ones.
+    async fn all_owners(&self, turn: Turn) -> Result<Vec<OwnerWire>, CallError> {
+        let mut owners = self.api.owners(false, turn).await?;
+        owners.extend(self.api.owners(true, turn).await?);
+        Ok(owners)
+    }
+
     /// Owners by address. A token that may not read owners leaves them unknown; the mails are read all the same.
     async fn owners(&self, turn: Turn) -> Result<OwnerDirectory, ConnectorError> {
         let known = self.remembered().owners.clone();
@@ -127,12 +140,7 @@ impl Hubspot {
         {
             return Ok(directory);
         }
-        let read = async {
-            let mut owners = self.api.owners(false, turn).await?;
-            owners.extend(self.api.owners(true, turn).await?);
-            Ok::<_, followup_transport::CallError>(owners)
-        };
-        match read.await.map_err(ConnectorError::from) {
+        match self.all_owners(turn).await.map_err(ConnectorError::from) {
             Ok(owners) => self.remember_owners(&owners, turn.now),
             Err(ConnectorError::Forbidden { .. }) => {
                 self.remembered().owners = Some((turn.now, OwnerDirectory::default()));

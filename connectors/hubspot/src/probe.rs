@@ -9,11 +9,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
-    Hubspot,
+    Hubspot, REMEMBER,
+    api::Turn,
     schema::{self, STREAMS},
     scopes,
     tasks::KeyMode,
-    wire::{AccountWire, Page},
+    wire::AccountWire,
 };
 
 /// Requests per ten seconds to the association endpoints, by the account's common window up to this figure.
@@ -135,6 +136,12 @@ impl Hubspot {
 
     /// The account's details. A token may lack the right to read them without being useless.
     async fn account(&self, now: Timestamp) -> Result<AccountWire, ConnectorError> {
+        let known = self.remembered().account.clone();
+        if let Some((at, account)) = known
+            && now.duration_since(at) < REMEMBER
+        {
+            return Ok(account);
+        }
         let call = Call::get(
             self.api.paths.account(),
             Priority::Poll,
@@ -143,6 +150,7 @@ impl Hubspot {
         match self.api.client.call::<AccountWire>(&call, now).await {
             Ok(answer) => {
                 self.adopt_tier(&answer.headers);
+                self.remembered().account = Some((now, answer.body.clone()));
                 Ok(answer.body)
             }
             Err(error) if matches!(error.cause, Cause::Forbidden { .. } | Cause::NotFound) => {
@@ -152,18 +160,25 @@ impl Hubspot {
         }
     }
 
-    /// Whether a stream can be read, by reading one record of it.
+    /// Whether a stream can be read, by reading its first page: the first pull gets what this brings.
     async fn access(&self, stream: Stream, now: Timestamp) -> Result<StreamAccess, ConnectorError> {
-        let (path, action) = match schema::of(stream) {
-            Some(schema) => (
-                format!("{}?limit=1&archived=false", self.api.paths.objects(schema.object)),
-                schema.action,
-            ),
-            None => (format!("{}?limit=1", self.api.paths.owners()), "read owners"),
+        let turn = Turn {
+            priority: Priority::Poll,
+            now,
         };
-        let call = Call::get(path, Priority::Poll, action);
-        match self.api.client.call::<Page>(&call, now).await {
-            Ok(_) => Ok(StreamAccess::Ok),
+        let read = match schema::of(stream) {
+            Some(schema) => self
+                .api
+                .list(schema, None, false, turn)
+                .await
+                .map(|page| self.remembered().kept.probed(schema.object, now, page)),
+            None => self
+                .all_owners(turn)
+                .await
+                .map(|owners| self.remembered().kept.probed_owners(now, owners)),
+        };
+        match read {
+            Ok(()) => Ok(StreamAccess::Ok),
             // Few portals have leads, and nothing is lost without them.
             Err(error)
                 if stream == Stream::Leads

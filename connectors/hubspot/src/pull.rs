@@ -179,6 +179,10 @@ impl Hubspot {
             }
             Lane::Hot | Lane::Settled => {}
         }
+        if !last.is_small {
+            // A page that looking around left is of no use to a search.
+            self.remembered().kept.first_page(schema.object, turn.now);
+        }
         if last.is_small
             && let Some(page) = self.small_page(which, schema, since, turn).await?
         {
@@ -192,8 +196,12 @@ impl Hubspot {
 
     /// Owners are few: every pass reads them all, archived ones (deactivated users) included.
     async fn owners_page(&self, lane: Lane, turn: Turn) -> Result<Page, ConnectorError> {
-        let mut owners = self.api.owners(false, turn).await?;
-        owners.extend(self.api.owners(true, turn).await?);
+        let kept = self.remembered().kept.owners(lane, turn.now);
+        let owners = match kept {
+            Some(owners) => owners,
+            None => self.all_owners(turn).await?,
+        };
+        self.remembered().kept.read_owners(lane, turn.now, &owners);
         self.remember_owners(&owners, turn.now);
         let batch = Batch {
             records: owners
@@ -231,6 +239,9 @@ impl Hubspot {
                 Ok(object) => objects.push(object),
                 Err((id, reason)) => batch.quarantined.push(self.quarantine(schema, &id, reason)),
             }
+        }
+        if objects.is_empty() {
+            return Ok(batch);
         }
         let live: Vec<String> = objects
             .iter()

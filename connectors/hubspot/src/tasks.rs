@@ -13,7 +13,7 @@ mod relink;
 use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Stream, Task};
 use followup_transport::{Call, CallError, Cause, Priority};
 use http::Method;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,6 +28,9 @@ const TASK_TO_CONTACT: u32 = 204;
 /// Association type from a task to a deal.
 const TASK_TO_DEAL: u32 = 216;
 
+/// How long a portal that refuses the key property is left alone.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// How our key travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyMode {
@@ -38,14 +41,17 @@ pub(crate) enum KeyMode {
 }
 
 impl Hubspot {
-    /// How the key travels, found out once per run.
+    /// How the key travels. A portal that refuses the property is asked again after [`ASK_AGAIN`]: a scope may have been
+    /// granted since.
     pub(crate) async fn key_mode(&self, now: Timestamp) -> Result<KeyMode, CallError> {
         let known = self.remembered().key_mode.clone();
-        if let Some(mode) = known {
+        if let Some((at, mode)) = known
+            && (mode == KeyMode::Strong || now.duration_since(at) < ASK_AGAIN)
+        {
             return Ok(mode);
         }
         let mode = self.set_up_key(now).await?;
-        self.remembered().key_mode = Some(mode.clone());
+        self.remembered().key_mode = Some((now, mode.clone()));
         Ok(mode)
     }
 

@@ -77,14 +77,13 @@ impl Hubspot {
         turn: Turn,
     ) -> Result<CorePage, ConnectorError> {
         let is_archived = at.part == Part::Archived;
-        let page = self
-            .api
-            .list(schema, at.after.as_deref(), is_archived, turn)
-            .await
-            .map_err(|error| match &at.after {
-                Some(_) if is_about_the_place(&error) => stuck(stream, error.message),
-                _ => error.into(),
-            })?;
+        let kept = (at.after.is_none() && !is_archived && lane != Lane::Sweep)
+            .then(|| self.remembered().kept.first_page(schema.object, turn.now))
+            .flatten();
+        let page = match kept {
+            Some(page) => page,
+            None => self.page_after(stream, schema, &at, turn).await?,
+        };
         let next = page.next().map(str::to_owned);
         let mut batch = self.batch(stream, schema, &page.results, turn).await?;
         self.leave_out_old(&mut batch);
@@ -120,6 +119,23 @@ impl Hubspot {
         let mut page = batch.page(&position, end, total.filter(|_| at.part == Part::Live));
         page.seen = sighted;
         Ok(page)
+    }
+
+    async fn page_after(
+        &self,
+        stream: Stream,
+        schema: &Schema,
+        at: &ListAt,
+        turn: Turn,
+    ) -> Result<Page, ConnectorError> {
+        let is_archived = at.part == Part::Archived;
+        self.api
+            .list(schema, at.after.as_deref(), is_archived, turn)
+            .await
+            .map_err(|error| match &at.after {
+                Some(_) if is_about_the_place(&error) => stuck(stream, error.message),
+                _ => error.into(),
+            })
     }
 
     /// What a page of a sweep shows. Archived tasks are delivered as deleted tasks rather than as gone, so they count.

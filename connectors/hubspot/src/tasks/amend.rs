@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::body;
-use crate::{Hubspot, api::Turn};
+use crate::{Hubspot, api::Turn, kept::Kept};
 
 /// A withdrawn task younger than this is deferred, an older one archived.
 const YOUNG: SignedDuration = SignedDuration::from_hours(24);
@@ -32,6 +32,8 @@ enum Step {
 
 impl Hubspot {
     pub(crate) async fn amend(&self, changes: &[TaskChange], now: Timestamp) -> Vec<WriteOutcome> {
+        // What was read before a write is not what is there behind it.
+        self.remembered().kept = Kept::default();
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
             // A login that may not write is asked once.

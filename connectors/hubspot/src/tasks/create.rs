@@ -16,6 +16,7 @@ use super::{KeyMode, TASK_TO_CONTACT, TASK_TO_DEAL, body, task_schema};
 use crate::{
     Hubspot,
     api::Turn,
+    kept::Kept,
     map::key_in_body,
     schema::TASK_KEY,
     vendor::{self, HubspotVendor},
@@ -37,6 +38,8 @@ impl Hubspot {
             Ok(mode) => mode,
             Err(error) => return drafts.iter().map(|_| not_sent(&error)).collect(),
         };
+        // What was read before a write is not what is there behind it.
+        self.remembered().kept = Kept::default();
         let numbered: Vec<(usize, &TaskDraft)> = drafts.iter().enumerate().collect();
         let mut outcomes = Outcomes::new();
         let mut refused = None;

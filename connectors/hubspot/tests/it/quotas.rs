@@ -84,6 +84,8 @@ async fn r17_the_last_tenth_of_the_day_is_left_to_others() {
         cursor: None,
         now: scene.now(),
     };
+    // The first page was read by looking around; the next answer tells what is left.
+    connector.pull(request.clone()).await.unwrap();
     connector.pull(request.clone()).await.unwrap();
     let error = connector.pull(request).await.unwrap_err();
     assert_eq!(error.code(), "throttled");
@@ -177,4 +179,64 @@ async fn a_token_that_may_not_write_tasks_is_told_so() {
         "{:?}",
         probe.problems
     );
+}
+
+/// One pass as the engine makes it: look around (or not), the hot lane of every stream, the settled lane behind it (or
+/// not). Answers the requests it took.
+async fn pass(
+    connector: &followup_hubspot::Hubspot,
+    cursors: &mut std::collections::BTreeMap<(Stream, Lane), followup_core::Cursor>,
+    now: jiff::Timestamp,
+    (looks_around, lanes): (bool, &[Lane]),
+) -> u64 {
+    let before = connector.usage().requests;
+    if looks_around {
+        connector.probe(now).await.expect("a readable CRM");
+    }
+    for stream in connector.streams() {
+        for lane in lanes {
+            let first = cursors.get(&(*stream, Lane::Backfill)).cloned();
+            let cursor = cursors.get(&(*stream, *lane)).cloned().or(first);
+            let (_, cursor, _) = read_lane(connector, *stream, *lane, cursor, now).await;
+            cursors.insert((*stream, *lane), cursor);
+        }
+    }
+    connector.usage().requests - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_pass_asks_for_little_and_for_nothing_twice() {
+    let scene = Scene::empty(Switches::default());
+    let person = scene
+        .create("contacts", json!({"email": "ana@example.com"}), &[])
+        .await;
+    scene
+        .create(
+            "calls",
+            json!({"hs_timestamp": "2026-03-01T09:00:00Z"}),
+            &[(194, &person)],
+        )
+        .await;
+    let mut cursors = std::collections::BTreeMap::new();
+    let mut measure = async |connector: &followup_hubspot::Hubspot, looks_around, lanes: &[Lane]| {
+        scene.advance(SignedDuration::from_mins(20));
+        pass(connector, &mut cursors, scene.now(), (looks_around, lanes)).await
+    };
+    let first = connector(&scene);
+    let backfill = measure(&first, true, &[Lane::Backfill]).await;
+    let again = connector(&scene);
+    let start = measure(&again, true, &[Lane::Hot]).await;
+    let hot = measure(&again, false, &[Lane::Hot]).await;
+    let settled = measure(&again, false, &[Lane::Hot, Lane::Settled]).await;
+    println!(
+        "{:#?} {}",
+        scene.sandbox.stats()["by_endpoint"],
+        again.streams().len()
+    );
+    // Every stream once, owners and tasks also archived; at a start the account, the right to write and the key.
+    let streams = again.streams().len() as u64;
+    assert_eq!((hot, start), (streams + 2, streams + 2 + 3));
+    // Behind it: the archived records of all but owners, tasks and leads, and the links of the two records.
+    assert!(settled <= hot + streams + 8, "{settled} after {hot}");
+    assert!(backfill <= start + 12, "{backfill} after {start}");
 }
