@@ -271,16 +271,20 @@ impl WriteBack<'_> {
         let outcomes = self.connector.create_tasks(drafts, now).await;
         let mut unknown = BTreeMap::new();
         let mut there = Vec::new();
+        let mut met = Vec::new();
         let mut entries = Vec::new();
         for (draft, outcome) in drafts.iter().zip(outcomes) {
             let key = draft.key.clone();
-            entries.push(step::after_create(&key, &outcome, now));
+            entries.extend(step::after_create(draft, &outcome, now));
             match outcome {
                 CreateOutcome::Done(task) => {
                     applied.created += 1;
                     there.push(*task);
                 }
-                CreateOutcome::AlreadyThere(Some(task)) => there.push(*task),
+                CreateOutcome::AlreadyThere(Some(task)) => {
+                    met.push(key);
+                    there.push(*task);
+                }
                 CreateOutcome::Rejected { reason } => {
                     applied
                         .errors
@@ -300,6 +304,7 @@ impl WriteBack<'_> {
                 }
             }
         }
+        self.judge_again(met).await?;
         self.settle(entries, there).await?;
         Ok(unknown)
     }
@@ -342,17 +347,19 @@ impl WriteBack<'_> {
         let is_strong = self.capabilities.contains(&Capability::StrongTaskKey);
         let mut entries = Vec::new();
         let mut there = Vec::new();
+        let mut met = Vec::new();
         for row in rows {
             let found = by_key.get(&row.key);
-            match step::after_look(row, found, is_strong, now) {
-                Some(entry) => entries.push(entry),
-                None => applied.unknown += 1,
-            }
+            let news = step::after_look(row, found, is_strong, now);
+            applied.unknown += u64::from(news.is_empty());
+            entries.extend(news);
             if let Some(task) = found {
                 applied.created += 1;
+                met.push(row.key.clone());
                 there.push(task.clone());
             }
         }
+        self.judge_again(met).await?;
         self.settle(entries, there).await
     }
 
@@ -455,6 +462,21 @@ impl WriteBack<'_> {
             return Ok(());
         }
         self.store.with(move |store| store.record(&entries)).await
+    }
+
+    /// A task that was met, not made, may be over already, and the poll that told of it came before the ledger knew
+    /// it. Marked first: a death before the entries only judges once more.
+    async fn judge_again(&self, met: Vec<TaskKey>) -> Result<(), StoreError> {
+        if met.is_empty() {
+            return Ok(());
+        }
+        self.store
+            .with(move |store| {
+                let rows = met.iter().filter_map(|key| store.ledger().task(key));
+                let subjects: Vec<RecordRef> = rows.map(|row| row.subject.clone()).collect();
+                store.mark_dirty(&subjects)
+            })
+            .await
     }
 
     /// Journal first, then the read-backs into the cache.

@@ -10,6 +10,8 @@ use followup_store::{
 };
 use jiff::Timestamp;
 
+use crate::writeback::step;
+
 /// How a connection stands after its tasks were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Established {
@@ -24,7 +26,8 @@ pub enum Established {
     },
 }
 
-/// Adopts tasks of ours that the ledger does not know; answers how many.
+/// Takes tasks of ours that were seen into the ledger, if it does not know them or not that they are there; answers how
+/// many.
 ///
 /// # Errors
 /// [`StoreError`] when the journal cannot be written.
@@ -32,14 +35,9 @@ pub fn adopt(store: &mut Store, tasks: &[Task], now: Timestamp) -> Result<u64, S
     let mut entries = Vec::new();
     let mut adopted = 0;
     for task in tasks {
-        let unknown = task
-            .key
-            .as_ref()
-            .is_some_and(|key| store.ledger().task(key).is_none());
-        if unknown && let Some(row) = adopted_entries(task, now) {
-            entries.extend(row);
-            adopted += 1;
-        }
+        let news = adopted_entries(store.ledger(), task, now);
+        adopted += u64::from(!news.is_empty());
+        entries.extend(news);
     }
     if !entries.is_empty() {
         store.record(&entries)?;
@@ -102,8 +100,24 @@ pub fn established_entries(
     (entries, established)
 }
 
-/// The entries that put one task back into the ledger; `None` if it names no owner or no record.
-pub fn adopted_entries(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
+/// What the sight of one task of ours tells the ledger; nothing if it knows the task, or if the task names no owner or
+/// no record.
+///
+/// A task whose creation was thought lost, or never to have happened, may appear late: then it is ours all the same, and
+/// if its row was closed meanwhile it is taken up again, so that it is withdrawn.
+pub fn adopted_entries(ledger: &Ledger, task: &Task, now: Timestamp) -> Vec<Entry> {
+    let known = task.key.as_ref().map(|key| ledger.task(key));
+    match known {
+        Some(None) => put_back(task, now).unwrap_or_default(),
+        Some(Some(row)) if row.remote().is_some() => Vec::new(),
+        Some(Some(row)) if row.closed.is_none() => step::met(row, task, now),
+        Some(Some(_)) if task.status == TaskStatus::Open => put_back(task, now).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// The entries that put one task into the ledger; `None` if it names no owner or no record.
+fn put_back(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
     let key = task.key.clone()?;
     let marker = task.fields.as_ref().and_then(|fields| parse_marker(&fields.body));
     let subject = marker

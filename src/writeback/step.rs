@@ -4,17 +4,19 @@
 //! model check (`tests/model`) runs these same functions through every interleaving.
 
 use followup_core::{
-    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, Task, TaskChange, TaskKey, TaskQuery,
-    WriteOutcome,
+    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, Task, TaskChange, TaskDraft, TaskKey,
+    TaskQuery, WriteOutcome,
 };
+use followup_rules::{Marker, parse_marker};
 use followup_store::ledger::{Closed, Entry, RowState, TaskRow, WriteEnd};
 use jiff::{SignedDuration, Timestamp};
 
 use super::lines;
 use crate::planning::Amendment;
 
-/// Without a strong key a creation counts as absent only after the longest time a server may take plus its lag.
-pub const SETTLING: SignedDuration = SignedDuration::from_mins(15);
+/// Without a strong key a creation counts as absent only after the longest time that a server may take (10 min), its lag
+/// (5 min) and the time for which a request may wait before it leaves (5 min).
+pub const SETTLING: SignedDuration = SignedDuration::from_mins(20);
 
 /// What is to be done about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,12 @@ pub const fn before_create(key: TaskKey, at: Timestamp, epoch: u64) -> Entry {
 }
 
 /// What the outcome of a creation says.
-pub fn after_create(key: &TaskKey, outcome: &CreateOutcome, now: Timestamp) -> Entry {
+pub fn after_create(draft: &TaskDraft, outcome: &CreateOutcome, now: Timestamp) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if let CreateOutcome::AlreadyThere(Some(task)) = outcome {
+        let meant = parse_marker(&draft.marker).map_or_else(Vec::new, |marker| gaps_of(&marker));
+        entries.extend(told_otherwise(&draft.key, &meant, task, now));
+    }
     let end = match outcome {
         CreateOutcome::Done(task) | CreateOutcome::AlreadyThere(Some(task)) => is_there(task),
         CreateOutcome::Rejected { reason } => WriteEnd::Rejected {
@@ -65,16 +72,45 @@ pub fn after_create(key: &TaskKey, outcome: &CreateOutcome, now: Timestamp) -> E
         CreateOutcome::NotSent { .. } | CreateOutcome::NotAllowed { .. } => WriteEnd::NotSent,
         CreateOutcome::AlreadyThere(None) | CreateOutcome::Unknown { .. } => WriteEnd::Unknown,
     };
-    written(key, end, now)
+    entries.push(written(&draft.key, end, now));
+    entries
 }
 
-/// What a look-up by key says; `None` while it is too early to conclude that the task is not there.
-pub fn after_look(row: &TaskRow, found: Option<&Task>, is_strong: bool, now: Timestamp) -> Option<Entry> {
+/// What a look-up by key says; nothing while it is too early to conclude that the task is not there.
+pub fn after_look(row: &TaskRow, found: Option<&Task>, is_strong: bool, now: Timestamp) -> Vec<Entry> {
     if let Some(task) = found {
-        return Some(written(&row.key, is_there(task), now));
+        return met(row, task, now);
     }
     let is_settled = sent_at(row).is_none_or(|sent_at| now.duration_since(sent_at) >= SETTLING);
-    (is_strong || is_settled).then(|| written(&row.key, WriteEnd::Absent, now))
+    if is_strong || is_settled {
+        vec![written(&row.key, WriteEnd::Absent, now)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// What the sight of a task says whose creation had no certain outcome.
+pub fn met(row: &TaskRow, task: &Task, now: Timestamp) -> Vec<Entry> {
+    let mut entries = vec![written(&row.key, is_there(task), now)];
+    entries.extend(told_otherwise(&row.key, &row.gaps, task, now));
+    entries
+}
+
+/// A creation that was given up may be carried out after all, with an older text than the one meant now.
+fn told_otherwise(key: &TaskKey, meant: &[String], task: &Task, now: Timestamp) -> Option<Entry> {
+    let marker = parse_marker(&task.fields.as_ref()?.body)?;
+    let gaps = gaps_of(&marker);
+    let is_told = meant.iter().all(|gap| gaps.contains(gap)) && gaps.len() == meant.len();
+    (!is_told).then(|| Entry::Folded {
+        key: key.clone(),
+        shown: gaps.clone(),
+        gaps,
+        at: now,
+    })
+}
+
+fn gaps_of(marker: &Marker) -> Vec<String> {
+    marker.gaps.iter().map(|gap| gap.id().0).collect()
 }
 
 /// What the outcome of a close says; `None` if it is tried again as it is.
@@ -174,5 +210,108 @@ fn let_go(then: &Closed) -> Closed {
     match then {
         Closed::Withdrawn(why) => Closed::LetGo(why.clone()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use followup_core::{ConnectionId, OwnerId, RecordRef, TaskFields, TaskId, TaskOrigin, TaskStatus};
+    use followup_rules::{
+        format_marker,
+        model::{Crossing, GapKey, RuleId, Subject},
+    };
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_793_610_000 + 60 * minute).unwrap()
+    }
+
+    fn id(text: &str) -> RecordRef {
+        text.parse().unwrap()
+    }
+
+    fn gap(rule: RuleId) -> GapKey {
+        GapKey {
+            rule,
+            anchor: id("hub:contact:1"),
+            crossing: Crossing::NONE,
+        }
+    }
+
+    fn row(gaps: &[RuleId]) -> TaskRow {
+        let gaps: Vec<String> = gaps.iter().map(|rule| gap(*rule).id().0).collect();
+        TaskRow {
+            key: TaskKey("k".to_owned()),
+            connection: ConnectionId::new("hub").unwrap(),
+            owner: OwnerId(id("hub:owner:1")),
+            subject: id("hub:contact:1"),
+            shown: gaps.clone(),
+            gaps,
+            run: "run".to_owned(),
+            state: RowState::Unknown { sent_at: at(0) },
+            planned_at: at(0),
+            created_at: None,
+            due_at: at(60),
+            baseline: Baseline::default(),
+            closing: None,
+            closed: None,
+        }
+    }
+
+    fn task(gaps: &[RuleId]) -> Task {
+        let marker = Marker {
+            task_key: TaskKey("k".to_owned()),
+            rule: gaps[0],
+            subject: Subject::Human(followup_core::PersonId(id("hub:contact:1"))),
+            gaps: gaps.iter().map(|rule| gap(*rule)).collect(),
+            policy_version: "1".to_owned(),
+        };
+        Task {
+            id: TaskId(id("hub:task:9")),
+            origin: TaskOrigin::Followupd,
+            status: TaskStatus::Open,
+            due_at: None,
+            owner: None,
+            people: Vec::new(),
+            deals: Vec::new(),
+            key: Some(TaskKey("k".to_owned())),
+            fields: Some(TaskFields {
+                body: format_marker(&marker),
+                ..TaskFields::default()
+            }),
+            created_at: at(0),
+            completed_at: None,
+            stamp: followup_core::Stamp {
+                modified_at: at(0),
+                modified_by: followup_core::Editor::Unknown,
+                seen_at: at(0),
+            },
+        }
+    }
+
+    #[test]
+    fn without_a_strong_key_a_task_is_not_absent_before_everything_had_time_to_settle() {
+        let row = row(&[RuleId::FirstTouch]);
+        assert_eq!(after_look(&row, None, false, at(19)), Vec::new());
+        assert_eq!(after_look(&row, None, false, at(20)).len(), 1);
+        assert_eq!(
+            after_look(&row, None, true, at(0)).len(),
+            1,
+            "repeating is harmless"
+        );
+    }
+
+    #[test]
+    fn a_task_that_was_met_is_taken_as_it_is() {
+        let both = [RuleId::ReplyWaiting, RuleId::FirstTouch];
+        let meant = row(&both);
+        assert_eq!(met(&meant, &task(&both), at(1)).len(), 1);
+        let entries = met(&meant, &task(&[RuleId::FirstTouch]), at(1));
+        let told = vec![gap(RuleId::FirstTouch).id().0];
+        assert!(
+            matches!(&entries[1], Entry::Folded { shown, gaps, .. } if *shown == told && *gaps == told),
+            "an older text was carried out: {entries:?}"
+        );
     }
 }
