@@ -68,7 +68,7 @@ impl Clock {
             }
             Self::System | Self::InProcess(_) => {}
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
