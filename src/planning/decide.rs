@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Baseline, Closing, ConnectionId, LinkChange, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus,
+    Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus,
 };
 use followup_rules::{
     Context, TaskText, carrier,
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     PlanInputs,
-    place::{Place, place},
+    place::{Place, place, relinked},
 };
 
 /// A task the CRM refused is tried again after this long.
@@ -112,7 +112,10 @@ pub fn decide(
             decision.draft = place(lead, facts, context.calendars, &there)
                 .map(|place| draft(row.key.clone(), text, lead, place, context));
         }
-        Some(row) if row.closing.is_none() => amend(row, task, lead, &folded, facts, context, &mut decision),
+        Some(row) if row.closing.is_none() => {
+            let before = row.shown.first().and_then(|id| ledger.gap(id));
+            amend(row, task, (before, lead), &folded, facts, context, &mut decision);
+        }
         _ => {}
     }
     decision
@@ -346,7 +349,7 @@ fn draft(key: TaskKey, text: TaskText, lead: &Gap, place: Place, context: &Conte
 fn amend(
     row: &TaskRow,
     task: &OwnTask,
-    lead: &Gap,
+    (before, lead): (Option<&GapRow>, &Gap),
     folded: &[&Gap],
     facts: &Facts,
     context: &Context<'_>,
@@ -367,7 +370,7 @@ fn amend(
             subject: Some(text.subject),
             body: Some(text.body),
             marker: text.marker,
-            links: LinkChange::default(),
+            links: relinked(id, before, lead, facts),
             append: None,
             closing: None,
             created_at: row.created_at.unwrap_or(row.planned_at),

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::{ConnectionId, DealId, DraftLinks, OwnerId, OwnerKind, Person, PersonId, RecordRef};
+use followup_core::{ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, OwnerKind, Person, PersonId, RecordRef, TaskId};
 use followup_rules::{
     calendar::Calendars,
     model::{Facts, Gap, Subject},
 };
+use followup_store::ledger::GapRow;
 
 /// The CRM, the owner there and the records there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,39 @@ pub(super) fn links(lead: &Gap, facts: &Facts) -> DraftLinks {
     }
 }
 
+/// How the links of a task about a deal change when another gap leads it: the people of the new anchor are attached, and
+/// those of the anchor that led `before`, whom we had attached, are taken off. Nobody else is touched.
+pub(super) fn relinked(task: &TaskId, before: Option<&GapRow>, lead: &Gap, facts: &Facts) -> LinkChange {
+    let Subject::Deal(deal) = &lead.subject else {
+        return LinkChange::default();
+    };
+    let Some(before) = before.filter(|gap| gap.subject == *deal.record()) else {
+        return LinkChange::default();
+    };
+    if task.record().connection != deal.record().connection {
+        return LinkChange::default();
+    }
+    follow(&people_on(deal, &before.anchor, facts), people_on(deal, &lead.key.anchor, facts))
+}
+
+/// A new lead whom the deal does not name leaves the links as they are.
+fn follow(before: &[PersonId], now: Vec<PersonId>) -> LinkChange {
+    if now.is_empty() {
+        return LinkChange::default();
+    }
+    let gone = before.iter().filter(|person| !now.contains(person)).cloned();
+    LinkChange {
+        remove: DraftLinks {
+            people: gone.collect(),
+            deals: Vec::new(),
+        },
+        add: DraftLinks {
+            people: now,
+            deals: Vec::new(),
+        },
+    }
+}
+
 fn of_person(person: &PersonId) -> DraftLinks {
     DraftLinks {
         people: vec![person.clone()],
@@ -139,4 +173,26 @@ fn people_of(anchor: &RecordRef, facts: &Facts) -> Vec<PersonId> {
             || vec![PersonId(anchor.clone())],
             |activity| activity.people.clone(),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use followup_core::RecordKind;
+
+    use super::*;
+
+    fn person(id: &str) -> PersonId {
+        let connection = ConnectionId::new("hub").unwrap();
+        PersonId(RecordRef::new(connection, RecordKind::Contact, id))
+    }
+
+    #[test]
+    fn a_task_lets_go_of_who_led_before_and_of_nobody_else() {
+        let (ana, ben, cleo) = (person("1"), person("2"), person("3"));
+        let change = follow(&[ana.clone(), ben.clone()], vec![ben.clone(), cleo.clone()]);
+        assert_eq!(change.add.people, [ben, cleo]);
+        assert_eq!(change.remove.people, [ana.clone()]);
+        assert!(change.add.deals.is_empty() && change.remove.deals.is_empty());
+        assert_eq!(follow(&[ana], Vec::new()), LinkChange::default());
+    }
 }
