@@ -53,9 +53,11 @@ async fn connection_loop(
     while !engine.stop.is_cancelled() {
         let began_at = engine.clock.now();
         let report = cycle(engine, link, Rhythm::Repeated, &Silent, data_dir).await?;
-        log(&report, began_at);
         let wait = engine.wait(every).await?;
-        let is_told = engine.clock.told(began_at + wait);
+        let next_at = began_at + wait;
+        link.expect(next_at);
+        log(&report, began_at, next_at);
+        let is_told = engine.clock.told(next_at);
         engine.waiting.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             () = engine.stop.cancelled() => {}
@@ -89,16 +91,42 @@ pub async fn cycle(
     data_dir: &Path,
 ) -> Result<CycleReport, StoreError> {
     let report = engine.cycle(link, rhythm, progress).await?;
-    if let Err(error) = health::save(data_dir, &engine.links) {
-        tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before");
-    }
+    save_health(engine, data_dir);
     Ok(report)
 }
 
-fn log(report: &CycleReport, began_at: Timestamp) {
+/// One cycle of every connection: all are read before anything is judged, since a person may be known to several.
+///
+/// # Errors
+/// [`StoreError`] when the state cannot be used.
+pub async fn cycle_once(
+    engine: &Engine,
+    progress: &dyn Progress,
+    data_dir: &Path,
+) -> Result<Vec<CycleReport>, StoreError> {
+    let mut looked = Vec::new();
+    for link in &engine.links {
+        looked.push(engine.look(link, Rhythm::Single, progress).await?);
+    }
+    let mut reports = Vec::new();
+    for (link, looked) in engine.links.iter().zip(looked) {
+        reports.push(engine.act(link, looked, progress).await?);
+        save_health(engine, data_dir);
+    }
+    Ok(reports)
+}
+
+fn save_health(engine: &Engine, data_dir: &Path) {
+    if let Err(error) = health::save(data_dir, &engine.links) {
+        tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before");
+    }
+}
+
+fn log(report: &CycleReport, began_at: Timestamp, next_at: Timestamp) {
     tracing::info!(
         crm.connection = %report.connection,
         began.at = %began_at,
+        next.at = %next_at,
         pulled = report.pulled.values().sum::<u64>(),
         evaluated = report.evaluated,
         gaps.opened = report.gaps_opened,

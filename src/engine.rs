@@ -4,32 +4,19 @@
 //! Each connection runs its own cycles ([`crate::daemon`]), so one connection's trouble never delays another. Planning
 //! is shared: whoever plans first plans every dirty subject, and each connection writes only its own tasks.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::AtomicUsize};
 
-use followup_core::{
-    Capability, ConnectionId, Connector, ConnectorError, Probe, SpentQuota, Stream, StreamAccess,
-};
-use followup_rules::{
-    calendar::Calendars,
-    model::{ConnectionCoverage, Coverage, EvidenceKind, Readable},
-    policy::Policy,
-};
+use followup_core::{SpentQuota, Stream, StreamAccess};
+use followup_rules::policy::Policy;
 use followup_store::{
     StoreError,
-    ledger::{Entry, FreezeReason, Ledger},
+    ledger::{Entry, FreezeReason},
 };
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::Mode,
     planning::{self, Established, Outbox, PlanInputs, Planned},
     shared_store::SharedStore,
     sync::{Observed, Observer, Pace, Progress, Swept},
@@ -37,119 +24,19 @@ use crate::{
     writeback::{Applied, WriteBack},
 };
 
-/// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
-const SOONEST: SignedDuration = SignedDuration::from_secs(5);
+mod known;
+mod link;
+mod report;
 
-/// How much slower the connections are polled while nobody works.
-const NIGHT_FACTOR: i32 = 5;
+pub(crate) use report::trouble_of;
+use report::{note_error, note_pass};
+pub use {
+    link::{Link, LinkState},
+    report::{CycleReport, Trouble},
+};
 
 /// Plan and apply again at most this often when records changed just before writing.
 const ROUNDS_MAX: usize = 3;
-
-/// One configured connection at work.
-pub struct Link {
-    /// The CRM.
-    pub connector: Arc<dyn Connector>,
-    /// What may be written.
-    pub mode: Mode,
-    /// Configured cutover.
-    pub cutover: Option<Timestamp>,
-    state: Mutex<LinkState>,
-}
-
-/// What is known about a connection while the process lives.
-#[derive(Debug, Clone, Default)]
-pub struct LinkState {
-    /// The last successful look around.
-    pub probe: Option<Probe>,
-    /// Streams that could not be read the last time: code and message.
-    pub failing: BTreeMap<Stream, (&'static str, String)>,
-    /// The login is refused: message.
-    pub refused: Option<String>,
-    /// The last thing that went wrong.
-    pub last_error: Option<String>,
-    /// When each stream was last read to its end.
-    pub read_at: BTreeMap<Stream, Timestamp>,
-    /// When the last cycle ended.
-    pub cycle_at: Option<Timestamp>,
-}
-
-impl Link {
-    /// A connection that has not been looked at yet.
-    pub fn new(connector: Arc<dyn Connector>, mode: Mode, cutover: Option<Timestamp>) -> Self {
-        Self {
-            connector,
-            mode,
-            cutover,
-            state: Mutex::new(LinkState::default()),
-        }
-    }
-
-    /// A copy of the present state.
-    pub fn state(&self) -> LinkState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether a stream that may hold what covers a subject was not read the last time.
-    fn is_unsure(&self) -> bool {
-        self.state()
-            .failing
-            .keys()
-            .any(|stream| matches!(stream, Stream::Tasks | Stream::Deals | Stream::Contacts))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut LinkState)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// What one cycle did. The JSON names are part of the interface.
-#[derive(Debug, Default, Serialize)]
-pub struct CycleReport {
-    /// Which connection.
-    pub connection: String,
-    /// Records pulled, by stream.
-    pub pulled: BTreeMap<String, u64>,
-    /// Subjects judged.
-    pub evaluated: u64,
-    /// Gaps found for the first time.
-    pub gaps_opened: u64,
-    /// Tasks that appeared in the CRM.
-    pub tasks_created: u64,
-    /// Tasks completed on evidence.
-    pub tasks_closed: u64,
-    /// Tasks withdrawn or let go.
-    pub tasks_withdrawn: u64,
-    /// Tasks whose text changed.
-    pub tasks_amended: u64,
-    /// Requests sent.
-    pub api_calls: u64,
-    /// What went wrong, one line each with cause and fix.
-    pub errors: Vec<String>,
-    /// The run's id, if it created tasks; `undo` takes it.
-    pub run: Option<String>,
-    /// Writes wait for `store confirm`: why.
-    pub frozen: Option<String>,
-    /// The worst thing that happened, for the exit status.
-    #[serde(skip)]
-    pub trouble: Trouble,
-}
-
-/// How bad a cycle was.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
-    /// Nothing.
-    #[default]
-    None,
-    /// Something will be tried again.
-    Degraded,
-    /// Stopped by a signal, or by the budget.
-    CutShort,
-    /// Writes are frozen.
-    Frozen,
-    /// A login or a permission is missing.
-    Refused,
-}
 
 /// Whether a cycle stands alone or in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +45,15 @@ pub enum Rhythm {
     Single,
     /// One of many: streams that change rarely take their turn.
     Repeated,
+}
+
+/// The first half of a cycle: what was read, and whether there may be a second half.
+#[derive(Debug)]
+pub struct Looked {
+    now: Timestamp,
+    requests_before: u64,
+    can_act: bool,
+    report: CycleReport,
 }
 
 /// Everything a cycle works with.
@@ -192,43 +88,85 @@ impl Engine {
         rhythm: Rhythm,
         progress: &dyn Progress,
     ) -> Result<CycleReport, StoreError> {
+        let looked = self.look(link, rhythm, progress).await?;
+        self.act(link, looked, progress).await
+    }
+
+    /// The first half of a cycle: reads what changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be used; trouble with the CRM is in the report.
+    pub async fn look(
+        &self,
+        link: &Link,
+        rhythm: Rhythm,
+        progress: &dyn Progress,
+    ) -> Result<Looked, StoreError> {
         let now = self.clock.now();
-        let before = link.connector.usage();
-        let mut report = CycleReport {
-            connection: link.connector.connection().to_string(),
-            ..CycleReport::default()
+        link.change(|state| state.reading_since = Some(now));
+        let mut looked = Looked {
+            now,
+            requests_before: link.connector.usage().requests,
+            can_act: false,
+            report: CycleReport {
+                connection: link.connector.connection().to_string(),
+                ..CycleReport::default()
+            },
         };
-        if self.is_usable(link, now, &mut report).await {
-            let observer = Observer {
-                store: &self.store,
-                connector: link.connector.as_ref(),
-                progress,
-                pace: match rhythm {
-                    Rhythm::Single => Pace::Everything,
-                    Rhythm::Repeated => Pace::Spaced(link.state().read_at),
-                },
-                stop: &self.stop,
+        if self.is_usable(link, now, &mut looked.report).await {
+            let pace = match rhythm {
+                Rhythm::Single => Pace::Everything,
+                Rhythm::Repeated => Pace::Spaced(link.state().read_at),
             };
-            let pass = observer.pass(now).await?;
-            note_pass(link, &pass, now, &mut report);
-            let is_established = self.establish(link, pass, now).await?;
-            if is_established && !self.stop.is_cancelled() {
-                self.plan_and_apply(link, now, &mut report).await?;
-                let swept = observer.sweep(now).await?;
-                self.take_in_sweep(link, swept, now, &mut report).await?;
-            }
+            let pass = self.observer(link, pace, progress).pass(now).await?;
+            note_pass(link, &pass, now, &mut looked.report);
+            looked.can_act = self.establish(link, pass, now).await?;
+        }
+        Ok(looked)
+    }
+
+    /// The second half: judges what is dirty or due, in every connection, and writes what this connection owes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be used; trouble with the CRM is in the report.
+    pub async fn act(
+        &self,
+        link: &Link,
+        looked: Looked,
+        progress: &dyn Progress,
+    ) -> Result<CycleReport, StoreError> {
+        let (now, mut report) = (looked.now, looked.report);
+        if looked.can_act && !self.stop.is_cancelled() {
+            self.plan_and_apply(link, now, &mut report).await?;
+            let swept = self.observer(link, Pace::Everything, progress).sweep(now).await?;
+            self.take_in_sweep(link, swept, now, &mut report).await?;
         }
         if self.stop.is_cancelled() {
             report.trouble = report.trouble.max(Trouble::CutShort);
         }
         self.remember_quota(link).await?;
-        report.api_calls = link.connector.usage().requests.saturating_sub(before.requests);
+        report.api_calls = link
+            .connector
+            .usage()
+            .requests
+            .saturating_sub(looked.requests_before);
         let last_error = report.errors.last().cloned();
         link.change(|state| {
             state.cycle_at = Some(now);
+            state.reading_since = None;
             state.last_error = last_error;
         });
         Ok(report)
+    }
+
+    fn observer<'a>(&'a self, link: &'a Link, pace: Pace, progress: &'a dyn Progress) -> Observer<'a> {
+        Observer {
+            store: &self.store,
+            connector: link.connector.as_ref(),
+            progress,
+            pace,
+            stop: &self.stop,
+        }
     }
 
     /// What was spent today survives a restart: the ledger remembers it.
@@ -477,250 +415,4 @@ impl Engine {
             }
         }
     }
-
-    /// How long to wait before the next cycle: the configured wait, longer while nobody works, shorter when a verdict
-    /// falls due before.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the state cannot be read.
-    pub async fn wait(&self, every: SignedDuration) -> Result<Duration, StoreError> {
-        let now = self.clock.now();
-        let (calendars, _) = self.known().await?;
-        let due = self.store.with(|store| store.next_due()).await?;
-        let all = || std::iter::once(&calendars.default).chain(calendars.by_owner.values());
-        let rest = if all().any(|calendar| calendar.is_open(now)) {
-            every
-        } else {
-            every * NIGHT_FACTOR
-        };
-        let opening = all()
-            .map(|calendar| calendar.next_opening(now))
-            .filter(|at| *at > now);
-        let until = |at: Timestamp| at.duration_since(now).max(SOONEST);
-        let wait = opening.chain(due).map(until).fold(rest, SignedDuration::min);
-        Ok(wait.unsigned_abs())
-    }
-
-    /// What a plan needs to know, as of now. A changed policy, mode, calendar or freeze makes every subject dirty.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the state cannot be read or written.
-    pub async fn inputs(&self, now: Timestamp) -> Result<PlanInputs, StoreError> {
-        let modes: Vec<(ConnectionId, Mode)> = self
-            .links
-            .iter()
-            .map(|link| (link.connector.connection().clone(), link.mode))
-            .collect();
-        self.note_modes(modes.clone(), now).await?;
-        let (calendars, coverage) = self.known().await?;
-        let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
-        let (writable, ask_first, epoch) = self
-            .store
-            .with(move |store| {
-                let is_frozen = store.ledger().frozen().is_some();
-                let digest = Sha256::digest(format!("{base} {is_frozen}").as_bytes());
-                let head = digest
-                    .iter()
-                    .take(6)
-                    .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-                let version = format!("{head:012x}");
-                if store.ledger().policy_version() != Some(version.as_str()) {
-                    store.mark_all_dirty()?;
-                    store.record(&[Entry::PolicyUsed { version, at: now }])?;
-                }
-                let ask_first = modes
-                    .iter()
-                    .filter(|(_, mode)| *mode == Mode::Propose)
-                    .map(|(id, _)| id.clone())
-                    .collect();
-                let writable = modes
-                    .into_iter()
-                    .filter(|(id, mode)| !is_frozen && mode.writes() && store.ledger().cutover(id).is_some())
-                    .map(|(id, _)| id)
-                    .collect();
-                Ok((writable, ask_first, store.ledger().epoch()))
-            })
-            .await?;
-        Ok(PlanInputs {
-            policy: Arc::clone(&self.policy),
-            calendars: Arc::new(calendars),
-            coverage: Arc::new(coverage),
-            writable,
-            ask_first,
-            unsure: self
-                .links
-                .iter()
-                .filter(|link| link.is_unsure())
-                .map(|l| l.connector.connection().clone())
-                .collect(),
-            run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
-        })
-    }
-
-    /// Writes down which connections begin to write tasks without asking, and which cease to.
-    async fn note_modes(&self, modes: Vec<(ConnectionId, Mode)>, now: Timestamp) -> Result<(), StoreError> {
-        self.store
-            .with(move |store| {
-                let entries: Vec<Entry> = modes
-                    .iter()
-                    .filter_map(|(id, mode)| acting_entry(store.ledger(), id, *mode, now))
-                    .collect();
-                if entries.is_empty() {
-                    return Ok(());
-                }
-                store.record(&entries)
-            })
-            .await
-    }
-
-    /// Working time of every owner and up to when everything is known.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the state cannot be read.
-    pub async fn known(&self) -> Result<(Calendars, Coverage), StoreError> {
-        let views: Vec<LinkView> = self.links.iter().map(LinkView::of).collect();
-        let team = self.team.clone();
-        self.store
-            .with(move |store| {
-                let mut owners = Vec::new();
-                let mut coverage = Coverage::default();
-                for view in &views {
-                    owners.extend(store.owners(&view.connection)?);
-                    if let Some(known) = view.coverage(store)? {
-                        coverage.connections.insert(view.connection.clone(), known);
-                    }
-                }
-                Ok((team.calendars(&owners), coverage))
-            })
-            .await
-    }
-}
-
-/// Notes that a connection begins to write without asking, or ceases to. One that wrote from its first cycle on has no
-/// backlog: it acts since its cutover.
-fn acting_entry(ledger: &Ledger, connection: &ConnectionId, mode: Mode, now: Timestamp) -> Option<Entry> {
-    let cutover = ledger.cutover(connection)?;
-    let is_acting = ledger.acting_since(connection).is_some();
-    let since = match (mode, ledger.knows_acting(connection)) {
-        (Mode::Enforce, _) if is_acting => return None,
-        (Mode::Enforce, false) => Some(cutover.at),
-        (Mode::Enforce, true) => Some(now),
-        (_, true) if !is_acting => return None,
-        _ => None,
-    };
-    Some(Entry::Acting {
-        connection: connection.clone(),
-        since,
-    })
-}
-
-/// What coverage needs to know of a connection, without holding it.
-struct LinkView {
-    connection: ConnectionId,
-    cutover: Option<Timestamp>,
-    streams: Vec<Stream>,
-    blind: BTreeMap<Stream, String>,
-    capabilities: BTreeSet<Capability>,
-}
-
-impl LinkView {
-    fn of(link: &Link) -> Self {
-        let state = link.state();
-        let mut blind: BTreeMap<Stream, String> = BTreeMap::new();
-        for (stream, access) in state.probe.iter().flat_map(|probe| &probe.streams) {
-            if let StreamAccess::Forbidden { missing } = access {
-                blind.insert(
-                    *stream,
-                    format!("the login may not read {stream}: {missing} is missing"),
-                );
-            }
-        }
-        for (stream, (code, message)) in &state.failing {
-            if *code == "forbidden" {
-                blind.insert(*stream, message.clone());
-            }
-        }
-        Self {
-            connection: link.connector.connection().clone(),
-            cutover: link.cutover,
-            streams: link.connector.streams().to_vec(),
-            blind,
-            capabilities: state.probe.map(|probe| probe.capabilities).unwrap_or_default(),
-        }
-    }
-
-    fn coverage(&self, store: &followup_store::Store) -> Result<Option<ConnectionCoverage>, StoreError> {
-        let Some(cutover) = store.ledger().cutover(&self.connection) else {
-            return Ok(None);
-        };
-        let mut kinds = BTreeMap::new();
-        for &stream in &self.streams {
-            let kind = match (stream, stream.activity_kind()) {
-                (Stream::Tasks, _) => EvidenceKind::Task,
-                (_, Some(kind)) => EvidenceKind::Activity(kind),
-                (_, None) => continue,
-            };
-            let read_to = store.lanes(&self.connection, stream)?;
-            let readable = match (self.blind.get(&stream), read_to.read_to) {
-                (Some(why), _) => Readable::Blind(why.clone()),
-                (None, Some(at)) if read_to.backfill_done => Readable::To(at),
-                (None, _) => Readable::Blind(format!("{stream} were not read yet")),
-            };
-            kinds.insert(kind, readable);
-        }
-        Ok(Some(ConnectionCoverage {
-            cutover: cutover.in_force(self.cutover),
-            acting_since: store.ledger().acting_since(&self.connection),
-            kinds,
-            records_meeting_outcomes: self.capabilities.contains(&Capability::MeetingOutcomes),
-        }))
-    }
-}
-
-fn note_pass(link: &Link, pass: &Observed, now: Timestamp, report: &mut CycleReport) {
-    for (stream, items) in &pass.pulled {
-        *report.pulled.entry(stream.as_str().to_owned()).or_default() += items;
-    }
-    let failing = pass
-        .failures
-        .iter()
-        .map(|(stream, error)| (*stream, (error.code(), error.to_string())))
-        .collect();
-    link.change(|state| {
-        state.failing = failing;
-        state
-            .read_at
-            .extend(pass.read.iter().map(|stream| (*stream, now)));
-    });
-    for (stream, error) in &pass.failures {
-        let text = format!("{stream}: {error}");
-        tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a stream could not be read");
-        report.trouble = report.trouble.max(trouble_of(error));
-        report.errors.push(text);
-    }
-    if let Some(error) = &pass.refused {
-        note_error(link, error, report);
-    }
-}
-
-/// How bad an error is for the cycle.
-pub(crate) const fn trouble_of(error: &ConnectorError) -> Trouble {
-    match error {
-        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => Trouble::Refused,
-        ConnectorError::Throttled { .. } => Trouble::CutShort,
-        _ => Trouble::Degraded,
-    }
-}
-
-fn note_error(link: &Link, error: &ConnectorError, report: &mut CycleReport) {
-    let text = error.to_string();
-    tracing::error!(crm.connection = %link.connector.connection(), error = %text, "the connection cannot be used");
-    let is_login = matches!(
-        error,
-        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. }
-    );
-    report.trouble = report.trouble.max(trouble_of(error));
-    let refused = is_login.then(|| text.clone());
-    link.change(|state| state.refused = refused);
-    report.errors.push(text);
 }

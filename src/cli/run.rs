@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Common, context, output, progress::Bars};
 use crate::{
     control, daemon,
-    engine::{CycleReport, Rhythm, Trouble},
+    engine::{CycleReport, Trouble},
     exit::Exit,
     lifecycle::{self, Signals},
     telemetry,
@@ -41,14 +41,11 @@ async fn run_once(common: &Common) -> anyhow::Result<Exit> {
     let mut opened = context::open(common).await?;
     opened.app.engine_mut().stop = lifecycle::stop_on_signals(&tracker)?;
     let bars = Bars::new();
-    let mut reports = Vec::new();
     let engine = opened.app.engine();
-    for link in &engine.links {
-        if let Some(sandbox) = &opened.sandbox {
-            sandbox.refresh().await?;
-        }
-        reports.push(daemon::cycle(engine, link, Rhythm::Single, &bars, opened.app.data_dir()).await?);
+    if let Some(sandbox) = &opened.sandbox {
+        sandbox.refresh().await?;
     }
+    let reports = daemon::cycle_once(engine, &bars, opened.app.data_dir()).await?;
     opened.app.close()?;
     if common.json {
         output::json("run/1", &Cycles { cycles: &reports })?;

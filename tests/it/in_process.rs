@@ -16,7 +16,7 @@ use followup_transport::TokenSource;
 use followupd::{
     clock::Clock,
     config::Mode,
-    engine::{CycleReport, Engine, Link, Rhythm},
+    engine::{CycleReport, Engine, Link, Rhythm, Trouble},
     planning::Outbox,
     shared_store::{SharedStore, StoreThread},
     subject_key,
@@ -33,15 +33,15 @@ use crate::support::MONDAY_NINE;
 const CREATE: &str = "POST /crm/objects/2026-09/tasks/batch/create";
 
 /// A portal and the disks of a daemon, which outlive any one daemon.
-struct World {
-    sandbox: Sandbox,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
     kv: SimKv,
     journal: SimJournal,
-    owner: String,
+    pub(crate) owner: String,
 }
 
 impl World {
-    async fn new(switches: Switches) -> Self {
+    pub(crate) async fn new(switches: Switches) -> Self {
         let sandbox = Sandbox::new(WorldConfig {
             seed: 1,
             people: 0,
@@ -65,14 +65,24 @@ impl World {
     }
 
     /// A daemon on these disks, as after a start.
-    fn daemon(&self) -> Engine {
+    pub(crate) fn daemon(&self) -> Engine {
+        self.daemon_with(vec![self.link("hub", Mode::Enforce)])
+    }
+
+    /// This portal as a connection.
+    pub(crate) fn link(&self, name: &str, mode: Mode) -> Link {
         let config = HubspotConfig::new(
-            ConnectionId::new("hub").unwrap(),
+            ConnectionId::new(name).unwrap(),
             Url::parse("https://api.hubapi.com").unwrap(),
         );
         let tokens = TokenSource::fixed(&self.sandbox.access().access_token);
         let transport = Arc::new(SandboxTransport(self.sandbox.clone()));
         let hubspot = Hubspot::new(config, transport, tokens, subject_key::keyed(vec![7; 32]), 1).unwrap();
+        Link::new(Arc::new(hubspot), mode, None)
+    }
+
+    /// A daemon on these disks that works through these connections.
+    pub(crate) fn daemon_with(&self, links: Vec<Link>) -> Engine {
         let now = self.sandbox.now();
         let (store, _) = Store::simulated(self.kv.clone(), self.journal.clone(), now).unwrap();
         let sandbox = self.sandbox.clone();
@@ -84,14 +94,14 @@ impl World {
                 calendar: Calendar::default(),
                 owners: BTreeMap::new(),
             },
-            links: vec![Link::new(Arc::new(hubspot), Mode::Enforce, None)],
+            links,
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),
         }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let bytes = if body.is_null() {
             Vec::new()
         } else {
@@ -116,19 +126,19 @@ impl World {
     }
 
     /// A demo request whose five minutes have just passed.
-    async fn due_inquiry(&self) {
+    pub(crate) async fn due_inquiry(&self) {
         self.inquiry("priya@acme.example.com").await;
         tokio::time::sleep(Duration::from_mins(6)).await;
     }
 
-    async fn inquiry(&self, email: &str) -> String {
+    pub(crate) async fn inquiry(&self, email: &str) -> String {
         let form = json!({"email": email, "firstname": "Priya", "lastname": "Nair", "company": "Acme",
             "form": "demo", "owner": self.owner});
         let answer = self.ask("POST", "/_sandbox/form", &form).await;
         answer["ids"][0].as_str().unwrap().to_owned()
     }
 
-    async fn tasks(&self) -> Vec<Value> {
+    pub(crate) async fn tasks(&self) -> Vec<Value> {
         let page = self
             .ask(
                 "GET",
@@ -194,6 +204,50 @@ async fn whatever_happens_to_the_answer_there_is_one_task_in_the_end() {
             );
         }
     }
+}
+
+/// No schema rights: the key travels in the task's text, and each answer is lost although the task was made.
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_refuses_our_property_gets_no_duplicate_when_answers_are_lost() {
+    for kind in ["close_after_commit", "status_after_commit:504", "truncate:20"] {
+        let world = World::new(Switches {
+            unique_task_property: false,
+            ..Switches::default()
+        })
+        .await;
+        let engine = world.daemon();
+        cycle(&engine).await;
+        world.due_inquiry().await;
+        world.trouble(CREATE, kind, 0);
+        cycle(&engine).await;
+        assert_eq!(world.tasks().await.len(), 1, "{kind}: made, and not told");
+        // A restart remembers no more than the journal does; the settling time passes in between.
+        let again = world.daemon();
+        for _ in 0..6 {
+            cycle(&again).await;
+            tokio::time::sleep(Duration::from_mins(5)).await;
+        }
+        assert_eq!(world.tasks().await.len(), 1, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_may_not_write_pauses_its_connection_and_goes_on_once_it_may() {
+    let world = World::new(Switches::default()).await;
+    let engine = world.daemon();
+    cycle(&engine).await;
+    world.due_inquiry().await;
+    world.trouble(CREATE, "forbid", 0);
+    let report = cycle(&engine).await;
+    assert_eq!(report.trouble, Trouble::Refused, "exit status 3");
+    let told = report.errors.join("\n");
+    assert!(told.contains("Fix: add the scope"), "{told}");
+    assert_eq!(engine.links[0].state().refused.as_deref(), Some(told.as_str()));
+    world.sandbox.set_faults(Vec::new());
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let report = cycle(&engine).await;
+    assert_eq!((report.tasks_created, report.trouble), (1, Trouble::None), "{report:?}");
+    assert_eq!(engine.links[0].state().refused, None);
 }
 
 /// The process dies at any moment of a cycle that creates; the disks keep what was synced.

@@ -17,3 +17,4 @@ mod policy_test;
 mod support;
 mod sweep;
 mod tidy;
+mod two_portals;

@@ -400,8 +400,8 @@ pub struct ConnectionCoverage {
     /// Since when tasks are written, if that began later than the records were watched: what was owed before comes at
     /// the pace of the soft caps.
     pub acting_since: Option<Timestamp>,
-    /// Whether it was well when it was last read, so that its next reading is worth a short wait: it may know a person
-    /// whom another connection asks about.
+    /// Whether it is well and about to be read, which is worth waiting for: it may know a person whom another
+    /// connection asks about.
     pub is_awaited: bool,
     /// Up to when each kind was read. A kind that is not listed is not logged by this connection.
     pub kinds: BTreeMap<EvidenceKind, Readable>,

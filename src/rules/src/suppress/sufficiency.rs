@@ -4,8 +4,8 @@
 //! the deadline and the kind's guard. Kinds a connection does not log at all (short messages, chats) are not needed;
 //! mails, calls and meetings always are.
 //!
-//! Other connections may know the same person and not have been read yet. Those that are well are waited for, but not
-//! long: one connection's trouble never delays another.
+//! Other connections may know the same person and not have been read yet. Those that are about to
+//! be read are waited for; one connection's trouble never delays another.
 
 use std::collections::BTreeSet;
 
@@ -29,9 +29,6 @@ const LAG_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// When a kind that cannot be read is looked at again.
 const BLIND_AGAIN: SignedDuration = SignedDuration::from_mins(15);
-
-/// How long after a deadline a connection that may know the person is waited for.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is needed, where it is not there.
 pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
@@ -84,7 +81,7 @@ fn unread_elsewhere(
             let needed_to = later(case.finding.deadline_at, guard_of(*kind).min(rule_guard));
             let is_behind =
                 matches!(known.kinds.get(kind), Some(Readable::To(watermark)) if *watermark < needed_to);
-            if is_behind && now < later(needed_to, PATIENCE) {
+            if is_behind {
                 let detail =
                     format!("{connection} may know this person too and was not read up to {needed_to} yet");
                 return Reading::Blocked(detail, later(now, LAG_AGAIN));

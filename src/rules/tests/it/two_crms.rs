@@ -147,20 +147,16 @@ fn who_left_one_crm_leaves_the_work_to_the_owner_in_the_other() {
 }
 
 #[test]
-fn a_crm_that_may_know_the_person_is_waited_for_but_not_long() {
-    let judged = |now: &str, is_awaited: bool| {
-        let mut world = World::at(now);
+fn a_crm_that_may_know_the_person_is_waited_for_while_it_is_well() {
+    let judged = |is_awaited: bool| {
+        let mut world = World::at("16 10:06");
         world.lead("p1", Source::Demo, "16 10:00");
         let mut behind = World::at("16 10:04").connection().clone();
         behind.is_awaited = is_awaited;
         world.coverage.connections.insert(sales(), behind);
         world.open()
     };
-    assert_eq!(judged("16 10:06", true), ["first-touch p1 blocked"]);
-    assert_eq!(
-        judged("16 10:06", false),
-        ["first-touch p1 task"],
-        "it is in trouble"
-    );
+    assert_eq!(judged(true), ["first-touch p1 blocked"]);
+    assert_eq!(judged(false), ["first-touch p1 task"], "it is in trouble");
     assert_eq!(judged("16 10:16", true), ["first-touch p1 task"], "long enough");
 }
