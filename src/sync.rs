@@ -101,6 +101,7 @@ impl Observer<'_> {
     /// [`StoreError`] only: trouble with the CRM is in the answer.
     pub async fn pass(&self, now: Timestamp) -> Result<Observed, StoreError> {
         let mut observed = Observed::default();
+        self.announce(now).await?;
         for &stream in self.connector.streams() {
             if !self.pace.is_due(stream, now) {
                 continue;
@@ -124,6 +125,32 @@ impl Observer<'_> {
         Ok(observed)
     }
 
+    /// Tells the connector how the lanes of this pass begin, so that one request may serve several.
+    async fn announce(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut pulls = Vec::new();
+        for &stream in self.connector.streams() {
+            let connection = self.connector.connection().clone();
+            let lanes = self
+                .store
+                .with(move |store| store.lanes(&connection, stream))
+                .await?;
+            if !lanes.backfill_done || !self.pace.is_due(stream, now) {
+                continue;
+            }
+            let settled = is_settled_due(lanes.settled_at, now).then_some(Lane::Settled);
+            for lane in [Some(Lane::Hot), settled].into_iter().flatten() {
+                pulls.push(PullRequest {
+                    stream,
+                    lane,
+                    cursor: self.cursor(stream, lane).await?,
+                    now,
+                });
+            }
+        }
+        self.connector.announce(&pulls);
+        Ok(())
+    }
+
     async fn stream(&self, stream: Stream, now: Timestamp, observed: &mut Observed) -> Result<(), PullError> {
         let connection = self.connector.connection().clone();
         let lanes = self
@@ -135,10 +162,7 @@ impl Observer<'_> {
             return Ok(());
         }
         self.lane(stream, Lane::Hot, now, observed).await?;
-        let is_settled_due = lanes
-            .settled_at
-            .is_none_or(|at| now.duration_since(at) >= SETTLED_EVERY);
-        if is_settled_due && !self.stop.is_cancelled() {
+        if is_settled_due(lanes.settled_at, now) && !self.stop.is_cancelled() {
             self.lane(stream, Lane::Settled, now, observed).await?;
         }
         Ok(())
@@ -233,6 +257,10 @@ impl Observer<'_> {
             })
             .await
     }
+}
+
+fn is_settled_due(settled_at: Option<Timestamp>, now: Timestamp) -> bool {
+    settled_at.is_none_or(|at| now.duration_since(at) >= SETTLED_EVERY)
 }
 
 fn own_task(record: &Record) -> Option<Task> {
