@@ -1,0 +1,43 @@
+//! The words a mapping file may use, each with its meaning.
+
+use followup_core::{CallOutcome, Direction, Source};
+
+use super::Capture;
+
+pub(super) fn source(word: &str) -> Result<Source, &'static str> {
+    Source::parse(word)
+        .ok_or("demo, pricing, contact-us, content-download, chat, event, referral, import, list, api, other")
+}
+
+pub(super) fn call_outcome(word: &str) -> Result<CallOutcome, &'static str> {
+    Ok(match word {
+        "connected" => CallOutcome::Connected,
+        "voicemail" => CallOutcome::Voicemail,
+        "no-answer" => CallOutcome::NoAnswer,
+        "busy" => CallOutcome::Busy,
+        "wrong-number" => CallOutcome::WrongNumber,
+        "missed" => CallOutcome::Missed,
+        "declined" => CallOutcome::Declined,
+        "unknown" => CallOutcome::Unknown,
+        _ => return Err("connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown"),
+    })
+}
+
+pub(super) fn direction(word: &str) -> Result<Direction, &'static str> {
+    Ok(match word {
+        "out" => Direction::Out,
+        "in" => Direction::In,
+        "unknown" => Direction::Unknown,
+        _ => return Err("out, in, unknown"),
+    })
+}
+
+pub(super) fn capture(word: &str) -> Result<Capture, &'static str> {
+    Ok(match word {
+        "auto" => Capture::Auto,
+        "synced" => Capture::Synced,
+        "unsynced" => Capture::Unsynced,
+        "absent" => Capture::Absent,
+        _ => return Err("auto, synced, unsynced, absent"),
+    })
+}

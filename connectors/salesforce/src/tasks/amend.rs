@@ -1,0 +1,278 @@
+//! Amending and closing tasks we wrote, by comparing them with what we last read back.
+//!
+//! Writes carry `If-Unmodified-Since` (REST guide "Conditional Request Headers"): an edit between our read and our write
+//! answers 412, and the task is judged anew. The header has whole seconds, so an edit within the very second of our read
+//! can still be overwritten. Every change is idempotent: one whose answer was lost can simply be sent again.
+//!
+//! A task that is no longer needed is deleted, which leaves it in the recycle bin: closed, it would read as done, and a
+//! due date in the future would count as activity.
+
+use std::collections::BTreeMap;
+
+use followup_core::{
+    Closing, ConnectorError, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, text_hash,
+};
+use followup_transport::{Call, CallError, Cause, Effect};
+use http::{HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{text, turn};
+use crate::{Salesforce, View, api::Turn, org::KeyMode, vendor::Said};
+
+/// Times a task is judged anew because somebody edited it meanwhile.
+const ROUNDS_MAX: u32 = 3;
+
+/// What a change comes to, once the task as it stands is known.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// Everything asked for is so already.
+    Nothing,
+    /// Write these fields.
+    Patch(Map<String, Value>),
+    /// Delete the task.
+    Delete,
+    /// A human got there first.
+    Human,
+}
+
+/// How one write ended.
+enum Written {
+    Done,
+    /// Somebody edited the task since it was read.
+    Stale,
+    Ended(WriteOutcome),
+}
+
+impl Salesforce {
+    pub(crate) async fn amend(&self, changes: &[TaskChange], now: Timestamp) -> Vec<WriteOutcome> {
+        let turn = turn(now);
+        let mut outcomes: BTreeMap<usize, WriteOutcome> = BTreeMap::new();
+        let mut waiting: Vec<(usize, &TaskChange)> = changes.iter().enumerate().collect();
+        for _ in 0..ROUNDS_MAX {
+            if waiting.is_empty() {
+                break;
+            }
+            waiting = self.round(waiting, turn, &mut outcomes).await;
+        }
+        (0..changes.len())
+            .map(|place| {
+                outcomes.remove(&place).unwrap_or_else(|| WriteOutcome::Retry {
+                    reason: "somebody keeps editing the task".to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Reads the tasks, writes what is to be written, reads back; answers what must be judged anew.
+    async fn round<'a>(
+        &self,
+        changes: Vec<(usize, &'a TaskChange)>,
+        turn: Turn,
+        outcomes: &mut BTreeMap<usize, WriteOutcome>,
+    ) -> Vec<(usize, &'a TaskChange)> {
+        let ids: Vec<String> = changes
+            .iter()
+            .map(|(_, change)| change.id.record().native_id.clone())
+            .collect();
+        let read = async {
+            let view = self.view(turn).await.map_err(ConnectorError::from)?;
+            let tasks = self.tasks_by_id(&ids, &view, turn).await?;
+            Ok::<_, ConnectorError>((view, tasks))
+        };
+        let (view, tasks) = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                for (place, _) in changes {
+                    outcomes.insert(place, not_read(&error));
+                }
+                return Vec::new();
+            }
+        };
+        let (mut stale, mut written) = (Vec::new(), Vec::new());
+        for (place, change) in changes {
+            let id = &change.id.record().native_id;
+            let Some(task) = tasks.get(id) else {
+                outcomes.insert(place, WriteOutcome::Gone);
+                continue;
+            };
+            match self.carry_out(change, task, &view, turn).await {
+                Written::Done => written.push((place, id.clone())),
+                Written::Stale => stale.push((place, change)),
+                Written::Ended(outcome) => {
+                    outcomes.insert(place, outcome);
+                }
+            }
+        }
+        self.read_written(written, &view, turn, outcomes).await;
+        stale
+    }
+
+    async fn carry_out(&self, change: &TaskChange, task: &Task, view: &View, turn: Turn) -> Written {
+        let id = &change.id.record().native_id;
+        let path = self.api.paths.task(id);
+        let call = match step(change, task, view) {
+            Step::Nothing => return Written::Ended(WriteOutcome::Done(Some(Box::new(task.clone())))),
+            Step::Human => return Written::Ended(WriteOutcome::HumanEdited(Box::new(task.clone()))),
+            Step::Patch(fields) => {
+                Call::write(Method::PATCH, path, Some(Value::Object(fields)), "amend a task")
+            }
+            Step::Delete => Call::write(Method::DELETE, path, None, "delete a task"),
+        };
+        let is_delete = call.method == Method::DELETE;
+        let call = match unmodified_since(task.stamp.modified_at) {
+            Some(value) => call.with_header("if-unmodified-since", value),
+            None => call,
+        };
+        match self.api.send::<Value>(call, turn.now).await {
+            Ok(_) if is_delete => Written::Ended(WriteOutcome::Done(None)),
+            Ok(_) => Written::Done,
+            Err(error) if error.status == Some(412) => Written::Stale,
+            Err(error) => Written::Ended(not_written(&error)),
+        }
+    }
+
+    /// The tasks as the org returns them after a write.
+    async fn read_written(
+        &self,
+        written: Vec<(usize, String)>,
+        view: &View,
+        turn: Turn,
+        outcomes: &mut BTreeMap<usize, WriteOutcome>,
+    ) {
+        let ids: Vec<String> = written.iter().map(|(_, id)| id.clone()).collect();
+        match self.tasks_by_id(&ids, view, turn).await {
+            Ok(tasks) => {
+                for (place, id) in written {
+                    let task = tasks.get(&id).cloned().map(Box::new);
+                    outcomes.insert(
+                        place,
+                        task.map_or(WriteOutcome::Gone, |task| WriteOutcome::Done(Some(task))),
+                    );
+                }
+            }
+            Err(error) => {
+                for (place, _) in written {
+                    outcomes.insert(place, not_read(&error));
+                }
+            }
+        }
+    }
+}
+
+/// The header's date: whole seconds, at or after the stamp.
+fn unmodified_since(at: Timestamp) -> Option<HeaderValue> {
+    let whole = crate::soql::second_floor(at);
+    let ceiling = if whole == at {
+        at
+    } else {
+        whole + SignedDuration::from_secs(1)
+    };
+    let text = ceiling.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::from_str(&text).ok()
+}
+
+/// Compares field by field: a field a human changed since our baseline is theirs.
+fn step(change: &TaskChange, task: &Task, view: &View) -> Step {
+    let fields = task.fields.clone().unwrap_or_default();
+    let mut writes = Map::new();
+    if !texts(change, &fields, view, &mut writes) {
+        return Step::Human;
+    }
+    match change.closing {
+        None => {}
+        Some(Closing::LetGo) => {
+            // Only a line below everything; whatever the human made of the task stays.
+            writes.retain(|name, _| name == "Description");
+        }
+        Some(Closing::Complete) => match task.status {
+            TaskStatus::Done => return Step::Nothing,
+            TaskStatus::Open if fields.status == change.baseline.status => {
+                writes.insert("Status".to_owned(), json!(view.setup.closed_status()));
+            }
+            _ => return Step::Human,
+        },
+        Some(Closing::Withdraw) => match task.status {
+            TaskStatus::Open
+                if fields.status == change.baseline.status && !change.baseline.is_edited(task) =>
+            {
+                return Step::Delete;
+            }
+            _ => return Step::Human,
+        },
+    }
+    if writes.is_empty() {
+        Step::Nothing
+    } else {
+        Step::Patch(writes)
+    }
+}
+
+/// Collects changes of subject and description; false if a human changed one that is to change.
+fn texts(change: &TaskChange, fields: &TaskFields, view: &View, writes: &mut Map<String, Value>) -> bool {
+    if let Some(subject) = &change.subject {
+        let key = matches!(view.key_mode, KeyMode::Marker(_)).then(|| change.key.as_str());
+        let subject = text::subject(subject, key);
+        if fields.subject != subject {
+            if text_hash(&fields.subject) != change.baseline.subject_hash {
+                return false;
+            }
+            writes.insert("Subject".to_owned(), json!(subject));
+        }
+    }
+    let mut body = fields.body.clone();
+    if let Some(wanted) = &change.body {
+        let wanted = text::compose(wanted, &change.marker);
+        if !text::is_same(&body, &wanted) {
+            if text_hash(&body) != change.baseline.body_hash {
+                return false;
+            }
+            body = wanted;
+        }
+    }
+    if let Some(line) = &change.append {
+        body = text::append(&body, line);
+    }
+    if body != fields.body {
+        writes.insert("Description".to_owned(), json!(body));
+    }
+    true
+}
+
+/// The task could not be read: the change can be sent again.
+fn not_read(error: &ConnectorError) -> WriteOutcome {
+    WriteOutcome::Retry {
+        reason: error.to_string(),
+    }
+}
+
+fn not_written(error: &CallError) -> WriteOutcome {
+    let said = Said::of(error.body.as_deref());
+    match (&error.cause, error.effect) {
+        (Cause::NotFound, _) => WriteOutcome::Gone,
+        _ if said.code == "ENTITY_IS_DELETED" => WriteOutcome::Gone,
+        (Cause::Refused | Cause::Forbidden { .. }, Effect::None) if error.status.is_some() => {
+            WriteOutcome::Rejected {
+                reason: error.message.clone(),
+            }
+        }
+        _ => WriteOutcome::Retry {
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conditional_date_is_of_http_and_never_before_the_stamp() {
+        for (at, expected) in [
+            ("2026-03-02T10:00:00Z", "Mon, 02 Mar 2026 10:00:00 GMT"),
+            ("2026-03-02T10:00:00.250Z", "Mon, 02 Mar 2026 10:00:01 GMT"),
+        ] {
+            assert_eq!(unmodified_since(at.parse().unwrap()).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Texts of our tasks. Salesforce shows descriptions and subjects as plain text: nothing is escaped, but control
+//! characters, which names from web forms may hold, are dropped.
+
+use crate::map::KEY_MARK;
+
+/// Longest subject (object reference), in characters.
+const SUBJECT_MAX: usize = 255;
+/// Longest description.
+const BODY_MAX: usize = 32_000;
+
+/// A subject line; where the key cannot travel in a field, it stands at the end.
+pub(super) fn subject(text: &str, key: Option<&str>) -> String {
+    let line = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let Some(key) = key else {
+        return cut(&line, SUBJECT_MAX);
+    };
+    let mark = format!(" {KEY_MARK}{key}]");
+    format!(
+        "{}{mark}",
+        cut(&line, SUBJECT_MAX.saturating_sub(mark.chars().count()))
+    )
+}
+
+/// The description: the text, then the marker block, which is never cut.
+pub(super) fn compose(text: &str, marker: &str) -> String {
+    let (text, marker) = (plain(text), plain(marker));
+    match (text.is_empty(), marker.is_empty()) {
+        (_, true) => cut(&text, BODY_MAX),
+        (true, false) => marker,
+        (false, false) => {
+            let text = cut(&text, BODY_MAX.saturating_sub(marker.chars().count() + 1));
+            format!("{text}\n{marker}")
+        }
+    }
+}
+
+/// `body` with one more line below everything; unchanged if the line is there already, or has no room.
+pub(super) fn append(body: &str, line: &str) -> String {
+    let line = plain(line);
+    let is_full = body.chars().count() + line.chars().count() + 1 > BODY_MAX;
+    if line.is_empty() || body.contains(&line) || is_full {
+        return body.to_owned();
+    }
+    if body.is_empty() {
+        return line;
+    }
+    format!("{body}\n{line}")
+}
+
+/// Whether a text read back is the one written: line ends may come back the other way.
+pub(super) fn is_same(read: &str, written: &str) -> bool {
+    read == written || read.replace("\r\n", "\n").trim_end() == written.trim_end()
+}
+
+fn plain(text: &str) -> String {
+    text.lines()
+        .map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>())
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_end()
+        .to_owned()
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().trim_end().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::key_in_text;
+
+    #[test]
+    fn a_subject_is_one_line_of_255_and_keeps_its_key() {
+        assert_eq!(
+            subject("Reply to\n\u{1b}[31mAna  Prova", None),
+            "Reply to [31mAna Prova"
+        );
+        let long = subject(&"ä".repeat(400), Some("k1"));
+        assert_eq!(long.chars().count(), 255);
+        assert_eq!(key_in_text(&long).unwrap().as_str(), "k1");
+        assert_eq!(subject(&"ä".repeat(400), None).chars().count(), 255);
+    }
+
+    #[test]
+    fn a_description_ends_with_its_marker_however_long_it_is() {
+        let marker = "[followupd key=k1; rule=first-touch]";
+        let body = compose("What happened\r\nAna & <b>team</b> asked.\u{7}", marker);
+        assert_eq!(body, format!("What happened\nAna & <b>team</b> asked.\n{marker}"));
+        let long = compose(&"x\n".repeat(40_000), marker);
+        assert!(long.chars().count() <= 32_000 && long.ends_with(marker));
+    }
+
+    #[test]
+    fn a_line_is_appended_once() {
+        let once = append("a", "Closed: a call is recorded.");
+        assert_eq!(once, "a\nClosed: a call is recorded.");
+        assert_eq!(append(&once, "Closed: a call is recorded."), once);
+        assert!(is_same("a\r\nb", "a\nb") && !is_same("a\nb", "a\nc"));
+    }
+}
