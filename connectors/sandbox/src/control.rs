@@ -1,5 +1,7 @@
 //! The `/_sandbox/…` paths: time, statistics, truth, faults, and what no vendor API can make happen.
 
+mod org;
+
 use bytes::Bytes;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -7,33 +9,51 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    crm::{Crm, Form, FormKind, Mail},
+    crm::{Form, FormKind, Mail},
     faults::{parse_duration, parse_faults},
     hubspot::{Answer, is_address, outside_parties},
-    world::World,
+    world::{Vendor, World},
 };
 
 /// One control request; `path` is what follows `/_sandbox/`.
-pub(crate) fn handle(world: &mut World, request: &Request<Bytes>, path: &str, now: Timestamp) -> Answer {
+///
+/// Time and faults are the world's; everything else concerns the CRM at whose address it was asked.
+pub(crate) fn handle(
+    world: &mut World,
+    vendor: Vendor,
+    request: &Request<Bytes>,
+    path: &str,
+    now: Timestamp,
+) -> Answer {
     let body = request.body();
     let outcome = match (request.method(), path) {
         (&Method::GET, "now") => Ok(json!({"now": now})),
-        (&Method::GET, "stats") => Ok(world.stats()),
-        (&Method::GET, "truth") => Ok(world.truth()),
-        (&Method::GET, "score") => score(world, request.uri().query().unwrap_or_default()),
+        (&Method::GET, "stats") => Ok(world.stats(vendor)),
+        (&Method::GET, "truth") => Ok(world.truth(vendor)),
+        (&Method::GET, "score") => score(world, vendor, request.uri().query().unwrap_or_default()),
         (&Method::POST, "advance") => advance(world, body, now),
         (&Method::POST, "faults") => faults(world, body),
-        (&Method::POST, "form") => form(world, body, now),
-        (&Method::POST, "mail") => mail(world, body, now),
-        (&Method::POST, "neighbour") => neighbour(world, body, now),
-        (_, "now" | "stats" | "truth" | "score" | "advance" | "faults" | "form" | "mail" | "neighbour") => {
+        (&Method::POST, "form") => form(world, vendor, body, now),
+        (&Method::POST, "mail") => mail(world, vendor, body, now),
+        (&Method::POST, "neighbour") => neighbour(world, vendor, body, now),
+        (&Method::GET, "salesforce") => Ok(org::settings(world)),
+        (&Method::POST, "salesforce") => org::change_settings(world, body, now),
+        (&Method::POST, "convert") if vendor == Vendor::Salesforce => org::convert(world, body, now),
+        (&Method::POST, "merge") if vendor == Vendor::Salesforce => org::merge(world, body, now),
+        (&Method::POST, "lock") if vendor == Vendor::Salesforce => org::lock(world, body, now),
+        (
+            _,
+            "now" | "stats" | "truth" | "score" | "advance" | "faults" | "form" | "mail" | "neighbour"
+            | "salesforce",
+        ) => {
             return Answer::json(
                 405,
                 json!({"error": format!("{} is not possible here", request.method())}),
             );
         }
         _ => {
-            let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour";
+            let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour, \
+                         salesforce (also GET); for an org: convert, merge, lock";
             return Answer::json(
                 404,
                 json!({"error": format!("no control path {path:?}; known: {known}")}),
@@ -77,13 +97,13 @@ fn advance(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, Stri
 }
 
 /// The marks of `GET score?tolerance=12m`.
-fn score(world: &mut World, query: &str) -> Result<Value, String> {
+fn score(world: &mut World, vendor: Vendor, query: &str) -> Result<Value, String> {
     let tolerance = query
         .strip_prefix("tolerance=")
         .and_then(parse_duration)
         .and_then(|tolerance| SignedDuration::try_from(tolerance).ok())
         .ok_or_else(|| "the query must be tolerance=12m: how late a task may come and go".to_owned())?;
-    serde_json::to_value(world.score(tolerance)).map_err(|error| error.to_string())
+    serde_json::to_value(world.score(vendor, tolerance)).map_err(|error| error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -92,10 +112,18 @@ struct RawNeighbour {
     requests: u32,
 }
 
-fn neighbour(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+fn neighbour(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> Result<Value, String> {
     let raw: RawNeighbour = parse(body, r#"{"requests": 1000}"#)?;
-    world.portal.limits.spend_by_others(raw.requests, now);
-    Ok(world.portal.limits.quota(now))
+    Ok(match vendor {
+        Vendor::Hubspot => {
+            world.portal.limits.spend_by_others(raw.requests, now);
+            world.portal.limits.quota(now)
+        }
+        Vendor::Salesforce => {
+            world.org.limits.spend_by_others(raw.requests, now);
+            world.org.limits.quota(now)
+        }
+    })
 }
 
 fn faults(world: &mut World, body: &[u8]) -> Result<Value, String> {
@@ -139,7 +167,7 @@ fn check_address(field: &str, address: &str) -> Result<(), String> {
     }
 }
 
-fn form(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+fn form(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> Result<Value, String> {
     let shape = r#"{"email", "firstname", "lastname", "company", "form", "owner"?}"#;
     let raw: RawForm = parse(body, shape)?;
     check_address("email", &raw.email)?;
@@ -150,9 +178,12 @@ fn form(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String>
         Some(other) => return Err(format!("owner: {other} is not an owner id")),
     };
     if let Some(id) = &owner {
-        let is_known = id
-            .parse()
-            .is_ok_and(|id: u64| world.portal.owners.contains_key(&id));
+        let is_known = match vendor {
+            Vendor::Hubspot => id
+                .parse()
+                .is_ok_and(|id: u64| world.portal.owners.contains_key(&id)),
+            Vendor::Salesforce => world.org.has_owner(id),
+        };
         if !is_known {
             return Err(format!("owner: there is no owner with id {id}"));
         }
@@ -164,7 +195,7 @@ fn form(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String>
         RawFormKind::ContentDownload => FormKind::ContentDownload,
         RawFormKind::Other => FormKind::Other,
     };
-    let id = world.portal.submit_form(
+    let id = world.crm_mut(vendor).submit_form(
         now,
         Form {
             email: raw.email,
@@ -197,7 +228,7 @@ struct RawMail {
     subject: Option<String>,
 }
 
-fn mail(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+fn mail(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> Result<Value, String> {
     let raw: RawMail = parse(body, r#"{"from", "to", "thread"?, "auto_reply"?, "subject"?}"#)?;
     let to = match raw.to {
         OneOrMany::One(address) => vec![address],
@@ -205,7 +236,10 @@ fn mail(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String>
     };
     check_address("from", &raw.from)?;
     to.iter().try_for_each(|address| check_address("to", address))?;
-    let mut outside = outside_parties(&world.portal, &raw.from, &to);
+    let mut outside = match vendor {
+        Vendor::Hubspot => outside_parties(&world.portal, &raw.from, &to),
+        Vendor::Salesforce => world.org.outside_parties(&raw.from, &to),
+    };
     if to.is_empty() || outside.is_empty() {
         return Err("to: mailbox sync logs no mail among the account's own users".to_owned());
     }
@@ -230,5 +264,7 @@ fn mail(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String>
         is_bounced: false,
         is_automated: false,
     };
-    Ok(json!({"ids": [world.portal.log_mail(now, mail)]}))
+    let id = world.crm_mut(vendor).log_mail(now, mail);
+    let ids: Vec<String> = Some(id).filter(|id| !id.is_empty()).into_iter().collect();
+    Ok(json!({ "ids": ids }))
 }

@@ -34,6 +34,9 @@ pub enum FaultKind {
     RevokeToken,
     /// 403: the scope the request needs has been taken away.
     Forbid,
+    /// An error the vendor has a name for, in its envelope (Salesforce: `UNABLE_TO_LOCK_ROW`, `QUERY_TIMEOUT`, …);
+    /// nothing is carried out.
+    Error(String),
 }
 
 /// Trouble for matching requests.
@@ -59,8 +62,8 @@ pub enum FaultError {
     Match(String),
     /// `kind` is none of the known ones.
     #[error(
-        "unknown fault kind {0:?}; known: status:CODE, html:CODE, throttle:daily|burst|search, close_before, \
-         close_after_commit, status_after_commit:CODE, delay:DURATION, truncate:BYTES, ok_with_error, expire_page_token, revoke_token, forbid"
+        "unknown fault kind {0:?}; known: status:CODE, html:CODE, throttle:daily|burst|search|concurrent|long_txn, close_before, \
+         close_after_commit, status_after_commit:CODE, delay:DURATION, truncate:BYTES, ok_with_error, expire_page_token, revoke_token, forbid, error:NAME"
     )]
     Kind(String),
 }
@@ -135,8 +138,8 @@ impl FaultKind {
             ("status_after_commit", false) => Self::StatusAfterCommit(code()?),
             ("throttle", _) => Self::Throttle(match argument.to_lowercase().as_str() {
                 "daily" => ThrottleShape::Daily,
-                "" | "burst" | "ten_secondly" | "ten_secondly_rolling" => ThrottleShape::Burst,
-                "search" | "secondly" => ThrottleShape::Search,
+                "" | "burst" | "ten_secondly" | "ten_secondly_rolling" | "concurrent" => ThrottleShape::Burst,
+                "search" | "secondly" | "long_txn" => ThrottleShape::Search,
                 _ => return None,
             }),
             ("delay", false) => Self::Delay(parse_duration(argument)?),
@@ -147,6 +150,7 @@ impl FaultKind {
             ("expire_page_token", true) => Self::ExpirePageToken,
             ("revoke_token", true) => Self::RevokeToken,
             ("forbid", true) => Self::Forbid,
+            ("error", false) => Self::Error(argument.to_owned()),
             _ => return None,
         })
     }

@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub(crate) use acts::{is_address, outside_parties};
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Body};
 use answer::{ApiError, Outcome};
 use auth::{Bearer, Refusal};
 use call::Call;

@@ -1,11 +1,12 @@
 //! The server side of the CRMs over one simulated sales team.
 //!
-//! A [`Sandbox`] is one world: a clock, a HubSpot account, and a scripted team working in it. It answers requests in
-//! process ([`Sandbox::hubspot`]) or on a loopback socket ([`serve()`]), as the vendor would and never as a client would
+//! A [`Sandbox`] is one world: a clock, a HubSpot account, a Salesforce org, and a scripted team working in each. It
+//! answers requests in process ([`Sandbox::hubspot`], [`Sandbox::salesforce`]) or on loopback sockets ([`serve()`],
+//! [`serve_salesforce()`]), as the vendor would and never as a client would
 //! like it. It shares no code with the connectors, so that one misreading cannot hide in both.
 //!
 //! - [`world`]: the world and its public handle.
-//! - `hubspot`: the account and its API.
+//! - `hubspot`: the account and its API. `salesforce`: the org and its API.
 //! - [`crm`], [`team`]: what people do, and the script by which they do it.
 //! - [`switches`]: vendor behaviour no source settles. [`faults`]: trouble on demand.
 //! - `observe`: what it holds, seen from outside the API. `control`: the `/_sandbox/…` paths. [`mod@serve`]: the socket.
@@ -16,6 +17,7 @@ pub mod crm;
 pub mod faults;
 mod hubspot;
 mod observe;
+mod salesforce;
 pub mod serve;
 pub mod switches;
 pub mod team;
@@ -24,6 +26,9 @@ pub mod world;
 pub use clock::ClockMode;
 pub use faults::{Fault, FaultError, FaultKind, parse_faults};
 pub use observe::RecordView;
-pub use serve::serve;
+pub use salesforce::{
+    CustomField, Edition, LateCommits, MailCapture, OrgSwitches, RuleTest, StatusValue, ValidationRule,
+};
+pub use serve::{serve, serve_salesforce};
 pub use switches::{IndexLag, Switches, Tier};
-pub use world::{HubspotAccess, Reply, Sandbox, WorldConfig};
+pub use world::{HubspotAccess, Reply, SalesforceAccess, Sandbox, Vendor, WorldConfig};

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::world::{Reply, Sandbox};
+use crate::world::{Reply, Sandbox, Vendor};
 
 /// Largest request body read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -47,6 +47,27 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    serve_vendor(sandbox, Vendor::Hubspot, listener, stop).await
+}
+
+/// As [`serve()`], for Salesforce's API, login host and instance in one.
+///
+/// # Errors
+/// As [`serve()`].
+pub async fn serve_salesforce(
+    sandbox: Sandbox,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    serve_vendor(sandbox, Vendor::Salesforce, listener, stop).await
+}
+
+async fn serve_vendor(
+    sandbox: Sandbox,
+    vendor: Vendor,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         let message = format!("the sandbox serves loopback addresses only, not {address}");
@@ -62,7 +83,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                tracker.spawn(connection(sandbox.clone(), stream, stopping.clone()));
+                tracker.spawn(connection(sandbox.clone(), vendor, stream, stopping.clone()));
             }
             Err(error) if is_passing(&error) => tracing::debug!(%error, "accepting a connection"),
             Err(error) => break Err(error),
@@ -83,8 +104,8 @@ fn is_passing(error: &std::io::Error) -> bool {
     )
 }
 
-async fn connection(sandbox: Sandbox, stream: TcpStream, stopping: CancellationToken) {
-    let service = service_fn(move |request| answer(sandbox.clone(), request));
+async fn connection(sandbox: Sandbox, vendor: Vendor, stream: TcpStream, stopping: CancellationToken) {
+    let service = service_fn(move |request| answer(sandbox.clone(), vendor, request));
     let mut serving = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
@@ -98,10 +119,14 @@ async fn connection(sandbox: Sandbox, stream: TcpStream, stopping: CancellationT
     }
 }
 
-async fn answer(sandbox: Sandbox, request: Request<Incoming>) -> Result<Response<Answered>, Cut> {
+async fn answer(
+    sandbox: Sandbox,
+    vendor: Vendor,
+    request: Request<Incoming>,
+) -> Result<Response<Answered>, Cut> {
     let (head, body) = request.into_parts();
     let body = collect(body).await?;
-    match sandbox.hubspot(Request::from_parts(head, body)).await {
+    match sandbox.reply(vendor, Request::from_parts(head, body)).await {
         Reply::Closed { .. } => Err(Cut::Asked),
         Reply::Answer(response) => Ok(response_of(response)),
     }

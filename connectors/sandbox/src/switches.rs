@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
+use crate::salesforce::OrgSwitches;
+
 /// Which allowance the portal has bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
@@ -30,7 +32,7 @@ pub struct IndexLag {
     pub is_random: bool,
 }
 
-/// Settings of the HubSpot portal.
+/// Settings of the HubSpot portal, and of the Salesforce org beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -85,6 +87,8 @@ pub struct Switches {
     pub missing_scopes: BTreeSet<String>,
     /// Scopes granted beyond the standard set.
     pub extra_scopes: BTreeSet<String>,
+    /// Settings of the Salesforce org beside the portal.
+    pub salesforce: OrgSwitches,
 }
 
 impl Default for Switches {
@@ -118,6 +122,7 @@ impl Default for Switches {
             url_bytes_max: 8_192,
             missing_scopes: BTreeSet::new(),
             extra_scopes: BTreeSet::new(),
+            salesforce: OrgSwitches::default(),
         }
     }
 }

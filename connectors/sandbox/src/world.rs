@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use crate::{
     clock::{Clock, ClockMode},
     control,
+    crm::Crm,
     faults::{Fault, FaultKind, Faults},
     hubspot::{Answer, Portal},
+    salesforce::{Org, OrgSwitches, PRIVATE_KEY},
     switches::Switches,
     team::{Score, Team},
 };
@@ -34,6 +36,32 @@ pub struct WorldConfig {
     pub clock: ClockMode,
     /// Behaviour no source settles.
     pub switches: Switches,
+}
+
+/// One of the CRMs a world holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Vendor {
+    /// The HubSpot account.
+    Hubspot,
+    /// The Salesforce org.
+    Salesforce,
+}
+
+/// How to get into the Salesforce org. Login host and instance are whatever host the client uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesforceAccess {
+    /// A session that does not end by itself.
+    pub access_token: String,
+    /// Consumer key of the connected app.
+    pub client_id: String,
+    /// Consumer secret.
+    pub client_secret: String,
+    /// A refresh token, good once while rotation is on.
+    pub refresh_token: String,
+    /// The user the app acts as; `sub` of a JWT.
+    pub username: String,
+    /// The key JWT assertions are signed with: PKCS #8 in PEM.
+    pub jwt_key_pem: String,
 }
 
 /// How to get in.
@@ -73,9 +101,12 @@ struct Stats {
 pub(crate) struct World {
     clock: Clock,
     pub(crate) portal: Portal,
+    pub(crate) org: Org,
     team: Team,
+    /// The team at work in the org.
+    org_team: Team,
     pub(crate) faults: Faults,
-    stats: Stats,
+    stats: BTreeMap<Vendor, Stats>,
 }
 
 impl World {
@@ -83,7 +114,19 @@ impl World {
     pub(crate) fn catch_up(&mut self) -> Timestamp {
         let now = self.clock.now();
         self.team.run_until(now, &mut self.portal);
+        self.org.acts_are_late = true;
+        self.org_team.run_until(now, &mut self.org);
+        self.org.acts_are_late = false;
+        self.org.tidy(now);
         now
+    }
+
+    /// One of the CRMs, for acts.
+    pub(crate) fn crm_mut(&mut self, vendor: Vendor) -> &mut dyn Crm {
+        match vendor {
+            Vendor::Hubspot => &mut self.portal,
+            Vendor::Salesforce => &mut self.org,
+        }
     }
 
     pub(crate) fn advance_to(&mut self, to: Timestamp) -> Timestamp {
@@ -91,34 +134,45 @@ impl World {
         self.catch_up()
     }
 
-    pub(crate) fn stats(&mut self) -> Value {
+    pub(crate) fn stats(&mut self, vendor: Vendor) -> Value {
         let now = self.clock.now();
+        let quota = match vendor {
+            Vendor::Hubspot => self.portal.limits.quota(now),
+            Vendor::Salesforce => self.org.limits.quota(now),
+        };
+        let stats = self.stats.entry(vendor).or_default();
         json!({
-            "requests": self.stats.requests, "by_endpoint": self.stats.by_endpoint,
-            "throttled": self.stats.throttled, "quota": self.portal.limits.quota(now),
+            "requests": stats.requests, "by_endpoint": stats.by_endpoint,
+            "throttled": stats.throttled, "quota": quota,
             "faults": self.faults.struck(),
         })
     }
 
-    pub(crate) fn truth(&self) -> Value {
-        self.team.truth(&self.portal)
+    pub(crate) fn truth(&self, vendor: Vendor) -> Value {
+        match vendor {
+            Vendor::Hubspot => self.team.truth(&self.portal),
+            Vendor::Salesforce => self.org_team.truth(&self.org),
+        }
     }
 
-    pub(crate) fn score(&mut self, tolerance: SignedDuration) -> Score {
+    pub(crate) fn score(&mut self, vendor: Vendor, tolerance: SignedDuration) -> Score {
         let now = self.catch_up();
-        self.team.score(&self.portal, now, tolerance)
+        match vendor {
+            Vendor::Hubspot => self.team.score(&self.portal, now, tolerance),
+            Vendor::Salesforce => self.org_team.score(&self.org, now, tolerance),
+        }
     }
 
     /// One request; the second value is what still has to happen to its answer.
-    fn answer(&mut self, request: &Request<Bytes>) -> (Answer, Option<FaultKind>) {
+    fn answer(&mut self, vendor: Vendor, request: &Request<Bytes>) -> (Answer, Option<FaultKind>) {
         let now = self.catch_up();
         let path = request.uri().path();
         if let Some(rest) = path.strip_prefix("/_sandbox/") {
-            return (control::handle(self, request, rest, now), None);
+            return (control::handle(self, vendor, request, rest, now), None);
         }
-        self.stats.requests += 1;
-        *self
-            .stats
+        let stats = self.stats.entry(vendor).or_default();
+        stats.requests += 1;
+        *stats
             .by_endpoint
             .entry(endpoint(request.method().as_str(), path))
             .or_default() += 1;
@@ -129,8 +183,11 @@ impl World {
         if fault == Some(FaultKind::CloseBefore) {
             return (Answer::empty(204), fault);
         }
-        let (answer, is_throttled) = self.portal.answer(request, fault.as_ref(), now);
-        self.stats.throttled += u64::from(is_throttled);
+        let (answer, is_throttled) = match vendor {
+            Vendor::Hubspot => self.portal.answer(request, fault.as_ref(), now),
+            Vendor::Salesforce => self.org.answer(request, fault.as_ref(), now),
+        };
+        self.stats.entry(vendor).or_default().throttled += u64::from(is_throttled);
         (answer, fault)
     }
 }
@@ -139,10 +196,11 @@ impl World {
 fn has_page_token(request: &Request<Bytes>) -> bool {
     let in_body =
         || serde_json::from_slice::<Value>(request.body()).is_ok_and(|body| body.get("after").is_some());
-    request
-        .uri()
-        .query()
-        .is_some_and(|query| query.contains("after="))
+    let uri = request.uri();
+    uri.path().contains("/query/0r8")
+        || uri
+            .query()
+            .is_some_and(|query| query.contains("after=") || query.contains("locator="))
         || in_body()
 }
 
@@ -153,7 +211,10 @@ fn endpoint(method: &str, path: &str) -> String {
         .split('/')
         .map(|part| {
             let is_id = part.len() > 4 && part.chars().all(|letter| letter.is_ascii_digit());
-            let is_key = part.len() > 24 || part.contains(['@', '%']);
+            let is_record = matches!(part.len(), 15 | 18)
+                && part.bytes().all(|letter| letter.is_ascii_alphanumeric())
+                && part.bytes().any(|letter| letter.is_ascii_digit());
+            let is_key = is_record || part.len() > 24 || part.contains(['@', '%']);
             let shown = if is_id || is_key && previous != "_sandbox" {
                 "{id}"
             } else {
@@ -166,7 +227,7 @@ fn endpoint(method: &str, path: &str) -> String {
     format!("{method} {}", parts.join("/"))
 }
 
-/// One world: a HubSpot account and the team that works in it. Clones share it.
+/// One world: a HubSpot account, a Salesforce org, and the team that works in them. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     world: Arc<Mutex<World>>,
@@ -175,15 +236,21 @@ pub struct Sandbox {
 impl Sandbox {
     /// A world as configured, at its first instant.
     pub fn new(config: WorldConfig) -> Self {
+        let salesforce = config.switches.salesforce.clone();
+        let org_people = salesforce.people;
+        let mut org = Org::new(config.seed, salesforce, config.limits, config.as_of);
+        let org_team = Team::new(config.seed, org_people, config.as_of, &mut org);
         let mut portal = Portal::new(config.seed, config.switches, config.limits);
         let team = Team::new(config.seed, config.people, config.as_of, &mut portal);
         let clock = Clock::new(config.clock, config.as_of);
         let world = World {
             clock,
             portal,
+            org,
             team,
+            org_team,
             faults: Faults::default(),
-            stats: Stats::default(),
+            stats: BTreeMap::new(),
         };
         Self {
             world: Arc::new(Mutex::new(world)),
@@ -209,7 +276,18 @@ impl Sandbox {
     ///
     /// Scheme and host of the URI do not matter. A `delay` fault sleeps on tokio.
     pub async fn hubspot(&self, request: Request<Bytes>) -> Reply {
-        let (answer, fault) = self.world().answer(&request);
+        self.reply(Vendor::Hubspot, request).await
+    }
+
+    /// One request as a client would send it to Salesforce, to the login host or the instance, answered in process.
+    ///
+    /// `instance_url` of a token answer is the scheme and host of the request. A `delay` fault sleeps on tokio.
+    pub async fn salesforce(&self, request: Request<Bytes>) -> Reply {
+        self.reply(Vendor::Salesforce, request).await
+    }
+
+    pub(crate) async fn reply(&self, vendor: Vendor, request: Request<Bytes>) -> Reply {
+        let (answer, fault) = self.world().answer(vendor, &request);
         match fault {
             Some(FaultKind::CloseBefore) => return Reply::Closed { committed: false },
             Some(FaultKind::CloseAfterCommit) => return Reply::Closed { committed: true },
@@ -239,14 +317,38 @@ impl Sandbox {
         }
     }
 
-    /// `{"requests", "by_endpoint", "throttled", "quota", "faults"}`.
-    pub fn stats(&self) -> Value {
-        self.world().stats()
+    /// How to get into the Salesforce org.
+    pub fn salesforce_access(&self) -> SalesforceAccess {
+        let world = self.world();
+        let auth = &world.org.auth;
+        SalesforceAccess {
+            access_token: auth.static_token.clone(),
+            client_id: auth.client_id.clone(),
+            client_secret: auth.client_secret.clone(),
+            refresh_token: auth.first_refresh_token.clone(),
+            username: world.org.username().to_owned(),
+            jwt_key_pem: PRIVATE_KEY.to_owned(),
+        }
     }
 
-    /// `{"situations", "tasks"}`: what was scripted to be owed, and the tasks there are.
+    /// `{"requests", "by_endpoint", "throttled", "quota", "faults"}` of the HubSpot account.
+    pub fn stats(&self) -> Value {
+        self.stats_of(Vendor::Hubspot)
+    }
+
+    /// As [`Sandbox::stats`], of either CRM.
+    pub fn stats_of(&self, vendor: Vendor) -> Value {
+        self.world().stats(vendor)
+    }
+
+    /// `{"situations", "tasks"}` of the HubSpot account: what was scripted to be owed, and the tasks there are.
     pub fn truth(&self) -> Value {
-        self.world().truth()
+        self.truth_of(Vendor::Hubspot)
+    }
+
+    /// As [`Sandbox::truth`], of either CRM.
+    pub fn truth_of(&self, vendor: Vendor) -> Value {
+        self.world().truth(vendor)
     }
 
     /// Replaces the faults in force.
@@ -256,11 +358,37 @@ impl Sandbox {
 
     /// The tasks judged against the script at the present date; a reminder may be `tolerance` late.
     pub fn score(&self, tolerance: SignedDuration) -> Score {
-        self.world().score(tolerance)
+        self.score_of(Vendor::Hubspot, tolerance)
     }
 
-    /// The instant of the next scripted act planned so far.
+    /// As [`Sandbox::score`], of either CRM.
+    pub fn score_of(&self, vendor: Vendor, tolerance: SignedDuration) -> Score {
+        self.world().score(vendor, tolerance)
+    }
+
+    /// Lets the script catch up, then lets somebody act in one of the CRMs; answers what they answer.
+    pub fn act_in<T>(&self, vendor: Vendor, act: impl FnOnce(&mut dyn Crm, Timestamp) -> T) -> T {
+        let mut world = self.world();
+        let now = world.catch_up();
+        act(world.crm_mut(vendor), now)
+    }
+
+    /// The org's settings now.
+    pub fn org_switches(&self) -> OrgSwitches {
+        self.world().org.switches.clone()
+    }
+
+    /// Changes the org's settings while it runs, as its administrator would.
+    pub fn set_org_switches(&self, switches: OrgSwitches) {
+        let mut world = self.world();
+        let now = world.catch_up();
+        world.org.set_switches(switches, now);
+    }
+
+    /// The instant of the next scripted act planned so far, in any of the CRMs.
     pub fn next_act_at(&self) -> Option<Timestamp> {
-        self.world().team.next_act_at()
+        let world = self.world();
+        let (here, there) = (world.team.next_act_at(), world.org_team.next_act_at());
+        here.into_iter().chain(there).min()
     }
 }

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 pub(crate) enum Body {
     Json(Value),
     Html(String),
+    /// A content type and its text.
+    Text(&'static str, String),
     Empty,
 }
 
@@ -51,10 +53,24 @@ impl Answer {
             "<!DOCTYPE html>\n<html><head><title>{status} {reason}</title></head>\
              <body><h1>{status} {reason}</h1><p>The request could not be served.</p></body></html>\n"
         );
+        Self::page(status, &page)
+    }
+
+    /// An HTML page of somebody's own words.
+    pub(crate) fn page(status: u16, page: &str) -> Self {
         Self {
             status,
             headers: Vec::new(),
-            body: Body::Html(page),
+            body: Body::Html(page.to_owned()),
+        }
+    }
+
+    /// Text of a given content type, with 200.
+    pub(crate) fn text(content_type: &'static str, text: String) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Body::Text(content_type, text),
         }
     }
 
@@ -71,6 +87,7 @@ impl Answer {
                 Bytes::from(value.to_string()),
             ),
             Body::Html(page) => (Some("text/html; charset=UTF-8"), Bytes::from(page)),
+            Body::Text(content_type, text) => (Some(content_type), Bytes::from(text)),
             Body::Empty => (None, Bytes::new()),
         };
         let length = bytes.len();

@@ -56,7 +56,11 @@ pub(crate) fn parse(text: &str) -> Option<String> {
         18 => {
             let (short, suffix) = text.split_at_checked(15)?;
             let mut repaired = String::with_capacity(18);
-            for (chunk, mark) in short.as_bytes().chunks(5).zip(suffix.to_ascii_uppercase().bytes()) {
+            for (chunk, mark) in short
+                .as_bytes()
+                .chunks(5)
+                .zip(suffix.to_ascii_uppercase().bytes())
+            {
                 let bits = SUFFIX.iter().position(|known| *known == mark)?;
                 for (at, letter) in chunk.iter().enumerate() {
                     let letter = if bits & 1 << at == 0 {
@@ -97,8 +101,18 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in ["", "003", "0035g0000000000", "0035g00000000 0", "003-5g0000000001AA"] {
-            assert_eq!(parse(text).is_some(), text.len() == 15 && !text.contains(' '), "{text:?}");
+        for text in [
+            "",
+            "003",
+            "0035g0000000000",
+            "0035g00000000 0",
+            "003-5g0000000001AA",
+        ] {
+            assert_eq!(
+                parse(text).is_some(),
+                text.len() == 15 && !text.contains(' '),
+                "{text:?}"
+            );
         }
     }
 }
