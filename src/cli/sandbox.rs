@@ -1,11 +1,14 @@
 //! `sandbox`: the simulated CRMs on loopback, until a signal.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
-use followup_sandbox::{ClockMode, Sandbox, Switches, WorldConfig};
+use followup_sandbox::{ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
@@ -16,13 +19,16 @@ use crate::{
     lifecycle,
 };
 
+/// Where HubSpot is served if nothing else is.
+const HUBSPOT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9101);
+
 /// Which CRMs to serve, where, and over which world.
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
-    /// Address of the simulated HubSpot (loopback only; port 0 picks one).
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9101")]
-    hubspot: SocketAddr,
-    /// Address of the simulated Salesforce (not built in this version).
+    /// Address of the simulated HubSpot (loopback only; port 0 picks one) [default: 127.0.0.1:9101 if no other is served].
+    #[arg(long, value_name = "ADDR")]
+    hubspot: Option<SocketAddr>,
+    /// Address of the simulated Salesforce, login host and instance in one (loopback only; port 0 picks one).
     #[arg(long, value_name = "ADDR")]
     salesforce: Option<SocketAddr>,
     /// Address of the simulated Zoho CRM (not built in this version).
@@ -60,18 +66,70 @@ enum Limits {
 }
 
 pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
-    if args.salesforce.is_some() || args.zoho.is_some() {
-        let message =
-            "only the simulated HubSpot is built in this version. Fix: leave --salesforce and --zoho out";
+    if args.zoho.is_some() {
+        let message = "the simulated Zoho CRM is not built in this version. Fix: leave --zoho out";
         return Err(Failure::new(Exit::Usage, message).into());
     }
-    if !args.hubspot.ip().is_loopback() {
-        let message = format!(
-            "--hubspot {}: the sandbox serves loopback only. Fix: use 127.0.0.1 or [::1]",
-            args.hubspot
-        );
-        return Err(Failure::new(Exit::Usage, message).into());
+    let hubspot = args
+        .hubspot
+        .or_else(|| args.salesforce.is_none().then_some(HUBSPOT_ADDRESS));
+    for (option, address) in [("--hubspot", hubspot), ("--salesforce", args.salesforce)] {
+        if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
+            let message =
+                format!("{option} {address}: the sandbox serves loopback only. Fix: use 127.0.0.1 or [::1]");
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
     }
+    let sandbox = world(args, hubspot.is_some())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let hubspot = bind("--hubspot", hubspot).await?;
+        let salesforce = bind("--salesforce", args.salesforce).await?;
+        let mut ready = json!({});
+        if let Some(listener) = &hubspot {
+            let access = sandbox.access();
+            ready["hubspot"] = json!({
+                "base_url": format!("http://{}", listener.local_addr()?),
+                "access_token": access.access_token,
+                "client_id": access.client_id,
+                "client_secret": access.client_secret,
+                "refresh_token": access.refresh_token,
+            });
+        }
+        let mut key = None;
+        if let Some(listener) = &salesforce {
+            let address = listener.local_addr()?;
+            let file = KeyFile::write(address, &sandbox.salesforce_access().jwt_key_pem)?;
+            ready["salesforce"] = salesforce_ready(&sandbox, address, &file.0);
+            key = Some(file);
+        }
+        output::json("sandbox-ready/1", &ready)?;
+        let stop = lifecycle::stop_on_signals(&TaskTracker::new())?;
+        let serving_hubspot = async {
+            match hubspot {
+                Some(listener) => {
+                    followup_sandbox::serve(sandbox.clone(), listener, stop.clone().cancelled_owned()).await
+                }
+                None => Ok(()),
+            }
+        };
+        let serving_salesforce = async {
+            match salesforce {
+                Some(listener) => {
+                    let stop = stop.clone().cancelled_owned();
+                    followup_sandbox::serve_salesforce(sandbox.clone(), listener, stop).await
+                }
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(serving_hubspot, serving_salesforce)?;
+        drop(key);
+        Ok(Exit::Ok)
+    })
+}
+
+/// The world the arguments ask for; the team works in every CRM that is served.
+fn world(args: &SandboxArgs, has_hubspot: bool) -> anyhow::Result<Sandbox> {
     let faults = args
         .faults
         .as_deref()
@@ -80,49 +138,69 @@ pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
         .unwrap_or_default();
     let sandbox = Sandbox::new(WorldConfig {
         seed: args.seed,
-        people: args.people,
+        people: if has_hubspot { args.people } else { 0 },
         as_of: args.as_of.unwrap_or_else(|| Clock::System.now()),
         limits: args.limits == Limits::On,
         clock: ClockMode::Manual,
         switches: Switches {
             burst_limit: args.burst.map(usize::from),
             daily_limit: args.daily,
+            salesforce: OrgSwitches {
+                people: if args.salesforce.is_some() { args.people } else { 0 },
+                ..OrgSwitches::default()
+            },
             ..Switches::default()
         },
     });
     sandbox.set_faults(faults);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(args.hubspot).await.map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                format!(
-                    "--hubspot {}: {error}. Fix: choose a free port, or 0",
-                    args.hubspot
-                ),
-            )
-        })?;
-        let address = listener.local_addr()?;
-        let access = sandbox.access();
-        output::json(
-            "sandbox-ready/1",
-            &json!({
-                "hubspot": {
-                    "base_url": format!("http://{address}"),
-                    "access_token": access.access_token,
-                    "client_id": access.client_id,
-                    "client_secret": access.client_secret,
-                    "refresh_token": access.refresh_token,
-                }
-            }),
-        )?;
-        let stop = lifecycle::stop_on_signals(&TaskTracker::new())?;
-        followup_sandbox::serve(sandbox, listener, stop.cancelled_owned()).await?;
-        Ok(Exit::Ok)
+    Ok(sandbox)
+}
+
+async fn bind(option: &str, address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let message = format!("{option} {address}: {error}. Fix: choose a free port, or 0");
+        Failure::new(Exit::Usage, message)
+    })?;
+    Ok(Some(listener))
+}
+
+fn salesforce_ready(sandbox: &Sandbox, address: SocketAddr, key: &Path) -> Value {
+    let access = sandbox.salesforce_access();
+    json!({
+        "login_url": format!("http://{address}"),
+        "instance_url": format!("http://{address}"),
+        "client_id": access.client_id,
+        "client_secret": access.client_secret,
+        "refresh_token": access.refresh_token,
+        "access_token": access.access_token,
+        "username": access.username,
+        "jwt_key_file": key,
     })
 }
 
-fn read_faults(path: &std::path::Path) -> anyhow::Result<Vec<followup_sandbox::Fault>> {
+/// The key for signed assertions, in a file for as long as the sandbox serves.
+struct KeyFile(PathBuf);
+
+impl KeyFile {
+    fn write(address: SocketAddr, pem: &str) -> anyhow::Result<Self> {
+        let name = format!("followupd-sandbox-{}-{}.pem", std::process::id(), address.port());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, pem)
+            .map_err(|error| Failure::new(Exit::State, format!("{}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::debug!(%error, "removing the key file");
+        }
+    }
+}
+
+fn read_faults(path: &Path) -> anyhow::Result<Vec<followup_sandbox::Fault>> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(
