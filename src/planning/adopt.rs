@@ -2,7 +2,7 @@
 //!
 //! The keys and the marker block travel with each task, so the CRM itself says what a lost ledger knew.
 
-use followup_core::{Baseline, ConnectionId, Task, TaskStatus};
+use followup_core::{ConnectionId, Task, TaskStatus};
 use followup_rules::parse_marker;
 use followup_store::{
     Ledger, Store, StoreError,
@@ -166,7 +166,7 @@ fn put_back(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
             planned_at: task.created_at,
             created_at: Some(task.created_at),
             due_at: task.due_at.unwrap_or(now),
-            baseline: Baseline::of(task),
+            baseline: step::baseline_of_met(task),
             closing: None,
             closed: closed.map(|(closed, _)| (closed, closed_at)),
         }),

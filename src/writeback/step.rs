@@ -18,6 +18,9 @@ use crate::planning::Amendment;
 /// (5 min) and the time for which a request may wait before it leaves (5 min).
 pub const SETTLING: SignedDuration = SignedDuration::from_mins(20);
 
+/// A task changed later than this after its creation was changed by somebody else than the creation.
+const SETS_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+
 /// What is to be done about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -65,7 +68,8 @@ pub fn after_create(draft: &TaskDraft, outcome: &CreateOutcome, now: Timestamp) 
         entries.extend(told_otherwise(&draft.key, &meant, task, now));
     }
     let end = match outcome {
-        CreateOutcome::Done(task) | CreateOutcome::AlreadyThere(Some(task)) => is_there(task),
+        CreateOutcome::Done(task) => is_there(task, Baseline::of(task)),
+        CreateOutcome::AlreadyThere(Some(task)) => is_there(task, baseline_of_met(task)),
         CreateOutcome::Rejected { reason } => WriteEnd::Rejected {
             reason: reason.clone(),
         },
@@ -91,7 +95,7 @@ pub fn after_look(row: &TaskRow, found: Option<&Task>, is_strong: bool, now: Tim
 
 /// What the sight of a task says whose creation had no certain outcome.
 pub fn met(row: &TaskRow, task: &Task, now: Timestamp) -> Vec<Entry> {
-    let mut entries = vec![written(&row.key, is_there(task), now)];
+    let mut entries = vec![written(&row.key, is_there(task, baseline_of_met(task)), now)];
     entries.extend(told_otherwise(&row.key, &row.gaps, task, now));
     entries
 }
@@ -192,10 +196,24 @@ fn written(key: &TaskKey, end: WriteEnd, at: Timestamp) -> Entry {
     Entry::Written { key, end, at }
 }
 
-fn is_there(task: &Task) -> WriteEnd {
+fn is_there(task: &Task, baseline: Baseline) -> WriteEnd {
     WriteEnd::Confirmed {
         id: task.id.clone(),
-        baseline: Baseline::of(task),
+        baseline,
+    }
+}
+
+/// The baseline of a task that was met, not made: what we wrote was never read back. If it was changed since its
+/// creation, a human may have done so, and all its texts count as theirs.
+pub fn baseline_of_met(task: &Task) -> Baseline {
+    let baseline = Baseline::of(task);
+    if task.stamp.modified_at.duration_since(task.created_at) <= SETS_WITHIN {
+        return baseline;
+    }
+    Baseline {
+        subject_hash: String::new(),
+        body_hash: String::new(),
+        ..baseline
     }
 }
 
@@ -300,6 +318,14 @@ mod tests {
             1,
             "repeating is harmless"
         );
+    }
+
+    #[test]
+    fn the_texts_of_a_task_that_was_met_and_changed_are_a_humans() {
+        let mut task = task(&[RuleId::FirstTouch]);
+        assert!(!baseline_of_met(&task).is_edited(&task));
+        task.stamp.modified_at = at(2);
+        assert!(baseline_of_met(&task).is_edited(&task));
     }
 
     #[test]
