@@ -246,7 +246,11 @@ async fn a_login_that_may_not_write_pauses_its_connection_and_goes_on_once_it_ma
     world.sandbox.set_faults(Vec::new());
     tokio::time::sleep(Duration::from_mins(1)).await;
     let report = cycle(&engine).await;
-    assert_eq!((report.tasks_created, report.trouble), (1, Trouble::None), "{report:?}");
+    assert_eq!(
+        (report.tasks_created, report.trouble),
+        (1, Trouble::None),
+        "{report:?}"
+    );
     assert_eq!(engine.links[0].state().refused, None);
 }
 
