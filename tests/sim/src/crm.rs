@@ -105,6 +105,9 @@ pub trait SimCrm: Send + Sync {
     /// Secrets in use now or before: none may ever be seen in a log.
     fn secrets(&self) -> Vec<String>;
 
+    /// Whether others have left so little of the day that it is not ours.
+    fn is_scarce(&self) -> bool;
+
     /// Whether we sent a change of a task within seconds of an instant: no CRM without conditional writes can keep the
     /// two apart.
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool;

@@ -28,6 +28,9 @@ use crate::{
     wire::Wire,
 };
 
+/// Neighbours with more requests a minute than this are not alone.
+const GREEDY: u32 = 480;
+
 const BASE: &str = "https://api.hubapi.com";
 
 /// One simulated portal and everything of its connection that outlives the daemon.
@@ -232,9 +235,11 @@ impl SimCrm for HubspotSim {
         for _ in 0..requests {
             self.ask("GET", "/crm/owners/2026-09?limit=1", "");
         }
-        // The other apps of the account spend the same day, each within bursts of its own.
-        let spent = format!("{{\"requests\": {}}}", requests.saturating_mul(20));
-        self.ask("POST", "/_sandbox/neighbour", &spent);
+        if requests > GREEDY {
+            // The other apps of the account spend the same day, each within bursts of its own.
+            let spent = format!("{{\"requests\": {}}}", self.daily_max() / 40);
+            self.ask("POST", "/_sandbox/neighbour", &spent);
+        }
         for _ in 0..searches {
             self.ask("POST", "/crm/objects/2026-09/companies/search", "{}");
         }
@@ -367,6 +372,17 @@ impl SimCrm for HubspotSim {
 
     fn secrets(&self) -> Vec<String> {
         self.wire.books().secrets.iter().cloned().collect()
+    }
+
+    fn is_scarce(&self) -> bool {
+        let stats = self.sandbox.stats();
+        let number = |name: &str| stats.pointer(&format!("/quota/{name}")).and_then(Value::as_u64).unwrap_or(1);
+        let is_others = !self.plan.is_oauth && number("daily_remaining") * 100 < number("daily_limit") * 12;
+        // The settled lane stops first, at six tenths of our own share.
+        let share = self.daily_max() * u64::from(self.plan.api_share) / 100;
+        let today = self.wire.day(self.now());
+        let used = self.wire.books().by_day.get(&today).copied().unwrap_or_default();
+        is_others || used * 100 > share * 55
     }
 
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {

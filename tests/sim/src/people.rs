@@ -167,6 +167,8 @@ pub struct People {
     reps: Vec<(String, String)>,
     deals: Vec<String>,
     serial: u32,
+    /// Keeps the addresses of two portals apart.
+    portal: String,
     owed: BTreeMap<(String, i64), u32>,
 }
 
@@ -181,9 +183,10 @@ pub struct OwnerChange {
 
 impl People {
     /// Hires the reps; some of `strangers` are imported, and somebody asked before the daemon was connected.
-    pub fn settle_in(&mut self, at: Timestamp, strangers: u32, crm: &mut dyn Crm) {
+    pub fn settle_in(&mut self, portal: &str, at: Timestamp, strangers: u32, crm: &mut dyn Crm) {
+        portal.clone_into(&mut self.portal);
         for number in 0..REPS {
-            let email = format!("rep{number}@desk.{CANARY_DOMAIN}");
+            let email = format!("rep{number}@{portal}.{CANARY_DOMAIN}");
             let owner = NewOwner {
                 email: email.clone(),
                 first_name: format!("Rep{number}"),
@@ -261,7 +264,7 @@ impl People {
 
     fn ask(&mut self, at: Timestamp, whose: u32, kind: FormKind, crm: &mut dyn Crm) -> String {
         self.serial += 1;
-        let email = format!("walkon{}@{CANARY_DOMAIN}", self.serial);
+        let email = format!("walkon{}@{}.{CANARY_DOMAIN}", self.serial, self.portal);
         let turn = usize::try_from(whose).unwrap_or(0) % self.reps.len().max(1);
         let owner = self.reps.get(turn).map(|rep| rep.0.clone()).unwrap_or_default();
         let id = crm.submit_form(
@@ -309,7 +312,7 @@ impl People {
         crm.add_person(
             at,
             NewPerson {
-                email: Some(format!("list{}@{CANARY_DOMAIN}", self.serial)),
+                email: Some(format!("list{}@{}.{CANARY_DOMAIN}", self.serial, self.portal)),
                 first_name: "Lin".to_owned(),
                 last_name: format!("{CANARY_NAME}{}", self.serial),
                 company: String::new(),

@@ -164,7 +164,7 @@ pub fn draw(wish: Wish) -> Plan {
     let poll = SignedDuration::from_mins(rng.i64(5..=8));
     let mood = Mood::draw(&mut rng);
     let portals: Vec<PortalPlan> = (0..connections)
-        .map(|index| portal(wish.seed, index, connections))
+        .map(|index| portal(wish.seed, index))
         .collect();
     let mut events = Vec::new();
     for day in 0..days {
@@ -235,7 +235,7 @@ impl Mood {
     }
 }
 
-fn portal(seed: u64, index: usize, of: usize) -> PortalPlan {
+fn portal(seed: u64, index: usize) -> PortalPlan {
     let mut rng = rng(seed, 1_000 + index as u64);
     let names = ["hub", "hub_two", "hub_three", "hub_four", "hub_five", "hub_six", "hub_seven", "hub_eight"];
     let is_oauth = rng.u32(0..100) < 40;
@@ -281,7 +281,8 @@ fn portal(seed: u64, index: usize, of: usize) -> PortalPlan {
     PortalPlan {
         name: names.get(index).map_or_else(|| format!("hub_{}", index + 1), |name| (*name).to_owned()),
         seed: rng.u64(..),
-        people: rng.u32(6..30) / u32::try_from(of).unwrap_or(1).max(1),
+        // The script's people are the same in every portal: in two of them they would be known for one human.
+        people: if index == 0 { rng.u32(6..30) } else { 0 },
         strangers: if rng.u32(0..3) == 0 { rng.u32(105..260) } else { 0 },
         switches,
         is_oauth,

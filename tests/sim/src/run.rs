@@ -463,6 +463,10 @@ impl<'a> Game<'a> {
     }
 
     async fn check(&self) {
+        if self.dying_since.is_some() {
+            // Nobody is there to do anything.
+            return;
+        }
         self.world.check_script();
         if let Some(process) = &self.process {
             self.world.check_walk_ons(&process.engine).await;
@@ -536,9 +540,9 @@ impl World {
 
     fn settle_in(&self) {
         for portal in self.portals.borrow_mut().iter_mut() {
-            let strangers = portal.plan.strangers;
+            let (name, strangers) = (&portal.plan.name, portal.plan.strangers);
             let people = &mut portal.people;
-            portal.crm.act(&mut |crm, at| people.settle_in(at, strangers, crm));
+            portal.crm.act(&mut |crm, at| people.settle_in(name, at, strangers, crm));
             self.shared.logs.forbid(portal.crm.secrets());
         }
     }
@@ -649,6 +653,9 @@ impl World {
             if report.frozen.is_some() || is_refused {
                 // Named and shown; an admin comes.
                 portal.weather.trouble(began_at, now + ADMIN_EVERY + RECOVERY);
+            }
+            if portal.crm.is_scarce() {
+                portal.weather.trouble(began_at, now + DAY_RECOVERY);
             }
             portal.crm.audit();
         });
@@ -784,6 +791,9 @@ impl World {
     async fn check_rest(&self, engine: &Engine) -> Result<(), StoreError> {
         let now = self.now();
         for (index, crm) in self.crms().into_iter().enumerate() {
+            if crm.is_scarce() {
+                continue;
+            }
             let before = now - crm.visibility() - self.skew().abs() - self.poll * 5 - SignedDuration::from_mins(14);
             let found = {
                 let crm = Arc::clone(&crm);
@@ -831,7 +841,7 @@ impl World {
         self.shared.court.looked("I-6");
         self.shared.court.looked("D-9");
         let now = self.now();
-        if self.count() == 1 && !news.is_empty() {
+        if self.count() == 1 && !news.is_empty() && !self.crms().iter().any(|crm| crm.is_scarce()) {
             self.shared.accuse("I-6", now, format!("judging everything anew decides {news:?}"));
         }
         if told[0] != told[1] {

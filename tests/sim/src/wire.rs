@@ -178,9 +178,11 @@ impl Wire {
         let mut books = self.books();
         books.requests += 1;
         *books.by_day.entry(day).or_default() += 1;
-        books.recent.push_back(now);
+        // The vendor counts searches apart and leaves them out of the burst window.
         if seen.is_search {
             books.searches.push_back(now);
+        } else {
+            books.recent.push_back(now);
         }
         let (burst, second) = (Duration::from_secs(10), Duration::from_secs(1));
         while books.recent.front().is_some_and(|first| now.duration_since(*first) >= burst) {

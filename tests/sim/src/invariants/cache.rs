@@ -52,12 +52,10 @@ pub fn behind(store: &Store, crm: &dyn SimCrm, slack: SignedDuration) -> Result<
         if held.modified_at >= settled - slack {
             continue;
         }
-        let is_there = store
-            .get(&held.id)?
-            .is_some_and(|record| record.stamp().modified_at >= held.modified_at);
-        if !is_there {
+        let cached = store.get(&held.id)?.map(|record| record.stamp().modified_at);
+        if cached.is_none_or(|version| version < held.modified_at) {
             found.push(format!(
-                "{} of {} is not in the cache although its stream is settled up to {settled}",
+                "{} of {} is settled up to {settled}, and the cache has {cached:?}",
                 held.id, held.modified_at
             ));
         }

@@ -9,6 +9,9 @@ use super::Scene;
 /// Looks at people who asked together and whom nobody touched.
 pub fn check(scene: &Scene<'_>) {
     scene.shared.court.looked("D-10");
+    if !scene.portal.plan.is_exact() {
+        return;
+    }
     let mut together: BTreeMap<Timestamp, Vec<(Timestamp, &str)>> = BTreeMap::new();
     for walk_on in &scene.portal.people.walk_ons {
         let task = scene.ours().find(|task| task.people.contains(&walk_on.id));
