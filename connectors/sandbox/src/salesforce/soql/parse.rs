@@ -138,6 +138,18 @@ impl Parser<'_> {
         })
     }
 
+    /// The object of a query. `Group`, where queues are, is one although it is a keyword elsewhere.
+    fn object(&mut self) -> Result<Path, Refusal> {
+        let at = self.at();
+        match self.peek().clone() {
+            Token::Word(word) if word.eq_ignore_ascii_case("Group") => {
+                self.next += 1;
+                Ok(Path { parts: vec![word], at })
+            }
+            _ => self.path(),
+        }
+    }
+
     fn query(&mut self, is_inner: bool) -> Result<Query, Refusal> {
         self.expect_word("SELECT")?;
         let mut items = vec![self.item(is_inner)?];
@@ -145,7 +157,7 @@ impl Parser<'_> {
             items.push(self.item(is_inner)?);
         }
         self.expect_word("FROM")?;
-        let from = self.path()?;
+        let from = self.object()?;
         let alias = self.alias();
         let mut query = Query {
             items,
