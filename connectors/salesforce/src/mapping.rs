@@ -188,23 +188,8 @@ impl Mapping {
                 Some((key.to_lowercase(), class))
             })
             .collect();
-        let source_words = raw
-            .source_words
-            .iter()
-            .filter_map(|row| {
-                let class = known("source_words.source", &row.source, source, problems)?;
-                Some((row.contains.to_lowercase(), class))
-            })
-            .collect();
-        let dispositions = raw
-            .calls
-            .dispositions
-            .iter()
-            .filter_map(|row| {
-                let outcome = known("calls.dispositions.outcome", &row.outcome, call_outcome, problems)?;
-                Some((row.contains.to_lowercase(), outcome))
-            })
-            .collect();
+        let source_words = source_words(&raw.source_words, problems);
+        let dispositions = dispositions(&raw.calls.dispositions, problems);
         let key_field = raw.tasks.key_field;
         if !is_field_name(&key_field) {
             problems.push(format!(

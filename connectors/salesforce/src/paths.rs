@@ -152,8 +152,8 @@ mod tests {
 
     use super::*;
 
-    fn permits(method: Method, path: &str, body: &Value) -> bool {
-        allow_list().permits_body(&method, path, body.to_string().as_bytes())
+    fn permits(method: &Method, path: &str, body: &Value) -> bool {
+        allow_list().permits_body(method, path, body.to_string().as_bytes())
     }
 
     #[test]
@@ -222,11 +222,7 @@ mod tests {
             ),
         ] {
             let path = format!("{base}{path}");
-            assert_eq!(
-                permits(method.clone(), &path, &body),
-                expected,
-                "{method} {path} {body}"
-            );
+            assert_eq!(permits(&method, &path, &body), expected, "{method} {path} {body}");
         }
     }
 

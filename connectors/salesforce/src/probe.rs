@@ -25,7 +25,7 @@ impl Salesforce {
         self.adopt_allowance(turn, &mut problems).await?;
         let streams: Vec<(Stream, StreamAccess)> = STREAMS
             .iter()
-            .map(|stream| (*stream, self.access(*stream, &view, &mut problems)))
+            .map(|stream| (*stream, Self::access(*stream, &view, &mut problems)))
             .collect();
         hidden_fields(&view, &mut problems);
         self.check_statuses(&view, &mut problems);
@@ -97,8 +97,8 @@ impl Salesforce {
         });
     }
 
-    fn access(&self, stream: Stream, view: &View, problems: &mut Vec<ProbeProblem>) -> StreamAccess {
-        let Some(missing) = self.closed(stream, view) else {
+    fn access(stream: Stream, view: &View, problems: &mut Vec<ProbeProblem>) -> StreamAccess {
+        let Some(missing) = Self::closed(stream, view) else {
             return StreamAccess::Ok;
         };
         let is_dark = stream == Stream::Emails && view.mails_are_dark.is_some();

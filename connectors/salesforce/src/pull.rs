@@ -177,7 +177,7 @@ impl Salesforce {
             now: request.now,
         };
         let view = self.view(turn).await?;
-        let tables = self.open_tables(stream, &view)?;
+        let tables = Self::open_tables(stream, &view)?;
         let reading = Reading {
             stream,
             lane,
@@ -262,12 +262,12 @@ impl Salesforce {
     ///
     /// # Errors
     /// [`ConnectorError::Forbidden`] when the stream would be dark without what is hidden.
-    pub(crate) fn open_tables(&self, stream: Stream, view: &View) -> Result<Vec<Table>, ConnectorError> {
+    pub(crate) fn open_tables(stream: Stream, view: &View) -> Result<Vec<Table>, ConnectorError> {
         let tables = schema::tables(stream).ok_or_else(|| ConnectorError::Refused {
             action: format!("read {stream}"),
             message: "this connector has no such stream".to_owned(),
         })?;
-        if let Some(missing) = self.closed(stream, view) {
+        if let Some(missing) = Self::closed(stream, view) {
             return Err(missing.error(stream));
         }
         Ok(tables
@@ -278,7 +278,7 @@ impl Salesforce {
     }
 
     /// What makes a stream unreadable; `None` = nothing.
-    pub(crate) fn closed(&self, stream: Stream, view: &View) -> Option<Missing> {
+    pub(crate) fn closed(stream: Stream, view: &View) -> Option<Missing> {
         let main = schema::tables(stream)?.first().copied()?;
         if let Some(what) = view.org.closed(main) {
             return Some(Missing {

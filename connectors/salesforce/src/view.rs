@@ -31,10 +31,20 @@ pub(crate) struct Remembered {
     org: Option<Arc<Org>>,
     setup: Option<(Timestamp, Arc<Setup>)>,
     owners: Option<Arc<OwnerDirectory>>,
-    /// The user we are; the inner `None` = the org does not tell.
-    me: Option<Option<String>>,
-    /// Why mails cannot be judged; the inner `None` = they can.
-    mails_are_dark: Option<Option<String>>,
+    /// The user we are.
+    me: Answer,
+    /// Why mails cannot be judged.
+    mails_are_dark: Answer,
+}
+
+/// An answer of the org that may be "nothing".
+#[derive(Debug, Clone, Default)]
+enum Answer {
+    /// Nobody asked yet.
+    #[default]
+    Unasked,
+    /// What it said.
+    Told(Option<String>),
 }
 
 /// Everything a call needs to know of the org.
@@ -80,7 +90,7 @@ impl Salesforce {
     pub(crate) fn forget_org(&self) {
         let mut remembered = self.remembered();
         remembered.org = None;
-        remembered.mails_are_dark = None;
+        remembered.mails_are_dark = Answer::Unasked;
     }
 
     /// Reads the lists of statuses and priorities again with the next call.
@@ -137,7 +147,7 @@ impl Salesforce {
     /// The user we are. Knowing it tells our own changes from a human's.
     async fn me(&self, turn: Turn) -> Result<Option<String>, CallError> {
         let known = self.remembered().me.clone();
-        if let Some(me) = known {
+        if let Answer::Told(me) = known {
             return Ok(me);
         }
         let call = Call::get("/services/oauth2/userinfo", turn.priority, "ask who we are");
@@ -151,7 +161,7 @@ impl Salesforce {
             Err(error) if crate::api::is_absent(&error) => None,
             Err(error) => return Err(error),
         };
-        self.remembered().me = Some(me.clone());
+        self.remembered().me = Answer::Told(me.clone());
         Ok(me)
     }
 
@@ -159,7 +169,7 @@ impl Salesforce {
     /// activity metrics then, and no captured mail among its messages. Said once per run.
     async fn mails_are_dark(&self, org: &Org, turn: Turn) -> Result<Option<String>, CallError> {
         let known = self.remembered().mails_are_dark.clone();
-        if let Some(verdict) = known {
+        if let Answer::Told(verdict) = known {
             return Ok(verdict);
         }
         let verdict = match self.config.mapping.capture() {
@@ -167,7 +177,7 @@ impl Salesforce {
             Capture::Unsynced => Some(DARK.to_owned()),
             Capture::Auto => self.find_out_capture(org, turn).await?,
         };
-        self.remembered().mails_are_dark = Some(verdict.clone());
+        self.remembered().mails_are_dark = Answer::Told(verdict.clone());
         Ok(verdict)
     }
 

@@ -190,6 +190,10 @@ pub(crate) struct PartWire {
 }
 
 /// What describe says of an object: only what the user may see.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the vendor's shape: rights on one object"
+)]
 #[derive(Debug, Deserialize)]
 pub(crate) struct DescribeWire {
     #[serde(default)]

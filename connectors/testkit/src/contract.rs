@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use followup_core::{
     Baseline, Closing, Connector, CreateOutcome, DraftLinks, Lane, LinkChange, OwnerId, PageEnd, PersonId,
-    PullRequest, Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
+    Provider, PullRequest, Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -184,7 +184,7 @@ async fn creation_happens_once(fixture: Fixture) {
         assert_eq!(task.key.as_ref(), Some(&draft.key));
         assert_eq!(task.owner.as_ref(), Some(&draft.owner));
         assert_eq!(task.people, draft.links.people);
-        assert_eq!(task.due_at, Some(draft.due_at));
+        assert!(is_due_when_asked(&*fixture.connector, task, draft), "{task:?}");
         let fields = task.fields.as_ref().expect("our own task keeps its fields");
         assert_eq!(fields.reminder_at, draft.reminder_at);
         assert!(!fields.body.contains('\u{1b}') && fields.body.contains(&draft.marker));
@@ -197,6 +197,17 @@ async fn creation_happens_once(fixture: Fixture) {
         .expect("a readable CRM");
     let keys: Vec<&str> = found.iter().map(|found| found.key.as_str()).collect();
     assert_eq!(keys, ["k1", "k2", "k3"], "each is there once, and only those");
+}
+
+/// Salesforce knows a due *date*, which is read as the beginning of that day where the owner is.
+fn is_due_when_asked(connector: &dyn Connector, task: &Task, draft: &TaskDraft) -> bool {
+    match connector.provider() {
+        Provider::Salesforce => task.due_at.is_some_and(|due_at| {
+            let ahead = draft.due_at.duration_since(due_at);
+            !ahead.is_negative() && ahead < SignedDuration::from_hours(24)
+        }),
+        Provider::Hubspot | Provider::Zoho => task.due_at == Some(draft.due_at),
+    }
 }
 
 async fn a_lost_answer_is_unknown_and_found_again(fixture: Fixture) {

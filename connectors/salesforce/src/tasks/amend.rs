@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Closing, ConnectorError, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, text_hash,
+    Closing, ConnectorError, RecordKind, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, text_hash,
 };
 use followup_transport::{Call, CallError, Cause, Effect};
 use http::{HeaderValue, Method};
@@ -180,7 +180,7 @@ fn step(change: &TaskChange, task: &Task, view: &View) -> Step {
         return Step::Human;
     }
     match change.closing {
-        None => {}
+        None => links(change, task, &mut writes),
         Some(Closing::LetGo) => {
             // Only a line below everything; whatever the human made of the task stays.
             writes.retain(|name, _| name == "Description");
@@ -239,10 +239,61 @@ fn texts(change: &TaskChange, fields: &TaskFields, view: &View, writes: &mut Map
     true
 }
 
-/// The task could not be read: the change can be sent again.
+/// A task is about one person and one deal: a new one takes the place of the one that is to go, or an empty one. A place
+/// that somebody else filled stays, and a task about a lead names nothing else.
+fn links(change: &TaskChange, task: &Task, writes: &mut Map<String, Value>) {
+    let wanted = &change.links;
+    if wanted.add.is_empty() && wanted.remove.is_empty() {
+        return;
+    }
+    let mut person = task.people.first().cloned();
+    if person
+        .as_ref()
+        .is_none_or(|there| wanted.remove.people.contains(there))
+    {
+        let added = wanted
+            .add
+            .people
+            .iter()
+            .find(|added| !wanted.remove.people.contains(added));
+        person = added.cloned();
+    }
+    let mut deal = task.deals.first().cloned();
+    if deal
+        .as_ref()
+        .is_none_or(|there| wanted.remove.deals.contains(there))
+    {
+        let added = wanted
+            .add
+            .deals
+            .iter()
+            .find(|added| !wanted.remove.deals.contains(added));
+        deal = added.cloned();
+    }
+    if person
+        .as_ref()
+        .is_some_and(|person| person.record().kind == RecordKind::Lead)
+    {
+        deal = None;
+    }
+    if person != task.people.first().cloned() {
+        let id = person.map(|person| person.record().native_id.clone());
+        writes.insert("WhoId".to_owned(), json!(id));
+    }
+    if deal != task.deals.first().cloned() {
+        let id = deal.map(|deal| deal.record().native_id.clone());
+        writes.insert("WhatId".to_owned(), json!(id));
+    }
+}
+
+/// The task could not be read: the change can be sent again, unless an admin must act first.
 fn not_read(error: &ConnectorError) -> WriteOutcome {
-    WriteOutcome::Retry {
-        reason: error.to_string(),
+    let reason = error.to_string();
+    match error {
+        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => {
+            WriteOutcome::NotAllowed { reason }
+        }
+        _ => WriteOutcome::Retry { reason },
     }
 }
 
@@ -251,6 +302,10 @@ fn not_written(error: &CallError) -> WriteOutcome {
     match (&error.cause, error.effect) {
         (Cause::NotFound, _) => WriteOutcome::Gone,
         _ if said.code == "ENTITY_IS_DELETED" => WriteOutcome::Gone,
+        (Cause::Unauthorized { fix }, _) => WriteOutcome::NotAllowed {
+            reason: format!("{}. Fix: {fix}", error.message),
+        },
+        // A single record may be closed to us while others are not; that is no trouble of the login.
         (Cause::Refused | Cause::Forbidden { .. }, Effect::None) if error.status.is_some() => {
             WriteOutcome::Rejected {
                 reason: error.message.clone(),

@@ -57,13 +57,7 @@ impl Salesforce {
         let (view, targets) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
-                let reason = error.to_string();
-                return drafts
-                    .iter()
-                    .map(|_| CreateOutcome::NotSent {
-                        reason: reason.clone(),
-                    })
-                    .collect();
+                return drafts.iter().map(|_| not_sent(&error)).collect();
             }
         };
         let mut outcomes = Outcomes::new();
@@ -178,12 +172,11 @@ impl Salesforce {
                 continue;
             }
             let said = Said::of(row.errors.first());
-            match remedy(&said) {
-                Some(remedy) => again.push((*placed, remedy)),
-                None => {
-                    let outcome = self.refused(placed.1, &said, turn).await;
-                    outcomes.insert(placed.0, outcome);
-                }
+            if let Some(remedy) = remedy(&said) {
+                again.push((*placed, remedy));
+            } else {
+                let outcome = self.refused(placed.1, &said, turn).await;
+                outcomes.insert(placed.0, outcome);
             }
         }
         again
@@ -325,15 +318,25 @@ const fn is_refusal(error: &CallError) -> bool {
     matches!(error.cause, Cause::Refused) && matches!(error.effect, Effect::None) && error.status.is_some()
 }
 
+/// Nothing left the machine for these drafts.
+fn not_sent(error: &CallError) -> CreateOutcome {
+    match &error.cause {
+        Cause::Unauthorized { fix } | Cause::Forbidden { fix, .. } => CreateOutcome::NotAllowed {
+            reason: format!("{error}. Fix: {fix}"),
+        },
+        _ => CreateOutcome::NotSent {
+            reason: error.to_string(),
+        },
+    }
+}
+
 /// A request without an answer that tells about its rows.
 fn without_answer(error: &CallError) -> CreateOutcome {
     let reason = error.to_string();
     match (error.effect, &error.cause) {
         (Effect::Maybe, _) => CreateOutcome::Unknown { reason },
-        (Effect::None, Cause::Refused | Cause::Forbidden { .. } | Cause::NotFound) => {
-            CreateOutcome::Rejected { reason }
-        }
-        (Effect::None, _) => CreateOutcome::NotSent { reason },
+        (Effect::None, Cause::Refused | Cause::NotFound) => CreateOutcome::Rejected { reason },
+        (Effect::None, _) => not_sent(error),
     }
 }
 

@@ -108,9 +108,10 @@ impl Targets {
             .deals
             .first()
             .map(|deal| deal.record().native_id.clone());
-        let Some(person) = draft.links.people.first().map(|person| person.record()) else {
+        let Some(person) = draft.links.people.first() else {
             return (None, deal);
         };
+        let person = person.record();
         if person.kind != RecordKind::Lead {
             return (Some(person.native_id.clone()), deal);
         }
