@@ -44,7 +44,7 @@ impl StateDir {
             .map_err(StoreError::io("creating the state directory", path))?;
         check_owner(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o700))
-            .map_err(StoreError::io("closing to others", path))?;
+            .map_err(StoreError::io("setting the permissions of", path))?;
         let dir = Self {
             path: path.to_owned(),
             _lock: take_lock(path)?,

@@ -43,7 +43,7 @@ pub enum StoreError {
         supported: u32,
     },
     /// The operating system refused.
-    #[error("{action} {}", path.display())]
+    #[error("{action} {}{}", path.display(), io_fix(source.kind()))]
     Io {
         /// What was tried, for example "creating".
         action: &'static str,
@@ -61,9 +61,7 @@ pub enum StoreError {
         why: &'static str,
     },
     /// The cache failed or is damaged. It holds nothing that cannot be fetched again.
-    #[error(
-        "the cache failed while {action}: {message}. Fix: `followupd store rebuild` fetches its content again"
-    )]
+    #[error("the cache failed while {action}: {message}. Fix: {}", cache_fix(message))]
     Cache {
         /// What was tried, for example "reading a key".
         action: &'static str,
@@ -119,6 +117,34 @@ impl StoreError {
             Self::Decode { .. } => "decode",
             Self::TooLarge { .. } => "too_large",
         }
+    }
+}
+
+/// What mends a refusal of the operating system, where it is known.
+const fn io_fix(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            " (Fix: make room on that file system and start again; nothing written so far is lost)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => " (Fix: make that file system writable, or move `data_dir`)",
+        io::ErrorKind::PermissionDenied => {
+            " (Fix: run as the owner of the state directory, and let it write there)"
+        }
+        _ => "",
+    }
+}
+
+/// What mends a failed cache. Its engine tells the cause in words only; a full or closed disk is no damage.
+fn cache_fix(message: &str) -> &'static str {
+    const FULL: &[&str] = &["os error 28", "os error 122"];
+    const CLOSED: &[&str] = &["os error 30", "os error 13"];
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(FULL) {
+        "make room on the file system of the state directory and start again; nothing written so far is lost"
+    } else if says(CLOSED) {
+        "let followupd write in its state directory"
+    } else {
+        "`followupd store rebuild` fetches its content again"
     }
 }
 

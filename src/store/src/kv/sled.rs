@@ -64,7 +64,7 @@ impl SledKv {
         for name in ["db", "conf"] {
             let path = dir.join(name);
             fs::set_permissions(&path, Permissions::from_mode(0o600))
-                .map_err(StoreError::io("closing to others", path))?;
+                .map_err(StoreError::io("setting the permissions of", path))?;
         }
         let path = dir.join("db");
         let file = File::open(&path).map_err(StoreError::io("opening", path))?;
