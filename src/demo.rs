@@ -40,7 +40,7 @@ use crate::{
 const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 
 /// Situations in a demo: every kind of the checked-in mix at least once.
-const SITUATIONS: u32 = 60;
+const SITUATIONS: u32 = 100;
 
 /// Wait between two cycles.
 const POLL_EVERY: SignedDuration = SignedDuration::from_mins(2);

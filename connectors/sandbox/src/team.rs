@@ -20,7 +20,7 @@ mod situation;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 pub use score::{Score, SituationScore};
@@ -57,6 +57,21 @@ impl Team {
     /// # Panics
     /// Never: the checked-in mix is proved by a test.
     pub fn new(seed: u64, people: u32, as_of: Timestamp, crm: &mut dyn Crm) -> Self {
+        Self::starting_with(0, seed, people, as_of, crm)
+    }
+
+    /// As [`Team::new`], with invented people from number `first` on: two teams of one world share no buyer when their
+    /// numbers do not meet. Their reps are the same people.
+    ///
+    /// # Panics
+    /// Never: the checked-in mix is proved by a test.
+    pub fn starting_with(
+        first: u32,
+        seed: u64,
+        people: u32,
+        as_of: Timestamp,
+        crm: &mut dyn Crm,
+    ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let calendar = Calendar::starting(as_of);
         let cast = Cast::hire(people, as_of, crm);
@@ -68,18 +83,26 @@ impl Team {
             planned: 0,
             added: Added::default(),
         };
+        let mut lists = Lists::default();
         for (turn, (name, play)) in mix.draw(count, &mut rng).into_iter().enumerate() {
-            let (rep, colleague) = cast.pair(turn);
-            let serial = u32::try_from(turn).unwrap_or(0);
-            let mut script = Script::new(
-                name,
-                serial,
-                calendar,
-                (rep, colleague, cast.gone.clone()),
-                &mut rng,
-            );
-            play(&mut script);
-            team.add(script.finish());
+            let serial = first.saturating_add(u32::try_from(turn).unwrap_or(0));
+            let write = |rep_turn: usize, mut rng: fastrand::Rng| {
+                let (rep, colleague) = cast.pair(rep_turn);
+                let people = (rep, colleague, cast.gone.clone());
+                let mut script = Script::new(name, serial, calendar, people, &mut rng);
+                play(&mut script);
+                script.finish()
+            };
+            // The same story with the next rep who has time for it.
+            let own = rng.fork();
+            let mut turns = turn..turn + cast.size();
+            let situation = turns
+                .find_map(|rep_turn| {
+                    Some(write(rep_turn, own.clone())).filter(|story| lists.have_room(story))
+                })
+                .unwrap_or_else(|| write(turn, own));
+            lists.take(&situation);
+            team.add(situation);
         }
         team
     }
@@ -165,6 +188,35 @@ impl Team {
             .collect();
         json!({ "situations": situations, "tasks": tasks })
     }
+}
+
+/// How many reminders a day the script lets one rep have, so that nobody's are put off for another day.
+const REMINDERS_A_DAY: u32 = 4;
+
+/// The reminders of every rep and day.
+#[derive(Debug, Default)]
+struct Lists(BTreeMap<(String, Date), u32>);
+
+impl Lists {
+    fn have_room(&self, situation: &Situation) -> bool {
+        let mut more = self.0.clone();
+        days_of(situation).all(|day| {
+            let reminders = more.entry(day).or_default();
+            *reminders += 1;
+            *reminders <= REMINDERS_A_DAY
+        })
+    }
+
+    fn take(&mut self, situation: &Situation) {
+        for day in days_of(situation) {
+            *self.0.entry(day).or_default() += 1;
+        }
+    }
+}
+
+fn days_of(situation: &Situation) -> impl Iterator<Item = (String, Date)> {
+    let expects = situation.expects.iter();
+    expects.map(|expect| (expect.owner.clone(), expect.from.to_zoned(TimeZone::UTC).date()))
 }
 
 /// The acts that open reactions of `situation` come to, now that `tasks` exist.

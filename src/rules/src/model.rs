@@ -121,7 +121,13 @@ words! {
 
 impl RuleId {
     /// The rules this version judges. A policy or case that asks for another one is told that it is missing.
-    pub const BUILT: &'static [Self] = &[Self::ReplyWaiting, Self::FirstTouch, Self::AfterHoursLead];
+    pub const BUILT: &'static [Self] = &[
+        Self::ReplyWaiting,
+        Self::FirstTouch,
+        Self::AfterHoursLead,
+        Self::NextAttempt,
+        Self::OneChannel,
+    ];
 
     /// Whether this version judges the rule.
     pub fn is_built(self) -> bool {

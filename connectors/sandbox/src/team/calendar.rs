@@ -11,6 +11,9 @@ pub(crate) const OFFICE_DAYS: u32 = 9;
 /// The first office day begins for the script at this minute of the day: people settle in before they act.
 const FIRST_MINUTE: i64 = 9 * 60 + 30;
 
+/// The office closes at this minute of the day.
+const LAST_MINUTE: i64 = 17 * 60;
+
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Office days counted from the start of the run.
@@ -62,6 +65,20 @@ impl Calendar {
         let ahead = (weeks + (weekday + u64::from(days)) % 5).saturating_sub(weekday);
         at + SignedDuration::from_hours(24 * i64::try_from(ahead).unwrap_or(0))
     }
+
+    /// `at`, or 09:00 of the next office day if the office is closed by then; `at` lies on an office day.
+    pub(crate) fn or_next_morning(&self, at: Timestamp) -> Timestamp {
+        let minutes = at.duration_since(self.midnight).as_mins().rem_euclid(24 * 60);
+        if minutes < LAST_MINUTE {
+            return at;
+        }
+        let into_day = SignedDuration::from_secs(
+            at.duration_since(self.midnight)
+                .as_secs()
+                .rem_euclid(24 * 60 * 60),
+        );
+        self.later(at, 1) - into_day + SignedDuration::from_hours(9)
+    }
 }
 
 #[cfg(test)]
@@ -102,5 +119,17 @@ mod tests {
             calendar.later(at("2026-03-09T11:00:00Z"), 1),
             at("2026-03-10T11:00:00Z")
         );
+    }
+
+    #[test]
+    fn what_falls_after_hours_waits_for_the_next_office_morning() {
+        let calendar = Calendar::starting(at("2026-03-04T09:00:00Z"));
+        for (late, morning) in [
+            ("2026-03-05T16:59:59Z", "2026-03-05T16:59:59Z"),
+            ("2026-03-05T17:00:00Z", "2026-03-06T09:00:00Z"),
+            ("2026-03-06T17:14:03Z", "2026-03-09T09:00:00Z"),
+        ] {
+            assert_eq!(calendar.or_next_morning(at(late)), at(morning));
+        }
     }
 }

@@ -129,6 +129,11 @@ impl Cast {
         Self { reps, gone }
     }
 
+    /// How many reps there are.
+    pub(crate) fn size(&self) -> usize {
+        self.reps.len()
+    }
+
     /// The rep whose turn it is, and a colleague of theirs.
     pub(crate) fn pair(&self, turn: usize) -> (Rep, Rep) {
         let mut from_turn = self.reps.iter().cycle().skip(turn % self.reps.len().max(1));

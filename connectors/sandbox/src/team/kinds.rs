@@ -4,6 +4,7 @@
 //! names in its verdict, so that polling and indexing delays never decide who is right. Where a request must be answered
 //! before its reminder, the answer comes within two minutes.
 
+mod attempts;
 mod inquiries;
 mod quiet;
 mod remote;
@@ -14,7 +15,13 @@ use super::script::Script;
 /// Writes one situation.
 pub(crate) type Play = fn(&mut Script<'_>);
 
-const KINDS: &[&[(&str, Play)]] = &[inquiries::KINDS, quiet::KINDS, remote::KINDS, replies::KINDS];
+const KINDS: &[&[(&str, Play)]] = &[
+    attempts::KINDS,
+    inquiries::KINDS,
+    quiet::KINDS,
+    remote::KINDS,
+    replies::KINDS,
+];
 
 /// The script of a kind.
 pub(crate) fn play(name: &str) -> Option<Play> {
@@ -36,6 +43,7 @@ mod rule {
     pub(super) const FIRST_TOUCH: &str = "first-touch";
     pub(super) const AFTER_HOURS: &str = "after-hours-lead";
     pub(super) const REPLY_WAITING: &str = "reply-waiting";
+    pub(super) const NEXT_ATTEMPT: &str = "next-attempt";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -50,8 +58,16 @@ mod wait {
     pub(super) const DEAL_REPLY: SignedDuration = SignedDuration::from_mins(4 * 60 + 30);
     /// What comes on top of a working day for any other mail.
     pub(super) const LATE_MAIL: SignedDuration = SignedDuration::from_mins(30);
+    /// Office days until a second attempt.
+    pub(super) const SECOND_TRY: u32 = 1;
+    /// Office days between a second attempt and a third.
+    pub(super) const THIRD_TRY: u32 = 2;
+    /// Office days until a second mail to a stranger.
+    pub(super) const STRANGER_TRY: u32 = 2;
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
+    /// How long a rep takes who has more to do that day.
+    pub(super) const SOON: (i64, i64) = (32, 50);
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::crm::{CallResult, DealStep, FormKind, PersonChange, PersonOrigin, Tas
 /// Time after the last instant of a situation before everything about it is judged.
 const SETTLING: SignedDuration = SignedDuration::from_mins(30);
 
+/// Mail may show this long after it was written.
+const LATE_MAIL: SignedDuration = SignedDuration::from_mins(30);
+
 /// One situation in the making. Slot 0 is its buyer.
 pub(crate) struct Script<'a> {
     pub(crate) calendar: Calendar,
@@ -101,6 +104,13 @@ impl<'a> Script<'a> {
         SignedDuration::from_mins(self.rng.i64(between.0..=between.1))
     }
 
+    /// When the next attempt is owed after one at `at` that got no answer: `days` office days later, when late mail has
+    /// shown, or the morning after that.
+    pub(crate) fn try_again_from(&self, at: Timestamp, days: u32) -> Timestamp {
+        self.calendar
+            .or_next_morning(self.calendar.later(at, days) + LATE_MAIL)
+    }
+
     /// True in about half of the situations.
     pub(crate) fn coin(&mut self) -> bool {
         self.rng.bool()
@@ -108,7 +118,8 @@ impl<'a> Script<'a> {
 
     // --- records ----------------------------------------------------------------------------------------------------
 
-    /// The buyer's record is entered by the rep, who writes the first mail of thread `main` within minutes.
+    /// The buyer's record is entered by the rep, who writes the first mail of thread `main` within minutes; answers the
+    /// instant of the mail.
     pub(crate) fn meets(&mut self, day: u32, is_customer: bool) -> Timestamp {
         let at = self.calendar.time(day, 9, 31) + SignedDuration::from_secs(self.rng.i64(0..120));
         let owner = self.rep.id.clone();
@@ -121,17 +132,18 @@ impl<'a> Script<'a> {
                 owner,
             },
         );
-        self.writes(at + SignedDuration::from_mins(9), "main");
-        at
+        let mailed = at + SignedDuration::from_mins(9);
+        self.writes(mailed, "main");
+        mailed
     }
 
     /// As [`Self::meets`], with an open deal.
     pub(crate) fn meets_with_deal(&mut self, day: u32) -> Timestamp {
-        let at = self.meets(day, false);
+        let mailed = self.meets(day, false);
         let owner = self.rep.id.clone();
-        self.act(at + SignedDuration::from_mins(3), Act::Deal { who: 0, owner });
+        self.act(mailed - SignedDuration::from_mins(6), Act::Deal { who: 0, owner });
         self.situation.subject = Subject::Deal;
-        at
+        mailed
     }
 
     /// The buyer fills in a form; new people go to the rep.
@@ -270,12 +282,32 @@ impl<'a> Script<'a> {
         );
     }
 
-    /// The rep calls or writes, as they like.
+    /// The rep calls and does not get through.
+    pub(crate) fn calls_in_vain(&mut self, at: Timestamp) {
+        let results = [CallResult::Voicemail, CallResult::NoAnswer, CallResult::Busy];
+        let result = self.rng.choice(results).unwrap_or(CallResult::Voicemail);
+        self.calls(at, result);
+    }
+
+    /// The rep and the buyer speak, later in the morning of the day they met: nobody waits for a sign of life.
+    pub(crate) fn speaks(&mut self, day: u32) {
+        let at = self.calendar.time(day, 10, 40) + SignedDuration::from_secs(self.rng.i64(0..1200));
+        self.calls(at, CallResult::Connected);
+    }
+
+    /// The rep writes, and the buyer rings them back about it within half an hour.
+    pub(crate) fn writes_and_is_rung_back(&mut self, at: Timestamp, thread: &str) {
+        self.writes(at, thread);
+        let later = self.some_minutes((12, 24));
+        self.buyer_calls(at + later);
+    }
+
+    /// The rep calls or writes, as they like; either way the two speak that day.
     pub(crate) fn follows_up(&mut self, at: Timestamp) {
         if self.coin() {
             self.calls(at, CallResult::Connected);
         } else {
-            self.writes(at, "follow-up");
+            self.writes_and_is_rung_back(at, "follow-up");
         }
     }
 

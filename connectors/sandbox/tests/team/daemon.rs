@@ -24,6 +24,8 @@ pub(crate) enum Flaw {
     Lazy,
     /// Does not know `reply-waiting`.
     NoReplies,
+    /// Does not know `next-attempt`.
+    NoAttempts,
     /// Writes each task twice under one key.
     SameKeyTwice,
     /// Writes each task twice under two keys.
@@ -144,7 +146,12 @@ fn one_gap(crm: &mut FakeCrm, now: Timestamp, flaw: Flaw, key: &str, subject: (&
         Flaw::Early => from - half_an_hour,
         _ => from,
     };
-    if now < from || (flaw == Flaw::NoReplies && expect["rule"] == "reply-waiting") {
+    let unknown = match flaw {
+        Flaw::NoReplies => "reply-waiting",
+        Flaw::NoAttempts => "next-attempt",
+        _ => "",
+    };
+    if now < from || expect["rule"] == unknown {
         return;
     }
     let owner = if flaw == Flaw::OtherOwner {

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod attempts;
 mod deals;
 mod inquiries;
 mod linter;

@@ -399,7 +399,9 @@ fn reports_say_how_every_built_rule_stands() {
         [
             "reply-waiting not_applicable not_due",
             "first-touch owed task",
-            "after-hours-lead not_applicable other_rule"
+            "after-hours-lead not_applicable other_rule",
+            "next-attempt not_applicable no_attempt",
+            "one-channel not_applicable no_next_attempt"
         ]
     );
     world.mail_out("m2", "16 11:30", "p1");
@@ -408,7 +410,9 @@ fn reports_say_how_every_built_rule_stands() {
         [
             "reply-waiting not_applicable answered",
             "first-touch not_applicable touched",
-            "after-hours-lead not_applicable other_rule"
+            "after-hours-lead not_applicable other_rule",
+            "next-attempt not_applicable not_due",
+            "one-channel not_applicable no_next_attempt"
         ]
     );
     world.facts.activities.clear();

@@ -44,39 +44,52 @@ fn demo_called_after_reminder(s: &mut Script<'_>) {
     s.owes(rule::FIRST_TOUCH, from, called);
 }
 
+/// The mail closes the reminder and is an attempt: nobody answers it, so there is a second one to make.
 fn demo_mailed_after_reminder(s: &mut Script<'_>) {
-    let day = s.day(0);
-    let asked = s.some_time(day, (10, 15));
+    let day = s.day(1);
+    let asked = s.some_time(day, (10, 13));
     let from = asked + wait::REQUEST;
     let mailed = from + s.some_minutes(wait::HANDLING);
     s.asks(asked, FormKind::Demo);
     s.writes(mailed, "main");
     s.owes(rule::FIRST_TOUCH, from, mailed);
+    reached_on_second_attempt(s, mailed);
 }
 
+/// The second attempt is forgotten as well, and the rep gets through after the reminder.
+fn reached_on_second_attempt(s: &mut Script<'_>, tried: jiff::Timestamp) {
+    let from = s.try_again_from(tried, wait::SECOND_TRY);
+    let called = from + s.some_minutes(wait::HANDLING);
+    s.calls(called, CallResult::Connected);
+    s.owes(rule::NEXT_ATTEMPT, from, called);
+}
+
+/// What the colleague leaves open, if it was a mail, is the owner's again.
 fn pricing_answered_by_colleague(s: &mut Script<'_>) {
-    let day = s.day(0);
-    let asked = s.some_time(day, (10, 15));
+    let day = s.day(1);
+    let asked = s.some_time(day, (10, 13));
     let from = asked + wait::REQUEST;
     let answered = from + s.some_minutes(wait::HANDLING);
     s.asks(asked, FormKind::Pricing);
+    s.owes(rule::FIRST_TOUCH, from, answered);
     if s.coin() {
         s.colleague_calls(answered);
     } else {
         s.colleague_writes(answered, "main");
+        reached_on_second_attempt(s, answered);
     }
-    s.owes(rule::FIRST_TOUCH, from, answered);
 }
 
-/// A voicemail is an attempt, and an attempt is a touch.
+/// A voicemail is an attempt, and an attempt is a touch; the second one gets through.
 fn contact_request_voicemail_left(s: &mut Script<'_>) {
-    let day = s.day(0);
-    let asked = s.some_time(day, (10, 15));
+    let day = s.day(1);
+    let asked = s.some_time(day, (10, 13));
     let from = asked + wait::REQUEST;
     let called = from + s.some_minutes(wait::HANDLING);
     s.asks(asked, FormKind::ContactUs);
     s.calls(called, CallResult::Voicemail);
     s.owes(rule::FIRST_TOUCH, from, called);
+    reached_on_second_attempt(s, called);
 }
 
 fn night_inquiry_handled_late(s: &mut Script<'_>) {
@@ -210,10 +223,11 @@ fn second_inquiry_later(s: &mut Script<'_>) {
     }
 }
 
-/// Contact from before the request does not answer the request.
+/// Contact from before the request does not answer the request, not even a talk.
 fn known_lead_asks_again(s: &mut Script<'_>) {
     let day = s.day(1);
     s.meets(day, false);
+    s.speaks(day);
     let asked = s.some_time(day + 1, (10, 15));
     let from = asked + wait::REQUEST;
     let answered = from + s.some_minutes(wait::HANDLING);

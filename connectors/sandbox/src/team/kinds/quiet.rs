@@ -36,12 +36,14 @@ fn demo_answered_at_once(s: &mut Script<'_>) {
     s.watched_until(asked + SignedDuration::from_hours(4));
 }
 
+/// In the morning there is nothing to answer; the rep speaks with them before another attempt is owed.
 fn night_inquiry_answered_before_opening(s: &mut Script<'_>) {
-    let day = s.day(1);
+    let day = s.day(2);
     let asked = s.some_time(day, (18, 20));
     s.asks(asked, FormKind::Demo);
     s.colleague_writes(asked + SignedDuration::from_mins(95), "main");
-    s.watched_until(s.calendar.time(day + 1, 12, 0));
+    s.calls(s.calendar.time(day + 1, 14, 25), CallResult::Connected);
+    s.watched_until(s.calendar.time(day + 2, 12, 0));
 }
 
 fn download_answered_in_time(s: &mut Script<'_>) {
@@ -146,6 +148,7 @@ fn meeting_ahead(s: &mut Script<'_>) {
 fn buyer_on_open_deal_asks(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets_with_deal(day);
+    s.speaks(day);
     let asked = s.some_time(day + 1, (10, 14));
     s.asks(asked, FormKind::Pricing);
     s.calls(asked + SignedDuration::from_mins(130), CallResult::Connected);

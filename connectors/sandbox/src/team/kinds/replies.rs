@@ -40,20 +40,32 @@ pub(super) const KINDS: &[(&str, Play)] = &[
     ("automatic-reply-by-subject", automatic_reply_by_subject),
 ];
 
+/// The answer closes the reminder and stays without one itself.
 fn deal_reply_mailed(s: &mut Script<'_>) {
-    let day = s.day(1);
+    let day = s.day(3);
     s.meets_with_deal(day);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
-    let answered = from + s.some_minutes(wait::HANDLING);
+    let answered = from + s.some_minutes(wait::SOON);
     s.buyer_writes(wrote, "main");
     s.writes(answered, "main");
     s.owes(rule::REPLY_WAITING, from, answered);
+    silence_follows(s, answered, day + 3);
+}
+
+/// The buyer says nothing to our answer: the next attempt is the owner's, who gets through on the morning of `day`.
+fn silence_follows(s: &mut Script<'_>, answered: jiff::Timestamp, day: u32) {
+    let from = s.try_again_from(answered, wait::SECOND_TRY);
+    let called = s.calendar.time(day, 9, 32) + s.some_minutes((0, 28));
+    s.calls(called, CallResult::Connected);
+    s.owes(rule::NEXT_ATTEMPT, from, called);
 }
 
 fn deal_reply_called(s: &mut Script<'_>) {
     let day = s.day(1);
     s.meets_with_deal(day);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
     let called = from + s.some_minutes(wait::HANDLING);
@@ -63,53 +75,64 @@ fn deal_reply_called(s: &mut Script<'_>) {
 }
 
 fn deal_reply_answered_by_colleague(s: &mut Script<'_>) {
-    let day = s.day(1);
+    let day = s.day(3);
     s.meets_with_deal(day);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
-    let answered = from + s.some_minutes(wait::HANDLING);
+    let answered = from + s.some_minutes(wait::SOON);
     s.buyer_writes(wrote, "main");
     s.colleague_writes(answered, "new");
     s.owes(rule::REPLY_WAITING, from, answered);
+    silence_follows(s, answered, day + 3);
 }
 
 /// One gap, counted from the first message.
 fn deal_two_messages_waiting(s: &mut Script<'_>) {
     let day = s.day(1);
     s.meets_with_deal(day);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
-    let answered = from + s.some_minutes(wait::HANDLING);
+    let answered = from + s.some_minutes(wait::SOON);
     s.buyer_writes(wrote, "main");
     s.buyer_writes(wrote + SignedDuration::from_mins(110), "main");
     s.follows_up(answered);
     s.owes(rule::REPLY_WAITING, from, answered);
 }
 
-/// An answered message and a later one are two gaps.
+/// An answered message and a later one are two gaps; between them nobody can say that the buyer will write again.
 fn deal_buyer_writes_again_later(s: &mut Script<'_>) {
     let day = s.day(3);
     s.meets_with_deal(day);
-    for wrote_on in [day + 1, day + 3] {
-        let wrote = s.some_time(wrote_on, (10, 11));
-        let from = wrote + wait::DEAL_REPLY;
-        let answered = from + s.some_minutes(wait::HANDLING);
-        s.buyer_writes(wrote, "main");
-        s.writes(answered, "main");
-        s.owes(rule::REPLY_WAITING, from, answered);
-    }
+    s.speaks(day);
+    let wrote = s.some_time(day + 1, (10, 11));
+    let from = wrote + wait::DEAL_REPLY;
+    let answered = from + s.some_minutes(wait::SOON);
+    s.buyer_writes(wrote, "main");
+    s.writes(answered, "main");
+    s.owes(rule::REPLY_WAITING, from, answered);
+    let wrote_again = s.some_time(day + 3, (10, 11));
+    let try_from = s.try_again_from(answered, wait::SECOND_TRY);
+    s.buyer_writes(wrote_again, "main");
+    s.owes(rule::NEXT_ATTEMPT, try_from, wrote_again);
+    let from_again = wrote_again + wait::DEAL_REPLY;
+    let called = from_again + s.some_minutes(wait::HANDLING);
+    s.calls(called, CallResult::Connected);
+    s.owes(rule::REPLY_WAITING, from_again, called);
 }
 
-/// The reminder goes with the deal; the farewell half an hour later settles the mail itself.
+/// The reminder goes with the deal; the farewell by phone settles the mail itself.
 fn deal_lost_while_open(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets_with_deal(day);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
     let lost = from + s.some_minutes((32, 50));
     s.buyer_writes(wrote, "main");
     s.move_deal(lost, DealStep::Lost);
-    s.writes(lost + SignedDuration::from_mins(32), "main");
+    s.calls(lost + SignedDuration::from_mins(32), CallResult::Connected);
     s.owes_until_moot(rule::REPLY_WAITING, from, lost);
     s.watched_until(s.calendar.later(wrote, 1) + SignedDuration::from_hours(2));
 }
@@ -121,10 +144,11 @@ fn reply_in_colleagues_thread(s: &mut Script<'_>) {
     s.colleague_writes(s.calendar.time(day, 14, 12), "colleague");
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
-    let answered = from + s.some_minutes(wait::HANDLING);
+    let answered = from + s.some_minutes(wait::SOON);
     let to = s.colleague.email.clone();
     s.buyer_writes_to(wrote, to, "colleague");
     s.colleague_writes(answered, "colleague");
+    s.buyer_calls(answered + SignedDuration::from_mins(20));
     s.owes(rule::REPLY_WAITING, from, answered);
     s.for_colleague();
 }
@@ -132,11 +156,12 @@ fn reply_in_colleagues_thread(s: &mut Script<'_>) {
 fn lead_reply_answered_in_new_thread(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets(day, false);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 14));
     let from = s.calendar.later(wrote, 1) + wait::LATE_MAIL;
     let answered = from + s.some_minutes(wait::HANDLING);
     s.buyer_writes(wrote, "main");
-    s.writes(answered, "new");
+    s.writes_and_is_rung_back(answered, "new");
     s.owes(rule::REPLY_WAITING, from, answered);
 }
 
@@ -155,6 +180,7 @@ fn lead_reply_across_weekend(s: &mut Script<'_>) {
 fn lead_reply_meeting_booked(s: &mut Script<'_>) {
     let day = s.day(3);
     s.meets(day, false);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 14));
     let from = s.calendar.later(wrote, 1) + wait::LATE_MAIL;
     let booked = from + s.some_minutes(wait::HANDLING);
@@ -177,6 +203,7 @@ fn customer_reply_forgotten(s: &mut Script<'_>) {
 fn lead_reply_answered_in_time(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets(day, false);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 14));
     s.buyer_writes(wrote, "main");
     s.follows_up(wrote + SignedDuration::from_mins(125));
@@ -186,6 +213,7 @@ fn lead_reply_answered_in_time(s: &mut Script<'_>) {
 fn lead_reply_buyer_calls(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets(day, false);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 14));
     s.buyer_writes(wrote, "main");
     s.buyer_calls(wrote + SignedDuration::from_mins(140));
@@ -195,6 +223,7 @@ fn lead_reply_buyer_calls(s: &mut Script<'_>) {
 fn lead_reply_meeting_booked_in_time(s: &mut Script<'_>) {
     let day = s.day(4);
     s.meets(day, false);
+    s.speaks(day);
     let wrote = s.some_time(day + 1, (10, 14));
     s.buyer_writes(wrote, "main");
     s.books(
@@ -226,11 +255,14 @@ fn automatic_reply_by_subject(s: &mut Script<'_>) {
     mailbox_answers(s, false);
 }
 
+/// Nobody waits for an answer; the rep rings the same day anyway.
 fn mailbox_answers(s: &mut Script<'_>, is_flagged: bool) {
     let day = s.day(3);
     s.meets(day, false);
+    s.speaks(day);
     let mailed = s.some_time(day + 1, (10, 14));
     s.writes(mailed, "new");
     s.mailbox_answers(mailed + SignedDuration::from_secs(90), "new", is_flagged);
+    s.calls(mailed + SignedDuration::from_mins(150), CallResult::Connected);
     s.watched_until(s.calendar.later(mailed, 2));
 }
