@@ -6,13 +6,13 @@
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
-use followup_core::{SpentQuota, Stream, StreamAccess};
+use followup_core::{Probe, SpentQuota, Stream, StreamAccess};
 use followup_rules::policy::Policy;
 use followup_store::{
     StoreError,
     ledger::{Entry, FreezeReason},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,6 +34,9 @@ pub use {
     link::{Link, LinkState},
     report::{CycleReport, Trouble},
 };
+
+/// What a login may do is asked again this often: a right that was given is used, one that was taken is told.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
 /// Plan and apply again at most this often when records changed just before writing.
 const ROUNDS_MAX: usize = 3;
@@ -204,26 +207,34 @@ impl Engine {
             .await
     }
 
-    /// Looks around once per process, and again while the login is refused.
+    /// Looks around now and then, and at once while the login is refused.
     async fn is_usable(&self, link: &Link, now: Timestamp, report: &mut CycleReport) -> bool {
         let state = link.state();
-        if state.probe.is_some() && state.refused.is_none() {
+        let is_recent = state
+            .probed_at
+            .is_some_and(|at| now.duration_since(at) < PROBE_EVERY);
+        if is_recent && state.refused.is_none() {
             return true;
         }
-        self.restore_quota(link).await;
+        if state.probe.is_none() {
+            self.restore_quota(link).await;
+        }
         match link.connector.probe(now).await {
             Ok(probe) => {
-                for (stream, access) in &probe.streams {
-                    if let StreamAccess::Forbidden { missing } = access {
-                        tracing::warn!(crm.connection = %link.connector.connection(), stream = %stream,
-                            missing = %missing, "a stream cannot be read");
-                    }
+                if state.probe.is_none_or(|before| before.streams != probe.streams) {
+                    warn_of_forbidden(link, &probe);
                 }
                 link.change(|state| {
                     state.probe = Some(probe);
+                    state.probed_at = Some(now);
                     state.refused = None;
                 });
                 true
+            }
+            Err(error) if state.probe.is_some() && trouble_of(&error) != Trouble::Refused => {
+                tracing::warn!(crm.connection = %link.connector.connection(), error = %error,
+                    "what the login may do could not be asked again; going on with what is known");
+                state.refused.is_none()
             }
             Err(error) => {
                 note_error(link, &error, report);
@@ -413,6 +424,15 @@ impl Engine {
             if !more || self.stop.is_cancelled() {
                 return Ok(());
             }
+        }
+    }
+}
+
+fn warn_of_forbidden(link: &Link, probe: &Probe) {
+    for (stream, access) in &probe.streams {
+        if let StreamAccess::Forbidden { missing } = access {
+            tracing::warn!(crm.connection = %link.connector.connection(), stream = %stream,
+                missing = %missing, "a stream cannot be read");
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Link {
 pub struct LinkState {
     /// The last successful look around.
     pub probe: Option<Probe>,
+    /// When that was.
+    pub probed_at: Option<Timestamp>,
     /// Streams that could not be read the last time: code and message.
     pub failing: BTreeMap<Stream, (&'static str, String)>,
     /// The login is refused: message.

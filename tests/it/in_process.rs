@@ -318,3 +318,21 @@ async fn one_connection_in_trouble_leaves_the_state_usable() {
         Duration::from_mins(1)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_given_later_is_used_without_a_restart() {
+    let world = World::new(Switches::default()).await;
+    let engine = world.daemon();
+    world.trouble("* /crm/objects/2026-09/calls*", "forbid", 0);
+    cycle(&engine).await;
+    world.due_inquiry().await;
+    cycle(&engine).await;
+    assert_eq!(world.tasks().await.len(), 0, "a call could be there");
+    world.sandbox.set_faults(Vec::new());
+    tokio::time::sleep(Duration::from_mins(16)).await;
+    for _ in 0..2 {
+        cycle(&engine).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+    assert_eq!(world.tasks().await.len(), 1);
+}
