@@ -8,13 +8,13 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use super::{
     Damage, Journal, VisitEntry, check_sizes,
-    frame::{self, HEADER},
+    frame::{self, HEADER, Walk},
 };
 use crate::error::{Problem, StoreError};
 
@@ -52,7 +52,13 @@ impl FileJournal {
             .map_err(StoreError::io("opening", path))?;
         let bytes = read_all(&mut file, path)?;
         let walk = frame::walk(&bytes, visit)?;
-        let mut problems = check_header(path, &bytes);
+        let is_mended = is_ours_without_header(&bytes, &walk);
+        if is_mended {
+            file.write_all_at(HEADER, 0)
+                .and_then(|()| file.sync_all())
+                .map_err(StoreError::io("writing", path))?;
+        }
+        let mut problems = check_header(path, &bytes, is_mended);
         let mut len = bytes.len();
         if walk.good_len < len {
             let kept = cut_tail(path, &file, &bytes, walk.good_len)?;
@@ -92,7 +98,7 @@ impl FileJournal {
         let mut file = File::open(path).map_err(StoreError::io("opening", path))?;
         let bytes = read_all(&mut file, path)?;
         let walk = frame::walk(&bytes, visit)?;
-        let mut problems = check_header(path, &bytes);
+        let mut problems = check_header(path, &bytes, false);
         if walk.good_len < bytes.len() {
             problems.push(Problem::new(
                 "journal",
@@ -121,6 +127,15 @@ impl FileJournal {
         }
         Ok(())
     }
+}
+
+/// Whether only the header is damaged: the entries begin where they should, and no other version names itself.
+fn is_ours_without_header(bytes: &[u8], walk: &Walk) -> bool {
+    let begins_in_place = walk
+        .damage
+        .first()
+        .is_some_and(|first| first.bytes == (0..HEADER.len() as u64) && first.missing.is_empty());
+    begins_in_place && !bytes.starts_with(b"followupd-jrnl/")
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {
@@ -173,7 +188,7 @@ fn cut_tail(path: &Path, file: &File, bytes: &[u8], at: usize) -> Result<PathBuf
     Ok(kept)
 }
 
-fn check_header(path: &Path, bytes: &[u8]) -> Vec<Problem> {
+fn check_header(path: &Path, bytes: &[u8], is_mended: bool) -> Vec<Problem> {
     if bytes.starts_with(HEADER) {
         return Vec::new();
     }
@@ -181,7 +196,11 @@ fn check_header(path: &Path, bytes: &[u8]) -> Vec<Problem> {
         "journal",
         path.display().to_string(),
         "the file does not begin as a journal does",
-        "put the journal back from a backup; until then check every task that followupd wrote",
+        if is_mended {
+            "its beginning was written again; every entry is there, nothing needs doing"
+        } else {
+            "put the journal back from a backup; until then check every task that followupd wrote"
+        },
     )]
 }
 

@@ -142,6 +142,29 @@ fn a_journal_without_its_header_or_without_anything_has_lost_everything() {
 }
 
 #[test]
+fn a_journal_that_lost_only_its_header_gets_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.log");
+    three(&path);
+    let sound = fs::read(&path).unwrap();
+    let mut bytes = sound.clone();
+    bytes[..frame::HEADER.len()].fill(b'x');
+    fs::write(&path, &bytes).unwrap();
+    let (_, entries, problems) = read(&path);
+    assert_eq!(entries.len(), 3);
+    assert!(problems[0].fix.contains("nothing needs doing"), "{problems:?}");
+    assert_eq!(fs::read(&path).unwrap(), sound);
+    bytes[..frame::HEADER.len()].copy_from_slice(b"followupd-jrnl/2");
+    fs::write(&path, &bytes).unwrap();
+    read(&path);
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        bytes,
+        "another version's file is left alone"
+    );
+}
+
+#[test]
 fn space_that_was_never_filled_is_a_torn_tail() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.log");
