@@ -70,14 +70,18 @@ pub fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
-/// Keeps the start timeout away while something long is under way (opening a large cache), until cancelled.
-pub async fn extend_start(done: CancellationToken) {
+/// Keeps the start timeout away while something long is under way (opening a large cache), until cancelled: told at
+/// once, and again as long as what is returned runs.
+pub fn extend_start(done: CancellationToken) -> impl Future<Output = ()> + Send {
     const STEP: Duration = Duration::from_secs(10);
-    while !done.is_cancelled() {
-        tell(&[NotifyState::ExtendTimeoutUsec(60_000_000)]);
-        tokio::select! {
-            () = done.cancelled() => {}
-            () = tokio::time::sleep(STEP) => {}
+    let more_time = || tell(&[NotifyState::ExtendTimeoutUsec(60_000_000)]);
+    more_time();
+    async move {
+        while !done.is_cancelled() {
+            tokio::select! {
+                () = done.cancelled() => {}
+                () = tokio::time::sleep(STEP) => more_time(),
+            }
         }
     }
 }
