@@ -126,7 +126,7 @@ const fn io_fix(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             " (Fix: make room on that file system and start again; nothing written so far is lost)"
         }
-        io::ErrorKind::ReadOnlyFilesystem => " (Fix: make that file system writable, or move `data_dir`)",
+        io::ErrorKind::ReadOnlyFilesystem => " (Fix: make that file system writable, or move data_dir)",
         io::ErrorKind::PermissionDenied => {
             " (Fix: run as the owner of the state directory, and let it write there)"
         }
@@ -181,5 +181,29 @@ impl Problem {
             message,
             fix: fix.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_or_closed_disk_is_told_with_what_mends_it() {
+        let told = |kind: io::ErrorKind| StoreError::io("creating", "state")(kind.into()).to_string();
+        assert!(told(io::ErrorKind::StorageFull).contains("make room"));
+        assert!(told(io::ErrorKind::ReadOnlyFilesystem).contains("make that file system writable"));
+        assert!(told(io::ErrorKind::PermissionDenied).contains("the owner of the state directory"));
+        assert_eq!(told(io::ErrorKind::Interrupted), "creating state");
+        let cache = |message: &str| {
+            StoreError::Cache {
+                action: "opening",
+                message: message.to_owned(),
+            }
+            .to_string()
+        };
+        assert!(cache("IO error: No space left on device (os error 28)").contains("Fix: make room"));
+        assert!(cache("IO error: Read-only file system (os error 30)").contains("let followupd write"));
+        assert!(cache("Read corrupted data at file offset 7").contains("store rebuild"));
     }
 }
