@@ -9,8 +9,10 @@
 mod bad_input;
 mod commands;
 mod crash;
+mod day_of_faults;
 mod decisions;
 mod demo;
+mod failures;
 mod first_loop;
 mod in_process;
 mod policy_test;
@@ -18,3 +20,4 @@ mod support;
 mod sweep;
 mod tidy;
 mod two_portals;
+mod unit_file;

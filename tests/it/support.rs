@@ -23,6 +23,8 @@ pub(crate) struct Scene {
     pub(crate) folder: TempDir,
     pub(crate) base_url: String,
     pub(crate) token: String,
+    /// What the sandbox said when it was ready.
+    pub(crate) ready: Value,
     sandbox: Child,
     http: reqwest::blocking::Client,
 }
@@ -45,17 +47,15 @@ impl Scene {
 
     /// An empty portal on a Monday at nine; the daemon has never run.
     pub(crate) fn new() -> Self {
+        Self::of(&["--people", "0", "--as-of", MONDAY_NINE])
+    }
+
+    /// A portal as `followupd sandbox` makes it from these options; the daemon has never run.
+    pub(crate) fn of(world: &[&str]) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let mut sandbox = Command::new(BINARY)
-            .args([
-                "sandbox",
-                "--hubspot",
-                "127.0.0.1:0",
-                "--people",
-                "0",
-                "--as-of",
-                MONDAY_NINE,
-            ])
+            .args(["sandbox", "--hubspot", "127.0.0.1:0"])
+            .args(world)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -69,6 +69,7 @@ impl Scene {
             folder: TempDir::new().unwrap(),
             base_url: text("base_url"),
             token: text("access_token"),
+            ready: ready.clone(),
             sandbox,
             http: reqwest::blocking::Client::new(),
         };
