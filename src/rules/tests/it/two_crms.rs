@@ -158,5 +158,4 @@ fn a_crm_that_may_know_the_person_is_waited_for_while_it_is_well() {
     };
     assert_eq!(judged(true), ["first-touch p1 blocked"]);
     assert_eq!(judged(false), ["first-touch p1 task"], "it is in trouble");
-    assert_eq!(judged("16 10:16", true), ["first-touch p1 task"], "long enough");
 }
