@@ -65,13 +65,7 @@ impl Team {
     ///
     /// # Panics
     /// Never: the checked-in mix is proved by a test.
-    pub fn starting_with(
-        first: u32,
-        seed: u64,
-        people: u32,
-        as_of: Timestamp,
-        crm: &mut dyn Crm,
-    ) -> Self {
+    pub fn starting_with(first: u32, seed: u64, people: u32, as_of: Timestamp, crm: &mut dyn Crm) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let calendar = Calendar::starting(as_of);
         let cast = Cast::hire(people, as_of, crm);
