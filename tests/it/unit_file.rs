@@ -22,9 +22,7 @@ fn service() -> BTreeMap<String, Vec<String>> {
         if let Some(name) = line.strip_prefix('[') {
             section = name.trim_end_matches(']');
         } else if !line.is_empty() && !line.starts_with(['#', ';']) {
-            let (key, value) = line
-                .split_once('=')
-                .unwrap_or_else(|| panic!("no setting: {line}"));
+            let (key, value) = line.split_once('=').expect(line);
             if section == "Service" {
                 settings.entry(key.to_owned()).or_default().push(value.to_owned());
             }
@@ -35,7 +33,7 @@ fn service() -> BTreeMap<String, Vec<String>> {
 
 fn one(key: &str) -> String {
     let settings = service();
-    let values = settings.get(key).unwrap_or_else(|| panic!("{key} is missing"));
+    let values = settings.get(key).expect(key);
     assert_eq!(values.len(), 1, "{key} is set once: {values:?}");
     values[0].clone()
 }
@@ -153,7 +151,7 @@ fn systemd_hears_of_more_time_to_open_of_readiness_of_movement_and_of_the_end() 
     let address = scene.path("notify");
     let socket = UnixDatagram::bind(&address).unwrap();
     socket
-        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+        .set_read_timeout(Some(std::time::Duration::from_mins(1)))
         .unwrap();
     let mut daemon = scene
         .command(&["run"])
