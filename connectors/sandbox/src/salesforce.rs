@@ -29,6 +29,7 @@ mod soql;
 mod store;
 mod switches;
 mod trouble;
+mod values;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -56,7 +57,6 @@ impl Org {
         fault: Option<&FaultKind>,
         now: Timestamp,
     ) -> (Answer, bool) {
-        self.tidy(now);
         let answer = self
             .answer_inner(request, fault, now)
             .with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT"));
@@ -108,6 +108,7 @@ impl Org {
             query: call::parse_query(uri.query().unwrap_or_default()),
             headers: request.headers().clone(),
             body: request.body().to_vec(),
+            base,
             user,
             now,
         };
@@ -115,10 +116,11 @@ impl Org {
     }
 
     fn answer_admitted(&mut self, call: &Call, fault: Option<&FaultKind>) -> Answer {
+        let admitted = self.limits.admit(call.now);
         if let Some(FaultKind::Delay(pause)) = fault {
             self.limits.runs_for(*pause);
         }
-        let answer = match self.limits.admit(call.now) {
+        let answer = match admitted {
             Err(exceeded) => exceeded.refusal(&self.switches).into_answer(),
             Ok(()) => self.dispatch(call).unwrap_or_else(Refusal::into_answer),
         };
@@ -176,10 +178,7 @@ impl Org {
         let versions: Vec<Value> = (self.switches.oldest_version..=self.switches.newest_version)
             .map(|number| {
                 let seasons = ["Spring", "Summer", "Winter"];
-                let season = seasons
-                    .get(usize::from((number + 1) % 3))
-                    .copied()
-                    .unwrap_or_default();
+                let season = seasons.get(usize::from(number % 3)).copied().unwrap_or_default();
                 let year = 4 + (number + 1) / 3;
                 json!({
                     "label": format!("{season} '{year:02}"), "url": format!("/services/data/v{number}.0"),
@@ -210,7 +209,7 @@ impl Org {
             "sobjects": format!("{base}/sobjects"), "query": format!("{base}/query"),
             "queryAll": format!("{base}/queryAll"), "limits": format!("{base}/limits"),
             "composite": format!("{base}/composite"), "jobs": format!("{base}/jobs"),
-            "identity": format!("https://login.salesforce.com/id/{}/{}", self.id, call.user),
+            "identity": format!("{}/id/{}/{}", call.base, self.id, call.user),
         }))
     }
 

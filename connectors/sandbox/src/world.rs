@@ -239,7 +239,7 @@ impl Sandbox {
         let salesforce = config.switches.salesforce.clone();
         let org_people = salesforce.people;
         let mut org = Org::new(config.seed, salesforce, config.limits, config.as_of);
-        let org_team = Team::new(config.seed, org_people, config.as_of, &mut org);
+        let org_team = Team::starting_with(config.people, config.seed, org_people, config.as_of, &mut org);
         let mut portal = Portal::new(config.seed, config.switches, config.limits);
         let team = Team::new(config.seed, config.people, config.as_of, &mut portal);
         let clock = Clock::new(config.clock, config.as_of);

@@ -23,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Scheme and host the client used.
+    pub(crate) base: String,
     /// Id of the user.
     pub(crate) user: String,
     pub(crate) now: Timestamp,

@@ -259,7 +259,7 @@ impl Org {
             .issue(&mut self.rng, user, approval, login.now, &self.switches);
         let mut shown = json!({
             "access_token": access_token, "instance_url": login.base, "token_type": "Bearer",
-            "id": format!("https://login.salesforce.com/id/{}/{user}", self.id),
+            "id": format!("{}/id/{}/{user}", login.base, self.id),
             "scope": if approval.is_some() { "refresh_token api" } else { "api" },
         });
         if let (Some(_), Some(object)) = (approval, shown.as_object_mut()) {
@@ -314,7 +314,7 @@ impl Org {
                 .to_owned()
         };
         json!({
-            "sub": format!("https://login.salesforce.com/id/{}/{user}", self.id), "user_id": user,
+            "sub": format!("{base}/id/{}/{user}", self.id), "user_id": user,
             "organization_id": self.id, "preferred_username": text("Username"), "username": text("Username"),
             "nickname": text("Alias"), "name": text("Name"), "display_name": text("Name"), "email": text("Email"),
             "email_verified": true, "given_name": text("FirstName"), "family_name": text("LastName"),
@@ -337,7 +337,7 @@ impl Org {
             let mut shown = json!({
                 "active": true, "scope": "api refresh_token", "client_id": self.auth.client_id,
                 "username": self.store.row(Kind::User, user).and_then(|row| row.cells.text("Username")),
-                "sub": format!("https://login.salesforce.com/id/{}/{user}", self.id),
+                "sub": format!("{}/id/{}/{user}", login.base, self.id),
                 "token_type": "access_token", "iat": issued_at.as_second(), "nbf": issued_at.as_second(),
             });
             if let (Some(at), Some(object)) = (expires_at, shown.as_object_mut()) {

@@ -58,6 +58,8 @@ pub(crate) struct Org {
     pub(crate) described_at: Timestamp,
     /// To-dos that have left the recycle bin; nothing of the API shows them.
     pub(crate) purged_tasks: Vec<TaskView>,
+    /// Reminders that were due went off.
+    rung_at: Timestamp,
     /// Housekeeping was last done.
     tidied_at: Timestamp,
 }
@@ -81,6 +83,7 @@ impl Org {
             acts_are_late: false,
             described_at: to_seconds(as_of),
             purged_tasks: Vec::new(),
+            rung_at: as_of,
             tidied_at: as_of,
         };
         org.found(as_of);
@@ -288,7 +291,10 @@ impl Org {
 
     /// What happens by itself up to `now`: reminders go off, old activities are archived, the recycle bin empties.
     pub(crate) fn tidy(&mut self, now: Timestamp) {
-        self.ring_reminders(now);
+        if now > self.rung_at {
+            self.rung_at = now;
+            self.ring_reminders(now);
+        }
         let is_due = now.duration_since(self.tidied_at) >= SignedDuration::from_hours(6);
         if is_due {
             self.tidied_at = now;

@@ -4,11 +4,13 @@
 //! comparisons, `LIKE`, `IN` with lists or a subquery, date literals; `GROUP BY`, `ORDER BY`, `LIMIT`, `OFFSET`. Errors
 //! say what the vendor says, place included. Sources: fact sheet sections 2, 3.1 and 3.3.
 
+mod conditions;
 mod lex;
 mod parse;
 mod place;
 mod resolve;
 mod run;
+mod show;
 mod tree;
 
 pub(crate) use parse::parse;

@@ -1,4 +1,4 @@
-//! The HubSpot account as a client meets it, one documented behaviour at a time.
+//! The HubSpot account and the Salesforce org as a client meets them, one documented behaviour at a time.
 
 #![expect(
     clippy::indexing_slicing,
@@ -14,6 +14,7 @@ mod definitions;
 mod faults;
 mod limits;
 mod records;
+mod salesforce;
 mod search;
 mod socket;
 mod support;

@@ -144,7 +144,10 @@ impl Parser<'_> {
         match self.peek().clone() {
             Token::Word(word) if word.eq_ignore_ascii_case("Group") => {
                 self.next += 1;
-                Ok(Path { parts: vec![word], at })
+                Ok(Path {
+                    parts: vec![word],
+                    at,
+                })
             }
             _ => self.path(),
         }

@@ -1,9 +1,9 @@
 //! Runs a plan over the records, and shows what it found.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::cmp::Ordering;
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
@@ -15,8 +15,9 @@ use super::{
         switches::OrgSwitches,
     },
     parse,
-    resolve::{Part, Plan, Resolver, Summary, Target, Test},
-    tree::{Aggregate, Operator, Query},
+    resolve::{Part, Plan, Resolver, Target, Test},
+    show::flatten,
+    tree::{Operator, Query},
 };
 
 /// Somebody who looks at the org at an instant.
@@ -48,7 +49,8 @@ pub(crate) struct Selected {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
-type Hit<'a> = (&'a Row, &'a Cells);
+/// A record and what the reader sees of it.
+pub(super) type Hit<'a> = (&'a Row, &'a Cells);
 
 impl<'a> Reader<'a> {
     /// An object type the user may see.
@@ -146,7 +148,7 @@ impl<'a> Reader<'a> {
         let mut hits = self.hits(&plan, None);
         cut(&plan, &mut hits);
         let mut columns = Vec::new();
-        flatten(&plan.parts, "", &mut columns, &mut Vec::new());
+        flatten(&plan.parts, "", &mut columns);
         let rows = hits
             .into_iter()
             .map(|hit| {
@@ -173,7 +175,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Matching records in order; with `parent`, only those that refer to it in the given field.
-    fn hits(&self, plan: &Plan, parent: Option<(&str, &str)>) -> Vec<Hit<'a>> {
+    pub(super) fn hits(&self, plan: &Plan, parent: Option<(&str, &str)>) -> Vec<Hit<'a>> {
         let listed = |row: &'a Row| {
             let cells = self.sees(row)?;
             (self.is_listed(cells)
@@ -228,7 +230,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Ids compare by their characters, everything else in the vendor's order.
-    fn order(&self, cell_type: CellType, a: &Cell, b: &Cell) -> Ordering {
+    pub(super) fn order(&self, cell_type: CellType, a: &Cell, b: &Cell) -> Ordering {
         match (a, b) {
             (Cell::Text(a_id), Cell::Text(b_id)) if cell_type.is_id() => {
                 if self.switches.ids_fold_case {
@@ -304,7 +306,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What `target` is for a record.
-    fn value(&self, target: &Target, hit: Hit<'a>) -> Cell {
+    pub(super) fn value(&self, target: &Target, hit: Hit<'a>) -> Cell {
         let mut at = Some(hit);
         for hop in &target.hops {
             at = at.and_then(|(_, cells)| self.parent(cells, hop));
@@ -317,7 +319,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn parent(&self, cells: &Cells, field: &str) -> Option<Hit<'a>> {
+    pub(super) fn parent(&self, cells: &Cells, field: &str) -> Option<Hit<'a>> {
         let row = self.store.find(cells.text(field)?)?;
         Some((row, row.seen(self.now)?))
     }
@@ -341,185 +343,11 @@ impl<'a> Reader<'a> {
             })
         })
     }
-
-    /// A record as JSON.
-    fn record(&self, kind: Kind, parts: &[Part], hit: Hit<'a>) -> Value {
-        let (row, cells) = hit;
-        let mut shown = Map::new();
-        shown.insert("attributes".to_owned(), self.attributes(kind.name(), row));
-        for part in parts {
-            match part {
-                Part::Leaf { name, cell_type } => {
-                    let cell = self.cell(row.kind, &row.id, cells, name);
-                    shown.insert(name.clone(), cell.to_json(*cell_type));
-                }
-                Part::Parent {
-                    relationship,
-                    field,
-                    is_polymorphic,
-                    parts,
-                } => {
-                    let parent = self.parent(cells, field);
-                    let value =
-                        parent.map_or(Value::Null, |hit| self.parent_json(*is_polymorphic, parts, hit));
-                    shown.insert(relationship.clone(), value);
-                }
-                Part::Children {
-                    relationship,
-                    field,
-                    plan,
-                } => {
-                    let mut hits = self.hits(plan, Some((&row.id, field)));
-                    cut(plan, &mut hits);
-                    let records: Vec<Value> = hits
-                        .into_iter()
-                        .map(|hit| self.record(plan.kind, &plan.parts, hit))
-                        .collect();
-                    let value = if records.is_empty() {
-                        Value::Null
-                    } else {
-                        json!({"totalSize": records.len(), "done": true, "records": records})
-                    };
-                    shown.insert(relationship.clone(), value);
-                }
-            }
-        }
-        Value::Object(shown)
-    }
-
-    /// A parent; one of several object types calls itself `Name` and knows only the fields all of them share.
-    fn parent_json(&self, is_polymorphic: bool, parts: &[Part], hit: Hit<'a>) -> Value {
-        let (row, cells) = hit;
-        if !is_polymorphic {
-            return self.record(row.kind, parts, hit);
-        }
-        let mut shown = Map::new();
-        shown.insert("attributes".to_owned(), self.attributes("Name", row));
-        for part in parts {
-            if let Part::Leaf { name, cell_type } = part {
-                let cell = if name == "Type" {
-                    Cell::text(row.kind.name())
-                } else {
-                    self.cell(row.kind, &row.id, cells, name)
-                };
-                shown.insert(name.clone(), cell.to_json(*cell_type));
-            }
-        }
-        Value::Object(shown)
-    }
-
-    fn attributes(&self, name: &str, row: &Row) -> Value {
-        json!({
-            "type": name,
-            "url": format!("/services/data/v{}/sobjects/{}/{}", self.version, row.kind.name(), row.id),
-        })
-    }
-
-    fn flat(&self, parts: &[Part], hit: Option<Hit<'a>>, row: &mut Vec<String>) {
-        for part in parts {
-            match part {
-                Part::Leaf { name, .. } => {
-                    let cell = hit.map_or(Cell::Null, |(of, cells)| self.cell(of.kind, &of.id, cells, name));
-                    row.push(cell.to_csv(self.switches.bulk_zulu));
-                }
-                Part::Parent { field, parts, .. } => {
-                    let parent = hit.and_then(|(_, cells)| self.parent(cells, field));
-                    self.flat(parts, parent, row);
-                }
-                Part::Children { .. } => {}
-            }
-        }
-    }
-
-    fn aggregate(&self, plan: &Plan, hits: &[Hit<'a>]) -> Vec<Value> {
-        let mut groups: BTreeMap<Vec<String>, Vec<Hit<'a>>> = BTreeMap::new();
-        if plan.groups.is_empty() {
-            groups.insert(Vec::new(), hits.to_vec());
-        }
-        for hit in hits {
-            let key: Vec<String> = plan
-                .groups
-                .iter()
-                .map(|(target, _)| self.value(target, *hit).to_csv(true))
-                .collect();
-            if !key.is_empty() {
-                groups.entry(key).or_default().push(*hit);
-            }
-        }
-        let mut records = Vec::new();
-        for members in groups.into_values() {
-            let mut shown = Map::new();
-            shown.insert("attributes".to_owned(), json!({"type": "AggregateResult"}));
-            for (target, name) in &plan.groups {
-                let value = members.first().map_or(Cell::Null, |hit| self.value(target, *hit));
-                shown.insert(name.clone(), value.to_json(target.cell_type));
-            }
-            for summary in &plan.summaries {
-                shown.insert(summary.name.clone(), self.summary(summary, &members));
-            }
-            records.push(Value::Object(shown));
-        }
-        records.truncate(plan.limit.unwrap_or(usize::MAX));
-        records
-    }
-
-    fn summary(&self, summary: &Summary, members: &[Hit<'a>]) -> Value {
-        let Some(target) = &summary.target else {
-            return json!(members.len());
-        };
-        let mut values: Vec<Cell> = members
-            .iter()
-            .map(|hit| self.value(target, *hit))
-            .filter(|cell| !cell.is_null())
-            .collect();
-        values.sort_by(|a, b| self.order(target.cell_type, a, b));
-        let total: f64 = values
-            .iter()
-            .map(|cell| match cell {
-                Cell::Number(number) => *number,
-                _ => 0.0,
-            })
-            .sum();
-        let shown = |cell: Option<&Cell>| cell.map_or(Value::Null, |cell| cell.to_json(target.cell_type));
-        match summary.function {
-            Aggregate::Count => json!(values.len()),
-            Aggregate::CountDistinct => {
-                values.dedup_by(|a, b| self.order(target.cell_type, a, b).is_eq());
-                json!(values.len())
-            }
-            Aggregate::Min => shown(values.first()),
-            Aggregate::Max => shown(values.last()),
-            Aggregate::Sum => json!(total),
-            Aggregate::Avg => {
-                let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
-                if count == 0 {
-                    Value::Null
-                } else {
-                    json!(total / f64::from(count))
-                }
-            }
-        }
-    }
 }
 
-fn cut(plan: &Plan, hits: &mut Vec<Hit<'_>>) {
+pub(super) fn cut(plan: &Plan, hits: &mut Vec<Hit<'_>>) {
     hits.drain(..plan.offset.min(hits.len()));
     hits.truncate(plan.limit.unwrap_or(usize::MAX));
-}
-
-fn flatten(parts: &[Part], prefix: &str, columns: &mut Vec<String>, types: &mut Vec<CellType>) {
-    for part in parts {
-        match part {
-            Part::Leaf { name, cell_type } => {
-                columns.push(format!("{prefix}{name}"));
-                types.push(*cell_type);
-            }
-            Part::Parent {
-                relationship, parts, ..
-            } => flatten(parts, &format!("{prefix}{relationship}."), columns, types),
-            Part::Children { .. } => {}
-        }
-    }
 }
 
 fn refuse_in_bulk(query: &Query) -> Result<(), Refusal> {
