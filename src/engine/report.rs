@@ -67,6 +67,7 @@ pub(super) fn note_pass(link: &Link, pass: &Observed, now: Timestamp, report: &m
         .iter()
         .map(|(stream, error)| (*stream, (error.code(), error.to_string())))
         .collect();
+    let before = link.state().failing;
     link.change(|state| {
         state.failing = failing;
         state
@@ -75,7 +76,13 @@ pub(super) fn note_pass(link: &Link, pass: &Observed, now: Timestamp, report: &m
     });
     for (stream, error) in &pass.failures {
         let text = format!("{stream}: {error}");
-        tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a stream could not be read");
+        // Said once, not in every cycle of a long pause; `status` shows it all the while.
+        if before
+            .get(stream)
+            .is_none_or(|(code, said)| (*code, said) != (error.code(), &error.to_string()))
+        {
+            tracing::warn!(crm.connection = %link.connector.connection(), error = %text, "a stream could not be read");
+        }
         report.trouble = report.trouble.max(trouble_of(error));
         report.errors.push(text);
     }
