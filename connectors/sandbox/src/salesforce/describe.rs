@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::Answer, call::Call, cell::CellType, kind::Kind, org::Org, rows::http_date, schema::Field,
+    MailCapture, answer::Answer, call::Call, cell::CellType, kind::Kind, org::Org, rows::http_date,
+    schema::Field,
 };
 
 impl Org {
@@ -28,11 +29,14 @@ impl Org {
             return Answer::empty(304);
         }
         let reader = self.reader(call.now, &call.user, &call.version, false);
-        let kinds: Vec<Value> = Kind::ALL
+        let mut kinds: Vec<Value> = Kind::ALL
             .into_iter()
             .filter(|kind| reader.kind(kind.name()).is_some())
             .map(|kind| summary(kind, &call.version))
             .collect();
+        if self.switches.mail_capture == MailCapture::LegacyCapture {
+            kinds.push(activity_metric());
+        }
         Answer::ok(json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": kinds}))
             .with_header("last-modified", &self.last_modified())
     }
@@ -148,6 +152,14 @@ impl Org {
         };
         self.default_value(list) == value
     }
+}
+
+/// What activity capture leaves in sight: figures for reports, which no query reaches (fact sheet section 4.8).
+fn activity_metric() -> Value {
+    json!({
+        "createable": false, "custom": false, "deletable": false, "keyPrefix": null, "label": "Activity Metric",
+        "labelPlural": "Activity Metrics", "name": "ActivityMetric", "queryable": false, "updateable": false,
+    })
 }
 
 /// What describe-global says of one object type.
