@@ -20,7 +20,7 @@ impl Salesforce {
         self.forget_org();
         self.forget_setup();
         let mut problems = Vec::new();
-        self.check_version(turn, &mut problems).await?;
+        self.check_version(turn).await?;
         let view = self.view(turn).await?;
         self.adopt_allowance(turn, &mut problems).await?;
         let streams: Vec<(Stream, StreamAccess)> = STREAMS
@@ -43,24 +43,23 @@ impl Salesforce {
         })
     }
 
-    /// Whether the org lists the configured version. Which ones it lists may itself not be told.
-    async fn check_version(&self, turn: Turn, problems: &mut Vec<ProbeProblem>) -> Result<(), CallError> {
+    /// Whether the org lists the configured version; nothing works with another one. Which ones it lists may itself not
+    /// be told.
+    async fn check_version(&self, turn: Turn) -> Result<(), ConnectorError> {
         let versions = match self.api.versions(turn).await {
             Ok(versions) => versions,
             Err(error) if is_absent(&error) => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let configured = &self.config.api_version;
         if versions.is_empty() || versions.contains(configured) {
             return Ok(());
         }
         let newest = versions.last().cloned().unwrap_or_default();
-        problems.push(ProbeProblem {
-            code: "api_version".to_owned(),
+        Err(ConnectorError::Unauthorized {
             message: format!("the org does not list version {configured} of the API"),
             fix: format!("set api_version to one it lists, for example {newest}"),
-        });
-        Ok(())
+        })
     }
 
     /// Takes over what the org has bought. The header of any answer keeps it up to date afterwards.

@@ -1,1 +1,327 @@
-//! Placeholder module.
+//! Logging in by every flow, against the org's own token endpoint.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use followup_core::{Connector as _, ConnectorError, Lane, PullRequest, Stream};
+use followup_salesforce::{
+    Salesforce, SalesforceConfig,
+    auth::{CodeExchange, Flow, JwtKey, Pkce, authorize_url, tokens},
+};
+use followup_transport::{Future, SendError, SendLimits, TokenPair, TokenSource, TokenStore, Transport};
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::support::{Org, config, connection};
+
+/// Keeps tokens as a file would, and what was stored when.
+#[derive(Default)]
+struct Memory {
+    pair: Mutex<Option<TokenPair>>,
+    stored: AtomicUsize,
+}
+
+impl TokenStore for Memory {
+    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
+        let pair = self.pair.lock().unwrap().clone();
+        Box::pin(async move { Ok(pair) })
+    }
+
+    fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
+        *self.pair.lock().unwrap() = Some(tokens);
+        self.stored.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn login_url() -> Url {
+    Url::parse("https://acme.my.salesforce.com").unwrap()
+}
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text.to_owned())
+}
+
+fn web_server(org: &Org) -> Flow {
+    let access = org.sandbox.salesforce_access();
+    Flow::WebServer {
+        client_secret: Some(secret(&access.client_secret)),
+        refresh_token: secret(&access.refresh_token),
+    }
+}
+
+fn source(org: &Org, flow: Flow, store: &Arc<Memory>) -> TokenSource {
+    let client_id = org.sandbox.salesforce_access().client_id;
+    tokens(&login_url(), &client_id, flow, "log in again", store.clone()).unwrap()
+}
+
+/// A connector that learns its host from the login.
+fn connector(org: &Org, tokens: TokenSource) -> Salesforce {
+    let config = SalesforceConfig {
+        instance_url: None,
+        ..SalesforceConfig::new(connection(), login_url())
+    };
+    org.connector_over(config, tokens, Arc::new(org.wire.clone()))
+}
+
+async fn reads(org: &Org, connector: &Salesforce) -> Result<(), ConnectorError> {
+    let pull = PullRequest {
+        stream: Stream::Contacts,
+        lane: Lane::Backfill,
+        cursor: None,
+        now: org.now(),
+    };
+    connector.pull(pull).await.map(|_| ())
+}
+
+fn token_calls(org: &Org) -> usize {
+    let sent = org.wire.drain();
+    sent.iter().filter(|line| line.contains("/oauth2/token")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_flow_brings_a_token_and_the_host_it_is_good_at() {
+    let org = Org::empty();
+    let access = org.sandbox.salesforce_access();
+    let flows = [
+        web_server(&org),
+        Flow::JwtBearer {
+            username: access.username.clone(),
+            key: JwtKey::from_pem(&access.jwt_key_pem).unwrap(),
+        },
+        Flow::ClientCredentials {
+            client_secret: secret(&access.client_secret),
+        },
+    ];
+    for flow in flows {
+        let name = format!("{flow:?}");
+        let store = Arc::new(Memory::default());
+        let connector = connector(&org, source(&org, flow, &store));
+        reads(&org, &connector)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let pair = store.pair.lock().unwrap().clone().unwrap();
+        assert!(pair.base_url.is_some(), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_session_is_renewed_and_the_rotated_token_is_stored_before_it_is_needed() {
+    let org = Org::empty();
+    let first_refresh = org.sandbox.salesforce_access().refresh_token;
+    let store = Arc::new(Memory::default());
+    let connector = connector(&org, source(&org, web_server(&org), &store));
+    reads(&org, &connector).await.unwrap();
+    assert_eq!(token_calls(&org), 1);
+    reads(&org, &connector).await.unwrap();
+    assert_eq!(
+        token_calls(&org),
+        0,
+        "nothing says that a token ends, so it is used"
+    );
+    org.advance(SignedDuration::from_hours(3));
+    reads(&org, &connector).await.unwrap();
+    assert_eq!(token_calls(&org), 1, "a refused session is renewed once");
+    let stored = store.pair.lock().unwrap().clone().unwrap();
+    assert_ne!(stored.refresh.expose_secret(), first_refresh);
+    assert_eq!(store.stored.load(Ordering::SeqCst), 2);
+    // A restart goes on with what was stored, host included.
+    let again = self::connector(&org, source(&org, web_server(&org), &store));
+    reads(&org, &again).await.unwrap();
+    assert_eq!(token_calls(&org), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r11_many_reads_at_the_end_of_a_session_cause_one_refresh() {
+    let org = Org::empty();
+    let store = Arc::new(Memory::default());
+    let connector = Arc::new(connector(&org, source(&org, web_server(&org), &store)));
+    reads(&org, &connector).await.unwrap();
+    org.advance(SignedDuration::from_hours(3));
+    org.wire.drain();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (org, connector) = (org.clone(), Arc::clone(&connector));
+        tasks.spawn(async move { reads(&org, &connector).await.is_ok() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|is_ok| is_ok));
+    assert_eq!(token_calls(&org), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_refresh_whose_answer_is_lost_ends_in_one_named_state_and_no_loop() {
+    let org = Org::empty();
+    let store = Arc::new(Memory::default());
+    let connector = connector(&org, source(&org, web_server(&org), &store));
+    reads(&org, &connector).await.unwrap();
+    org.advance(SignedDuration::from_hours(3));
+    org.faults(&[("POST /services/oauth2/token", "close_after_commit", 1)]);
+    let error = reads(&org, &connector).await.unwrap_err();
+    let ConnectorError::Unauthorized { fix, .. } = &error else {
+        panic!("the grant is gone: {error}");
+    };
+    assert_eq!(fix, "log in again");
+    org.wire.drain();
+    reads(&org, &connector).await.unwrap_err();
+    assert!(token_calls(&org) <= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r13_a_refused_refresh_token_is_looked_up_again_before_it_is_given_up() {
+    let org = Org::empty();
+    let store = Arc::new(Memory::default());
+    let first = connector(&org, source(&org, web_server(&org), &store));
+    let sibling = connector(&org, source(&org, web_server(&org), &store));
+    reads(&org, &first).await.unwrap();
+    reads(&org, &sibling).await.unwrap();
+    org.advance(SignedDuration::from_hours(3));
+    // The first one rotates; its sibling holds the session of before, and finds the new one in the store.
+    reads(&org, &first).await.unwrap();
+    org.faults(&[]);
+    assert_eq!(store.stored.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r9_a_token_that_ends_between_two_pages_costs_nothing() {
+    let org = Org::empty();
+    let rows: Vec<_> = (0..5_000)
+        .map(|number| serde_json::json!({"LastName": format!("Prova {number}"), "Company": "Acme"}))
+        .collect();
+    let ids = org.create_many("Lead", &rows).await;
+    let store = Arc::new(Memory::default());
+    let connector = connector(&org, source(&org, web_server(&org), &store));
+    let (mut cursor, mut found, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let pull = PullRequest {
+            stream: Stream::Leads,
+            lane: Lane::Sweep,
+            cursor,
+            now: org.now(),
+        };
+        let page = connector.pull(pull).await.unwrap();
+        found.extend(page.records.iter().map(|record| record.id().native_id.clone()));
+        cursor = Some(page.cursor);
+        pages += 1;
+        if matches!(page.end, followup_core::PageEnd::ReadTo(_)) {
+            break;
+        }
+        org.advance(SignedDuration::from_hours(3));
+    }
+    assert!(pages >= 3);
+    assert!(ids.iter().all(|id| found.contains(id)));
+    assert_eq!(
+        store.stored.load(Ordering::SeqCst),
+        pages,
+        "one refresh between any two pages"
+    );
+}
+
+/// Answers data calls with a fixed 401; everything else goes to the org.
+struct Refusing {
+    inner: crate::support::Wire,
+    text: &'static str,
+}
+
+impl Transport for Refusing {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: SendLimits,
+    ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
+        if request.uri().path().contains("/oauth2/token") {
+            return self.inner.send(request, limits);
+        }
+        let body = serde_json::json!([{"message": self.text, "errorCode": "INVALID_SESSION_ID"}]);
+        Box::pin(async move {
+            let answer = http::Response::builder()
+                .status(401)
+                .header("content-type", "application/json")
+                .body(Bytes::from(body.to_string()));
+            Ok(answer.unwrap())
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_of_the_app_or_the_network_is_never_answered_with_a_refresh() {
+    for text in [
+        "This session is not valid for use with the REST API",
+        "Connected app is not attached to Agent",
+    ] {
+        let org = Org::empty();
+        let store = Arc::new(Memory::default());
+        let tokens = source(&org, web_server(&org), &store);
+        let wire = Refusing {
+            inner: org.wire.clone(),
+            text,
+        };
+        let config = SalesforceConfig {
+            instance_url: None,
+            ..config()
+        };
+        let connector = org.connector_over(config, tokens, Arc::new(wire));
+        let error = reads(&org, &connector).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Unauthorized { .. }), "{error}");
+        assert_eq!(
+            store.stored.load(Ordering::SeqCst),
+            1,
+            "{text}: the first login, and no other"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_is_not_installed_says_what_to_do() {
+    let org = Org::with(|org| org.app_installed = false);
+    let store = Arc::new(Memory::default());
+    let connector = connector(&org, source(&org, web_server(&org), &store));
+    let error = reads(&org, &connector).await.unwrap_err();
+    assert!(error.to_string().contains("install"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_from_the_browser_buys_the_first_tokens_and_only_with_its_secret() {
+    let org = Org::empty();
+    let access = org.sandbox.salesforce_access();
+    let login = login_url();
+    let redirect = "http://127.0.0.1:7777/callback";
+    let pkce = Pkce::new(&[7; 32]);
+    let code = async || {
+        let url = authorize_url(&login, &access.client_id, redirect, &pkce, "state-1").unwrap();
+        let request = http::Request::get(url.as_str()).body(Bytes::new()).unwrap();
+        let answer = org.wire.send(request, SendLimits::default()).await.unwrap();
+        let location = answer.headers()["location"].to_str().unwrap().to_owned();
+        let url = Url::parse(&location).unwrap();
+        let find = |name: &str| {
+            let (_, value) = url.query_pairs().find(|(key, _)| key == name).unwrap();
+            value.into_owned()
+        };
+        assert_eq!(find("state"), "state-1");
+        secret(&find("code"))
+    };
+    let exchange = async |code: &SecretString, pkce: &Pkce| {
+        let client_secret = secret(&access.client_secret);
+        let exchange = CodeExchange {
+            login_url: &login,
+            client_id: &access.client_id,
+            client_secret: Some(&client_secret),
+            redirect_uri: redirect,
+            code,
+            pkce,
+        };
+        exchange.tokens(Arc::new(org.wire.clone()), org.now()).await
+    };
+    let pair = exchange(&code().await, &pkce).await.unwrap();
+    assert!(!pair.refresh.expose_secret().is_empty() && pair.base_url.is_some());
+    let other = Pkce::new(&[8; 32]);
+    let error = exchange(&code().await, &other).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Unauthorized { .. }), "{error}");
+    tokio::time::sleep(Duration::ZERO).await;
+}
