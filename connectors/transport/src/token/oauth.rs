@@ -127,6 +127,11 @@ impl OAuth {
             return Ok(known.bearer());
         }
         let generation = live.as_ref().map_or(1, |known| known.generation + 1);
+        if let Some(newer) = self.rotated_elsewhere(live.as_ref(), generation, now).await? {
+            let bearer = newer.bearer();
+            *live = Some(newer);
+            return Ok(bearer);
+        }
         let refresh = live.as_ref().map_or_else(
             || self.config.refresh_token.clone(),
             |known| known.pair.refresh.clone(),
@@ -153,6 +158,22 @@ impl OAuth {
             )
         })?;
         Ok(stored.map(|pair| Live::new(pair, 1, now)))
+    }
+
+    /// What a sibling stored since: using the refresh token it replaced could cost the whole grant.
+    async fn rotated_elsewhere(
+        &self,
+        known: Option<&Live>,
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<Option<Live>, CallError> {
+        let Some(known) = known else { return Ok(None) };
+        let Some(mut stored) = self.load(now).await? else {
+            return Ok(None);
+        };
+        let is_newer = stored.pair.refresh.expose_secret() != known.pair.refresh.expose_secret();
+        stored.generation = generation;
+        Ok((is_newer && now < renew_date(&stored.pair)).then_some(stored))
     }
 
     /// One refresh with its tries. A refused refresh token is looked up again: a sibling may have rotated it.
