@@ -1,16 +1,20 @@
 //! Our tasks in the org: created once, found, amended, withdrawn, and never over a human's head.
 
 use followup_core::{
-    Capability, Closing, Connector as _, CreateOutcome, DealId, DraftLinks, LinkChange, OwnerId, PersonId,
-    Record, RecordKind, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
+    Capability, Closing, Connector as _, CreateOutcome, DealId, DraftLinks, Lane, LinkChange, OwnerId,
+    PersonId, Record, RecordKind, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus,
+    WriteOutcome,
 };
 use followup_salesforce::Salesforce;
-use followup_sandbox::{RuleTest, StatusValue, ValidationRule, crm::NewOwner};
+use followup_sandbox::{
+    RuleTest, StatusValue, ValidationRule,
+    crm::{NewOwner, NewPerson, PersonChange, PersonOrigin},
+};
 use followup_testkit::contract::change;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::support::{CREATE, Org, record};
+use crate::support::{CREATE, Org, read, record};
 
 struct Scene {
     org: Org,
@@ -196,7 +200,7 @@ async fn r21_an_answer_lost_after_the_commit_is_found_and_a_deleted_task_is_foun
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_about_a_lead_names_nothing_else_and_follows_its_conversion() {
+async fn a_task_about_a_lead_names_nothing_else() {
     let scene = Scene::new(Org::empty()).await;
     let lead = scene
         .org
@@ -217,6 +221,56 @@ async fn a_task_about_a_lead_names_nothing_else_and_follows_its_conversion() {
     let task = scene.created(&draft).await;
     assert_eq!(task.people[0].record().native_id, lead);
     assert!(task.deals.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lead_converted_since_the_plan_gives_way_to_its_contact() {
+    let scene = Scene::new(Org::empty()).await;
+    let user = scene.user.clone();
+    let lead = scene.org.act(|crm, now| {
+        crm.add_person(
+            now,
+            NewPerson {
+                email: Some("ana@example.com".to_owned()),
+                first_name: "Ana".to_owned(),
+                last_name: "Prova".to_owned(),
+                company: "Acme".to_owned(),
+                phone: None,
+                owner: Some(user),
+                is_customer: false,
+                origin: PersonOrigin::Manual,
+            },
+        )
+    });
+    let draft = scene.draft("k1", RecordKind::Lead, &lead);
+    scene
+        .org
+        .act(|crm, now| crm.change_person(now, &lead, PersonChange::Customer));
+    let rows = scene
+        .org
+        .query(&format!(
+            "SELECT IsConverted, ConvertedContactId FROM Lead WHERE Id = '{lead}'"
+        ))
+        .await;
+    assert_eq!(rows[0]["IsConverted"], true);
+    let task = scene.created(&draft).await;
+    let person = task.people[0].record();
+    assert_eq!(person.kind, RecordKind::Contact);
+    assert_eq!(rows[0]["ConvertedContactId"], person.native_id.as_str());
+    let leads = read(
+        &scene.connector,
+        Stream::Leads,
+        Lane::Backfill,
+        None,
+        scene.org.now(),
+    )
+    .await;
+    let Some(Record::Person(found)) = leads.records.first() else {
+        panic!("{leads:?}");
+    };
+    let converted = found.converted.as_ref().expect("a conversion");
+    assert_eq!(converted.contact.as_ref().unwrap().record(), person);
+    assert_eq!(converted.at, scene.org.now());
 }
 
 #[tokio::test(start_paused = true)]
