@@ -12,7 +12,7 @@ use followup_store::{
     StoreError,
     ledger::{Entry, FreezeReason},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,9 +34,6 @@ pub use {
     link::{Link, LinkState},
     report::{CycleReport, Trouble},
 };
-
-/// What a login may do is asked again this often: a right that was given is used, one that was taken is told.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
 /// Plan and apply again at most this often when records changed just before writing.
 const ROUNDS_MAX: usize = 3;
@@ -207,12 +204,17 @@ impl Engine {
             .await
     }
 
-    /// Looks around now and then, and at once while the login is refused.
+    /// Looks around now and then; while the login is refused ever more rarely, so that a dead login is not hammered.
     async fn is_usable(&self, link: &Link, now: Timestamp, report: &mut CycleReport) -> bool {
         let state = link.state();
+        if let Some(refused) = state.refused.as_ref().filter(|_| state.is_resting(now)) {
+            report.trouble = Trouble::Refused;
+            report.errors.push(refused.clone());
+            return false;
+        }
         let is_recent = state
             .probed_at
-            .is_some_and(|at| now.duration_since(at) < PROBE_EVERY);
+            .is_some_and(|at| now.duration_since(at) < link::PROBE_EVERY);
         if is_recent && state.refused.is_none() {
             return true;
         }
@@ -228,6 +230,7 @@ impl Engine {
                     state.probe = Some(probe);
                     state.probed_at = Some(now);
                     state.refused = None;
+                    state.refused_since = None;
                 });
                 true
             }
@@ -237,6 +240,9 @@ impl Engine {
                 state.refused.is_none()
             }
             Err(error) => {
+                if trouble_of(&error) == Trouble::Refused {
+                    link.change(|state| state.tried(now));
+                }
                 note_error(link, &error, report);
                 false
             }

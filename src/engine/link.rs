@@ -34,6 +34,8 @@ pub struct LinkState {
     pub failing: BTreeMap<Stream, (&'static str, String)>,
     /// The login is refused: message.
     pub refused: Option<String>,
+    /// Since when looking around was refused, and when that was tried last.
+    pub refused_since: Option<(Timestamp, Timestamp)>,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
     /// When each stream was last read to its end.
@@ -46,10 +48,26 @@ pub struct LinkState {
     pub next_at: Option<Timestamp>,
 }
 
+/// What a login may do is asked again this often: a right that was given is used, one that was taken is told.
+pub(super) const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(15);
+
 /// A connection that is not read within this time is not waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 impl LinkState {
+    /// Whether a refused login is left alone for now: each wait is as long as all before it, up to a quarter of an hour.
+    pub(super) fn is_resting(&self, now: Timestamp) -> bool {
+        self.refused_since.is_some_and(|(since, tried_at)| {
+            now.duration_since(tried_at) < tried_at.duration_since(since).min(PROBE_EVERY)
+        })
+    }
+
+    /// Looking around was refused once more.
+    pub(super) fn tried(&mut self, now: Timestamp) {
+        let since = self.refused_since.map_or(now, |(since, _)| since);
+        self.refused_since = Some((since, now));
+    }
+
     /// Whether it is well and about to be read: a person whom another connection asks about may be known here.
     fn is_awaited(&self, now: Timestamp) -> bool {
         let is_stuck = self.reading_since.is_some_and(|since| since + PATIENCE < now);
@@ -158,5 +176,27 @@ impl LinkView {
             kinds,
             records_meeting_outcomes: self.capabilities.contains(&Capability::MeetingOutcomes),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    #[test]
+    fn a_refused_login_is_tried_ever_more_rarely_and_at_least_every_quarter_of_an_hour() {
+        let mut state = LinkState::default();
+        let mut tries = Vec::new();
+        for minute in 0..80 {
+            if !state.is_resting(at(minute)) {
+                state.tried(at(minute));
+                tries.push(minute);
+            }
+        }
+        assert_eq!(tries, [0, 1, 2, 4, 8, 16, 31, 46, 61, 76]);
     }
 }
