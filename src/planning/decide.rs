@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::{
-    Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus,
-};
+use followup_core::{Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus};
 use followup_rules::{
     Context, TaskText, carrier,
     model::{Evaluation, Facts, Gap, Outcome, OwnTask, Subject, TaskVerdict},

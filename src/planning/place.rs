@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::{ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, OwnerKind, Person, PersonId, RecordRef, TaskId};
+use followup_core::{
+    ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, OwnerKind, Person, PersonId, RecordRef, TaskId,
+};
 use followup_rules::{
     calendar::Calendars,
     model::{Facts, Gap, Subject},
@@ -116,7 +118,10 @@ pub(super) fn relinked(task: &TaskId, before: Option<&GapRow>, lead: &Gap, facts
     if task.record().connection != deal.record().connection {
         return LinkChange::default();
     }
-    follow(&people_on(deal, &before.anchor, facts), people_on(deal, &lead.key.anchor, facts))
+    follow(
+        &people_on(deal, &before.anchor, facts),
+        people_on(deal, &lead.key.anchor, facts),
+    )
 }
 
 /// A new lead whom the deal does not name leaves the links as they are.
