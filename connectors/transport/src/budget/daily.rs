@@ -25,6 +25,10 @@ pub(super) struct Daily {
     /// The day was reckoned in another zone than the present one.
     is_day_foreign: bool,
     remaining: Option<u64>,
+    /// When `remaining` was told.
+    told_at: Option<Timestamp>,
+    /// Whether the vendor's midnight is known.
+    is_zone_known: bool,
     closed_until: Option<Timestamp>,
 }
 
@@ -39,11 +43,14 @@ impl Daily {
             earlier: None,
             is_day_foreign: false,
             remaining: None,
+            told_at: None,
+            is_zone_known: false,
             closed_until: None,
         }
     }
 
     pub(super) fn set_zone(&mut self, zone: TimeZone) {
+        self.is_zone_known = true;
         self.is_day_foreign |= zone != self.zone;
         self.zone = zone;
     }
@@ -65,10 +72,27 @@ impl Daily {
         let is_scarce = self
             .remaining
             .is_some_and(|remaining| remaining * 100 <= self.maximum * LEFT_TO_OTHERS_PERCENT);
-        if self.used >= self.share() * open_percent / 100 || (is_scarce && priority > Priority::Write) {
+        if self.used >= self.share() * open_percent / 100 {
             return Err(self.midnight_after(now));
         }
+        if is_scarce && priority > Priority::Write {
+            let until = self.scarce_until(now);
+            if now < until {
+                return Err(until);
+            }
+            // The next answer tells anew.
+            self.told_at = Some(now);
+        }
         Ok(())
+    }
+
+    /// Until when a word about what is left holds: to the vendor's midnight, or, while that is not known, for an hour.
+    fn scarce_until(&self, now: Timestamp) -> Timestamp {
+        let midnight = self.midnight_after(now);
+        match self.told_at {
+            Some(told_at) if !self.is_zone_known => midnight.min(told_at + ASK_AGAIN),
+            _ => midnight,
+        }
     }
 
     pub(super) const fn take(&mut self) {
@@ -84,6 +108,7 @@ impl Daily {
             self.maximum = self.maximum.min(maximum);
         }
         if let Some(remaining) = remaining {
+            self.told_at = Some(now);
             // What others leave is only known against the server's own maximum.
             let against = maximum.unwrap_or(self.maximum);
             self.remaining = Some(remaining.min(against) * self.maximum / against.max(1));
@@ -157,5 +182,29 @@ impl Daily {
             .ok()
             .and_then(|day| day.to_zoned(self.zone.clone()).ok())
             .map_or(now + ASK_AGAIN, |midnight| midnight.timestamp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn while_the_vendors_midnight_is_not_known_an_empty_day_is_asked_about_again_within_the_hour() {
+        let mut daily = Daily::new(30_000, 10);
+        let told_at = at("2026-11-08T03:16:00Z");
+        daily.observe(Some(30_000), Some(0), told_at);
+        let later = told_at + SignedDuration::from_mins(59);
+        assert_eq!(daily.check(Priority::Poll, later), Err(told_at + ASK_AGAIN));
+        // One request learns what the day is like now.
+        let again = told_at + ASK_AGAIN;
+        assert_eq!(daily.check(Priority::Poll, again), Ok(()));
+        assert_eq!(daily.check(Priority::Poll, again), Err(again + ASK_AGAIN));
+        daily.set_zone(TimeZone::get("America/New_York").unwrap());
+        assert_eq!(daily.check(Priority::Poll, again), Err(at("2026-11-08T05:00:00Z")));
     }
 }
