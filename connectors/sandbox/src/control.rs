@@ -40,6 +40,7 @@ pub(crate) fn handle(
         (&Method::POST, "salesforce") => org::change_settings(world, body, now),
         (&Method::POST, "convert") if vendor == Vendor::Salesforce => org::convert(world, body, now),
         (&Method::POST, "merge") if vendor == Vendor::Salesforce => org::merge(world, body, now),
+        (&Method::POST, "purge") if vendor == Vendor::Salesforce => org::purge(world, body, now),
         (&Method::POST, "lock") if vendor == Vendor::Salesforce => org::lock(world, body, now),
         (
             _,
@@ -53,7 +54,7 @@ pub(crate) fn handle(
         }
         _ => {
             let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour, \
-                         salesforce (also GET); for an org: convert, merge, lock";
+                         salesforce (also GET); for an org: convert, merge, purge, lock";
             return Answer::json(
                 404,
                 json!({"error": format!("no control path {path:?}; known: {known}")}),

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{crm::Crm, world::Sandbox};
+use crate::{
+    crm::Crm,
+    world::{Sandbox, Vendor},
+};
 
 /// One record as the CRM holds it now, in the CRM's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,44 @@ impl Sandbox {
     /// One record; `None` where there is none, or it was merged away or deleted for good.
     pub fn record(&self, kind: &str, id: &str) -> Option<RecordView> {
         self.world().portal.view_of(kind, id)
+    }
+
+    /// As [`Sandbox::records`], of either CRM; kinds and values in that CRM's words.
+    pub fn records_of(&self, vendor: Vendor) -> Vec<RecordView> {
+        let mut world = self.world();
+        world.catch_up();
+        match vendor {
+            Vendor::Hubspot => world.portal.views(),
+            Vendor::Salesforce => world.org.views(),
+        }
+    }
+
+    /// As [`Sandbox::record`], of either CRM.
+    pub fn record_of(&self, vendor: Vendor, kind: &str, id: &str) -> Option<RecordView> {
+        match vendor {
+            Vendor::Hubspot => self.record(kind, id),
+            Vendor::Salesforce => self.world().org.view_of(kind, id),
+        }
+    }
+
+    /// As [`Sandbox::owners`], of either CRM.
+    pub fn owners_of(&self, vendor: Vendor) -> Vec<(String, bool)> {
+        match vendor {
+            Vendor::Hubspot => self.owners(),
+            Vendor::Salesforce => self.world().org.owner_ids(),
+        }
+    }
+
+    /// As [`Sandbox::set_owner_active`], of either CRM.
+    pub fn set_owner_active_in(&self, vendor: Vendor, owner: &str, is_active: bool) {
+        match vendor {
+            Vendor::Hubspot => self.set_owner_active(owner, is_active),
+            Vendor::Salesforce => {
+                let mut world = self.world();
+                let now = world.catch_up();
+                world.org.set_active(owner, is_active, now);
+            }
+        }
     }
 
     /// Every user and queue: id and whether they still work here.

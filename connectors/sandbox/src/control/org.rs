@@ -67,6 +67,23 @@ pub(super) fn merge(world: &mut World, body: &[u8], now: Timestamp) -> Result<Va
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawPurge {
+    id: String,
+}
+
+/// `POST /_sandbox/purge {"id"}`: the record leaves for good; not even `queryAll` shows it.
+pub(super) fn purge(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+    let raw: RawPurge = parse(body, r#"{"id"}"#)?;
+    let id = parse_id(&raw.id).ok_or_else(|| format!("id: {:?} is no id", raw.id))?;
+    if world.org.purge(&id, now) {
+        Ok(json!({"id": id}))
+    } else {
+        Err(format!("id: there is no record {id}"))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawLock {
     id: String,
     r#for: String,

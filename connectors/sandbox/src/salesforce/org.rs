@@ -363,16 +363,31 @@ impl Org {
             .map(|deletion| (deletion.kind, deletion.id.clone()))
             .collect();
         for (kind, id) in gone {
-            let task = (kind == Kind::Task)
-                .then(|| self.store.row(kind, &id))
-                .flatten()
-                .filter(|row| is_to_do(row))
-                .map(|row| self.task_view(row));
-            self.purged_tasks.extend(task);
-            self.store.purge(kind, &id);
+            self.forget_row(kind, &id);
         }
         self.store
             .deletions
             .retain(|deletion| now.duration_since(deletion.at) <= SignedDuration::from_hours(24 * 30));
+    }
+
+    /// Deletes a record, and empties the recycle bin of it at once.
+    pub(crate) fn purge(&mut self, id: &str, now: Timestamp) -> bool {
+        let Some(kind) = self.store.find(id).map(|row| row.kind) else {
+            return false;
+        };
+        let by = self.integration_user.clone();
+        self.delete(kind, id, &by, now);
+        self.forget_row(kind, id);
+        true
+    }
+
+    fn forget_row(&mut self, kind: Kind, id: &str) {
+        let task = (kind == Kind::Task)
+            .then(|| self.store.row(kind, id))
+            .flatten()
+            .filter(|row| is_to_do(row))
+            .map(|row| self.task_view(row));
+        self.purged_tasks.extend(task);
+        self.store.purge(kind, id);
     }
 }

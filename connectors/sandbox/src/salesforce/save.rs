@@ -219,6 +219,9 @@ impl Org {
                 for parent in parents {
                     self.recount_last_activity(&parent, when.0);
                 }
+                if kind == Kind::Task && self.switches.shared_activities {
+                    self.relate(id, before, cells, by, when);
+                }
             }
             Kind::Opportunity => self.note_history(id, before, cells, by, when),
             Kind::EmailMessage if before.is_none() => self.add_twin(id, cells, by, when),

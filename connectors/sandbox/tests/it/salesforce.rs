@@ -5,6 +5,7 @@ mod limits;
 mod login;
 mod reading;
 mod soql;
+mod team;
 mod together;
 mod unconfirmed;
 mod writing;

@@ -11,6 +11,7 @@ use super::{
         cell::{Cell, CellType},
         kind::Kind,
         schema::Field,
+        shared,
         store::{Cells, Row, Store},
         switches::OrgSwitches,
     },
@@ -329,6 +330,8 @@ impl<'a> Reader<'a> {
         match (kind, name) {
             (_, "Id") => Cell::text(id),
             (Kind::Opportunity, "HasOpenActivity") => Cell::Bool(self.has_open(id, false)),
+            (Kind::Task, "WhoCount") => shared::count(self.store, id, false),
+            (Kind::Task, "WhatCount") => shared::count(self.store, id, true),
             (Kind::Opportunity, "HasOverdueTask") => Cell::Bool(self.has_open(id, true)),
             _ => cells.get(name).clone(),
         }

@@ -169,6 +169,96 @@ async fn deleted_and_merged_rows_show_in_query_all_until_the_bin_is_emptied() {
 }
 
 #[tokio::test]
+async fn a_purged_row_is_only_in_the_delete_log() {
+    let client = Client::new();
+    let lead = client.lead("purged@example.com").await;
+    client.control("purge", json!({"id": lead})).await;
+    assert_eq!(
+        client.query_all("SELECT Id FROM Lead").await.body["totalSize"],
+        json!(0)
+    );
+    client.advance(minutes(5));
+    let got = client
+        .get(&window(
+            "Lead",
+            "deleted",
+            "2026-01-05T08:00:00Z",
+            "2026-01-05T08:04:00Z",
+        ))
+        .await;
+    assert_eq!(got.body["deletedRecords"][0]["id"], json!(lead));
+}
+
+#[tokio::test]
+async fn relations_of_tasks_exist_with_shared_activities_only() {
+    let client = Client::new();
+    assert_eq!(
+        client.query("SELECT Id FROM TaskRelation").await.code(),
+        "INVALID_TYPE"
+    );
+    assert_eq!(
+        client.query("SELECT WhoCount FROM Task").await.code(),
+        "INVALID_FIELD"
+    );
+    client.set(|switches| switches.shared_activities = true);
+    let (one, two) = (
+        client.contact("one@example.com").await,
+        client.contact("two@example.com").await,
+    );
+    let task = client.create("Task", json!({"WhoId": one})).await;
+    client
+        .create("TaskRelation", json!({"TaskId": task, "RelationId": two}))
+        .await;
+    let relations = "SELECT RelationId, IsWhat FROM TaskRelation ORDER BY Id";
+    assert_eq!(
+        client.query(relations).await.column("RelationId"),
+        [json!(one), json!(two)]
+    );
+    let task_now = client.query("SELECT WhoCount, WhatCount FROM Task").await;
+    assert_eq!(
+        (task_now.column("WhoCount"), task_now.column("WhatCount")),
+        (vec![json!(2)], vec![json!(0)])
+    );
+    let three = client.contact("three@example.com").await;
+    client
+        .patch(&format!("sobjects/Task/{task}"), json!({"WhoId": three}))
+        .await;
+    assert_eq!(
+        client.query(relations).await.column("RelationId"),
+        [json!(two), json!(three)]
+    );
+}
+
+#[tokio::test]
+async fn the_org_can_be_seen_from_outside_its_api() {
+    let client = Client::new();
+    let contact = client.contact("seen@example.com").await;
+    let task = client
+        .create("Task", json!({"WhoId": contact, "Subject": "x"}))
+        .await;
+    client.delete(&format!("sobjects/Task/{task}")).await;
+    let view = client
+        .sandbox
+        .record_of(Vendor::Salesforce, "task", &task)
+        .expect("a record");
+    assert_eq!((view.kind, view.values["Subject"].as_str()), ("Task", "x"));
+    assert_eq!(view.links["Contact"], [contact]);
+    assert!(view.archived_at.is_some());
+    assert!(client.sandbox.records_of(Vendor::Salesforce).contains(&view));
+    let user = client.user().await;
+    client
+        .sandbox
+        .set_owner_active_in(Vendor::Salesforce, &user, false);
+    assert!(
+        client
+            .sandbox
+            .owners_of(Vendor::Salesforce)
+            .contains(&(user.clone(), false))
+    );
+    assert_eq!(client.fields("User", &user).await["IsActive"], json!(false));
+}
+
+#[tokio::test]
 async fn old_activities_are_archived_without_a_new_stamp() {
     let client = Client::new();
     let open = client

@@ -176,6 +176,18 @@ async fn counts_and_groups_answer() {
 }
 
 #[tokio::test]
+async fn queues_are_read_from_an_object_named_like_a_keyword() {
+    let client = Client::new();
+    client
+        .create("Group", json!({"Name": "Inbound", "Type": "Queue"}))
+        .await;
+    let got = client
+        .query("SELECT Type, COUNT(Id) total FROM Group WHERE Type = 'Queue' GROUP BY Type")
+        .await;
+    assert_eq!(got.column("total"), [json!(1)], "{}", got.text);
+}
+
+#[tokio::test]
 async fn fields_by_set_need_a_limit() {
     let client = Client::new();
     client
