@@ -17,6 +17,9 @@ use crate::{config::Mode, planning::PlanInputs};
 /// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
 const SOONEST: SignedDuration = SignedDuration::from_secs(5);
 
+/// A verdict that has been due for longer waits for something no cycle can bring: a connection that cannot be used.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
+
 /// How much slower the connections are polled while nobody works.
 const NIGHT_FACTOR: i32 = 5;
 
@@ -30,6 +33,7 @@ impl Engine {
         let now = self.clock.now();
         let (calendars, _) = self.known().await?;
         let due = self.store.with(|store| store.next_due()).await?;
+        let due = due.filter(|at| now.duration_since(*at) < OVERDUE);
         let all = || std::iter::once(&calendars.default).chain(calendars.by_owner.values());
         let rest = if all().any(|calendar| calendar.is_open(now)) {
             every

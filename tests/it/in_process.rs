@@ -336,3 +336,22 @@ async fn a_right_that_is_given_later_is_used_without_a_restart() {
     }
     assert_eq!(world.tasks().await.len(), 1);
 }
+
+/// Nothing is gained by trying every few seconds what nobody answers.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_cannot_be_used_is_tried_in_the_usual_rhythm_though_something_is_due() {
+    let world = World::new(Switches::default()).await;
+    let engine = world.daemon();
+    cycle(&engine).await;
+    world.inquiry("priya@acme.example.com").await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    cycle(&engine).await;
+    drop(engine);
+    // After a restart nobody may look around, so nothing is planned and the verdict stays due.
+    world.trouble("* *", "status:503", 0);
+    let engine = world.daemon();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    cycle(&engine).await;
+    let every = SignedDuration::from_mins(2);
+    assert_eq!(engine.wait(every).await.unwrap(), Duration::from_mins(2));
+}

@@ -205,6 +205,9 @@ mod tests {
         assert_eq!(daily.check(Priority::Poll, again), Ok(()));
         assert_eq!(daily.check(Priority::Poll, again), Err(again + ASK_AGAIN));
         daily.set_zone(TimeZone::get("America/New_York").unwrap());
-        assert_eq!(daily.check(Priority::Poll, again), Err(at("2026-11-08T05:00:00Z")));
+        assert_eq!(
+            daily.check(Priority::Poll, again),
+            Err(at("2026-11-08T05:00:00Z"))
+        );
     }
 }
