@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Neighbours with more requests a minute than this are not alone.
-const GREEDY: u32 = 480;
+const GREEDY: u32 = 420;
 
 const BASE: &str = "https://api.hubapi.com";
 
@@ -76,7 +76,7 @@ impl HubspotSim {
             switches: plan.switches.clone(),
         });
         let access = sandbox.access();
-        let wire = Wire::new(sandbox.clone(), &plan.switches.account_zone, plan.seed ^ 0x77, shared);
+        let wire = Wire::new(sandbox.clone(), plan, shared);
         wire.books().secrets.extend([
             access.access_token.clone(),
             access.client_secret.clone(),
@@ -120,7 +120,11 @@ impl HubspotSim {
         }
     }
 
+    /// The day of private apps; an app by OAuth has none of its own, and keeps to the smallest.
     fn daily_max(&self) -> u64 {
+        if self.plan.is_oauth {
+            return 250_000;
+        }
         let tier = match self.plan.switches.tier {
             Tier::Starter => 250_000,
             Tier::Professional => 650_000,
@@ -237,7 +241,7 @@ impl SimCrm for HubspotSim {
         }
         if requests > GREEDY {
             // The other apps of the account spend the same day, each within bursts of its own.
-            let spent = format!("{{\"requests\": {}}}", self.daily_max() / 40);
+            let spent = format!("{{\"requests\": {}}}", self.daily_max() / 25);
             self.ask("POST", "/_sandbox/neighbour", &spent);
         }
         for _ in 0..searches {
@@ -349,6 +353,8 @@ impl SimCrm for HubspotSim {
                 "* /crm/*contacts",
                 "* /crm/*deals",
                 "* /crm/*calls",
+                "* /crm/*calls",
+                "* /crm/*emails",
                 "* /crm/*emails",
                 "* /crm/*meetings",
                 "* /crm/*tasks",

@@ -25,7 +25,10 @@ use followup_sandbox::crm::TaskView;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::run::{Portal, Shared};
+use crate::{
+    people::is_office,
+    run::{Portal, Shared},
+};
 
 /// Every id, what it says, and where it is looked at.
 pub const ALL: &[(&str, &str)] = &[
@@ -75,6 +78,18 @@ impl Scene<'_> {
     /// How late a task may come or go in clear weather: the wait, the reading, the writing, and a second look.
     pub fn tolerance(&self) -> SignedDuration {
         self.poll * 2 + SignedDuration::from_mins(4)
+    }
+
+    /// When something owed from `from` must be there: outside office hours nothing is written.
+    pub fn due(&self, from: Timestamp) -> Timestamp {
+        let mut due = self.portal.weather.after_clear(from, self.tolerance());
+        while !is_office(due) {
+            due += SignedDuration::from_mins(15);
+            if is_office(due) {
+                due = self.portal.weather.after_clear(due, self.tolerance());
+            }
+        }
+        due
     }
 
     /// Our own tasks.

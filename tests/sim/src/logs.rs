@@ -53,7 +53,7 @@ impl Logs {
         let subscriber = tracing_subscriber::fmt()
             .with_ansi(false)
             .without_time()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+            .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
             .with_writer(move || Line(logs.clone()))
             .finish();
         tracing_subscriber::util::SubscriberInitExt::set_default(subscriber)

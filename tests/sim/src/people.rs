@@ -27,6 +27,8 @@ const OWED_PER_DAY: u32 = 3;
 pub enum PeopleAct {
     /// A stranger asks for a demo and is nobody's problem but the rep's.
     Ask,
+    /// A stranger asks for a demo and is called within minutes.
+    AskAnswered,
     /// A stranger fills in some other form.
     Browse,
     /// Several strangers ask in the same second.
@@ -89,7 +91,12 @@ impl PeopleAct {
             Self::Ask,
             Self::Ask,
             Self::Ask,
+            Self::AskAnswered,
+            Self::AskAnswered,
+            Self::AskAnswered,
+            Self::AskAnswered,
             Self::Browse,
+            Self::AskTogether,
             Self::AskTogether,
             Self::AskTogether,
             Self::Import,
@@ -140,6 +147,8 @@ pub struct WalkOn {
     pub asked_at: Timestamp,
     /// A reminder is owed from this instant on, as long as nobody touches the record; `None` if it never was.
     pub owed_from: Option<Timestamp>,
+    /// When the rep called, where that was their whole story.
+    pub answered_at: Option<Timestamp>,
     /// When somebody first did something to it.
     pub touched_at: Option<Timestamp>,
     /// Deleted or merged away.
@@ -164,6 +173,8 @@ pub struct People {
     pub edits: BTreeMap<(String, &'static str), Edit>,
     /// Reps who left: id and since when.
     pub away: BTreeMap<String, Timestamp>,
+    /// Who survived a merge, and when that was.
+    pub merged: BTreeMap<String, Timestamp>,
     reps: Vec<(String, String)>,
     deals: Vec<String>,
     serial: u32,
@@ -172,13 +183,23 @@ pub struct People {
     owed: BTreeMap<(String, i64), u32>,
 }
 
-/// A change of the owners that the CRM has no act for.
+/// What an act comes to that the CRM has no act for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnerChange {
-    /// Who.
-    pub owner: String,
-    /// Works here.
-    pub is_active: bool,
+pub enum Then {
+    /// A user leaves, or comes back.
+    Owner {
+        /// Who.
+        owner: String,
+        /// Works here.
+        is_active: bool,
+    },
+    /// A walk-on is called a little later.
+    Answer {
+        /// Who.
+        person: String,
+        /// When.
+        after: SignedDuration,
+    },
 }
 
 impl People {
@@ -212,18 +233,27 @@ impl People {
         task.people.iter().any(is_theirs) || task.deals.iter().any(|deal| self.deals.contains(deal))
     }
 
-    /// Carries out one act; what is drawn comes from `salt` and who is there. Answers what it was, and a change of the
-    /// owners.
+    /// Carries out one act; what is drawn comes from `salt` and who is there. Answers what it was, and what
+    /// comes of it.
     pub fn act(
         &mut self,
         act: PeopleAct,
         salt: u64,
         at: Timestamp,
         crm: &mut dyn Crm,
-    ) -> (String, Option<OwnerChange>) {
+    ) -> (String, Option<Then>) {
         let mut rng = fastrand::Rng::with_seed(salt);
         let told = match act {
             PeopleAct::Ask => self.ask(at, rng.u32(..), FormKind::Demo, crm),
+            PeopleAct::AskAnswered => {
+                let told = self.ask(at, rng.u32(..), FormKind::Demo, crm);
+                let person = self.walk_ons.last_mut().map(|walk_on| {
+                    walk_on.owed_from = None;
+                    walk_on.id.clone()
+                });
+                let after = SignedDuration::from_secs(rng.i64(20..200));
+                return (told, person.map(|person| Then::Answer { person, after }));
+            }
             PeopleAct::Browse => {
                 let kinds = [FormKind::ContentDownload, FormKind::Other, FormKind::ContactUs];
                 let kind = rng.choice(kinds).unwrap_or(FormKind::Other);
@@ -262,6 +292,24 @@ impl People {
         (format!("{act:?}: {told}"), None)
     }
 
+    /// The rep of a walk-on whom nobody touched calls them.
+    pub fn answer(&mut self, person: &str, at: Timestamp, crm: &mut dyn Crm) {
+        let found = self.walk_ons.iter_mut().find(|walk_on| walk_on.id == person);
+        let Some(walk_on) = found.filter(|walk_on| walk_on.touched_at.is_none() && !walk_on.is_gone) else {
+            return;
+        };
+        walk_on.answered_at = Some(at);
+        let call = Call {
+            by: Some(walk_on.owner.clone()),
+            is_inbound: false,
+            result: CallResult::Connected,
+            duration: SignedDuration::from_mins(4),
+            people: vec![walk_on.id.clone()],
+            deals: Vec::new(),
+        };
+        crm.log_call(at, call);
+    }
+
     fn ask(&mut self, at: Timestamp, whose: u32, kind: FormKind, crm: &mut dyn Crm) -> String {
         self.serial += 1;
         let email = format!("walkon{}@{}.{CANARY_DOMAIN}", self.serial, self.portal);
@@ -289,6 +337,7 @@ impl People {
             owner,
             asked_at: at,
             owed_from,
+            answered_at: None,
             touched_at: None,
             is_gone: false,
         });
@@ -329,7 +378,7 @@ impl People {
         act: PeopleAct,
         at: Timestamp,
         rng: &mut fastrand::Rng,
-    ) -> (String, Option<OwnerChange>) {
+    ) -> (String, Option<Then>) {
         let is_active = act == PeopleAct::Return;
         let owner = if is_active {
             self.away.keys().next().cloned()
@@ -350,7 +399,7 @@ impl People {
         }
         (
             format!("{act:?}: owner {owner}"),
-            Some(OwnerChange { owner, is_active }),
+            Some(Then::Owner { owner, is_active }),
         )
     }
 
@@ -470,6 +519,7 @@ impl People {
         }
         let survivor = crm.merge_people(at, &kept.id, &lost.id);
         self.gone(&lost.id);
+        self.merged.insert(survivor.clone(), at);
         for walk_on in self.walk_ons.iter_mut().filter(|walk_on| walk_on.id == kept.id) {
             walk_on.id.clone_from(&survivor);
             walk_on.ids.push(survivor.clone());

@@ -54,6 +54,8 @@ pub struct PortalPlan {
     pub strangers: u32,
     /// How the vendor behaves where no source says, or portals differ.
     pub switches: Switches,
+    /// Answers name the results of a batch in an order of their own.
+    pub shuffles: bool,
     /// OAuth instead of a token that never changes.
     pub is_oauth: bool,
     /// Path family.
@@ -246,7 +248,7 @@ fn portal(seed: u64, index: usize) -> PortalPlan {
     };
     let index_lag = match rng.u32(0..20) {
         0..=1 => lag(60),
-        2..=4 => lag(600),
+        2..=6 => lag(600),
         _ => Switches::default().index_lag,
     };
     let tier = [Tier::Starter, Tier::Professional, Tier::Enterprise, Tier::CapacityPack];
@@ -257,7 +259,7 @@ fn portal(seed: u64, index: usize) -> PortalPlan {
         daily_limit: (rng.u32(0..25) == 0).then_some(30_000),
         account_zone: rng.choice(zones).unwrap_or_default().to_owned(),
         sends_retry_after: rng.u32(0..3) == 0,
-        unique_task_property: rng.u32(0..100) < 55,
+        unique_task_property: rng.bool(),
         archived_keeps_unique: rng.u32(0..5) == 0,
         numeric_to_object_id: rng.bool(),
         null_for_unset: rng.bool(),
@@ -283,9 +285,10 @@ fn portal(seed: u64, index: usize) -> PortalPlan {
         seed: rng.u64(..),
         // The script's people are the same in every portal: in two of them they would be known for one human.
         people: if index == 0 { rng.u32(6..30) } else { 0 },
-        strangers: if rng.u32(0..3) == 0 { rng.u32(105..260) } else { 0 },
+        strangers: if rng.u32(0..5) < 2 { rng.u32(105..260) } else { 0 },
         switches,
         is_oauth,
+        shuffles: rng.bool(),
         api_version: rng.choice(versions).unwrap_or("2026-09"),
         api_share: 10,
         skew,
@@ -373,16 +376,20 @@ fn trouble(rng: &mut fastrand::Rng) -> Trouble {
     ];
     let class = rng.choice(classes).unwrap_or(Class::Any);
     let kind = kind(class, rng);
+    // What is rarely asked for waits longer to be struck, and strikes seldom.
+    let is_rare = !matches!(class, Class::Poll | Class::Any);
     let lasts = SignedDuration::from_secs(match rng.u32(0..6) {
         0 => rng.i64(3_600..10_800),
+        _ if is_rare => rng.i64(1_800..7_200),
         1 | 2 => rng.i64(600..3_600),
         _ => rng.i64(30..600),
     });
+    let is_steady = rng.u32(0..if is_rare { 8 } else { 3 }) == 0;
     Trouble {
         class,
         salt: rng.u64(..),
         kind,
-        times: if rng.u32(0..3) == 0 { 0 } else { rng.u32(1..6) },
+        times: if is_steady { 0 } else { rng.u32(1..6) },
         lasts,
     }
 }

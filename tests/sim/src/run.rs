@@ -27,7 +27,7 @@ use crate::{
     disk::Disk,
     invariants::{self, Scene},
     logs::Logs,
-    people::{CANARY_DOMAIN, CANARY_NAME, People},
+    people::{CANARY_DOMAIN, CANARY_NAME, People, PeopleAct, Then},
     plan::{Act, Crash, Plan, PortalPlan, Trouble},
     trace::Trace,
     weather::Weather,
@@ -173,6 +173,7 @@ enum Step {
     Event(usize),
     TroubleEnds { portal: usize, number: usize },
     Neighbour { portal: usize, requests: u32, searches: u32, minutes: u32 },
+    Answer { portal: usize, person: String },
     Restart,
     Admin,
     Check,
@@ -340,6 +341,7 @@ impl<'a> Game<'a> {
                     self.later(SignedDuration::from_mins(1), next);
                 }
             }
+            Step::Answer { portal, person } => self.world.answer(portal, &person),
             Step::Restart => self.restart().await,
             Step::Admin => {
                 self.admin().await;
@@ -382,7 +384,9 @@ impl<'a> Game<'a> {
                 self.later(SignedDuration::from_secs(60), Step::Restart);
             }
             Act::People(act, salt) => {
-                self.world.people_act(portal, act, salt);
+                if let Some((person, after)) = self.world.people_act(portal, act, salt) {
+                    self.later(after, Step::Answer { portal, person });
+                }
                 *self.done.entry("people".to_owned()).or_default() += 1;
             }
             Act::Neighbour {
@@ -599,17 +603,30 @@ impl World {
         }
     }
 
-    fn people_act(&self, index: usize, act: crate::people::PeopleAct, salt: u64) {
-        let told = self.with(index, |portal| {
+    /// Somebody acts; answers whom a rep will call, and when.
+    fn people_act(&self, index: usize, act: PeopleAct, salt: u64) -> Option<(String, SignedDuration)> {
+        let (told, then) = self.with(index, |portal| {
             let mut told = (String::new(), None);
             let people = &mut portal.people;
             portal.crm.act(&mut |crm, at| told = people.act(act, salt, at, crm));
-            if let Some(change) = &told.1 {
-                portal.crm.set_owner_active(&change.owner, change.is_active);
+            if let Some(Then::Owner { owner, is_active }) = &told.1 {
+                portal.crm.set_owner_active(owner, *is_active);
             }
-            told.0
+            told
+        })?;
+        self.shared.trace.note(self.now(), &format!("# {told}"));
+        match then? {
+            Then::Answer { person, after } => Some((person, after)),
+            Then::Owner { .. } => None,
+        }
+    }
+
+    fn answer(&self, index: usize, person: &str) {
+        self.with(index, |portal| {
+            let people = &mut portal.people;
+            portal.crm.act(&mut |crm, at| people.answer(person, at, crm));
         });
-        self.shared.trace.note(self.now(), &format!("# {}", told.unwrap_or_default()));
+        self.shared.trace.note(self.now(), &format!("# {person} is called"));
     }
 
     /// Everything that is looked at after each cycle.
@@ -714,6 +731,7 @@ impl World {
             self.look(index, |scene, _, _| {
                 invariants::owed::scripted(scene);
                 invariants::unowed::check(scene);
+                invariants::unowed::walk_ons(scene);
                 invariants::closed::check(scene);
                 invariants::equal::check(scene);
             });

@@ -2,13 +2,25 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    io::Write,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
 
 /// Lines kept for a failure's report.
 const KEPT: usize = 60;
+
+/// Whether traces that begin from now on are written to standard error.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Writes every trace that begins from now on to standard error.
+pub fn tell() {
+    TOLD.store(true, Ordering::Relaxed);
+}
 
 /// What happened so far. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +31,8 @@ struct State {
     hash: u64,
     events: u64,
     last: VecDeque<String>,
+    /// Everything is also written to standard error: `--trace`.
+    is_told: bool,
 }
 
 impl Default for State {
@@ -27,6 +41,7 @@ impl Default for State {
             hash: 0xcbf2_9ce4_8422_2325,
             events: 0,
             last: VecDeque::with_capacity(KEPT),
+            is_told: TOLD.load(Ordering::Relaxed),
         }
     }
 }
@@ -34,9 +49,12 @@ impl Default for State {
 impl Trace {
     /// Notes one event.
     pub fn note(&self, at: Timestamp, what: &str) {
-        if std::env::var("SIMDBG").is_ok() { eprintln!("{at} {what}"); }
         let mut state = self.lock();
         state.events += 1;
+        if state.is_told {
+            // Standard error may be closed: the run goes on all the same.
+            writeln!(std::io::stderr(), "{at} {what}").unwrap_or_default();
+        }
         state.hash = fnv(state.hash, &at.as_millisecond().to_be_bytes());
         state.hash = fnv(state.hash, what.as_bytes());
         if state.last.len() == KEPT {

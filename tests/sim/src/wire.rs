@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{defect::Defect, invariants, run::Shared, trace::fnv};
+use crate::{defect::Defect, invariants, plan::PortalPlan, run::Shared, trace::fnv};
 
 /// What the books say of one connection.
 #[derive(Debug, Default)]
@@ -57,6 +57,7 @@ pub struct Wire(Arc<Inner>);
 struct Inner {
     sandbox: Sandbox,
     zone: String,
+    shuffles: bool,
     shared: Shared,
     books: Mutex<Books>,
     state: Mutex<State>,
@@ -71,15 +72,16 @@ struct State {
 }
 
 impl Wire {
-    /// A wire to `sandbox`, whose account counts days in `zone`.
-    pub fn new(sandbox: Sandbox, zone: &str, seed: u64, shared: &Shared) -> Self {
+    /// A wire to the portal of a plan.
+    pub fn new(sandbox: Sandbox, plan: &PortalPlan, shared: &Shared) -> Self {
         Self(Arc::new(Inner {
             sandbox,
-            zone: zone.to_owned(),
+            zone: plan.switches.account_zone.clone(),
+            shuffles: plan.shuffles,
             shared: shared.clone(),
             books: Mutex::default(),
             state: Mutex::new(State {
-                rng: fastrand::Rng::with_seed(seed),
+                rng: fastrand::Rng::with_seed(plan.seed ^ 0x77),
                 late: None,
                 windows: BTreeMap::new(),
             }),
@@ -164,7 +166,13 @@ impl Wire {
         self.enter(request, seen, at);
         let guard = seen.is_refresh.then(|| Refreshing::begin(self, at));
         let reply = tokio::time::timeout(limits.total, sandbox.hubspot(request.clone())).await;
-        let answer = whole(reply, limits);
+        let answer = whole(reply, limits).map(|answer| {
+            if seen.is_create && self.0.shuffles {
+                with_results(answer, |results| results.reverse())
+            } else {
+                answer
+            }
+        });
         self.leave(seen, &answer);
         self.pause(5..120).await;
         drop(guard);
@@ -415,19 +423,25 @@ fn whole(
 /// Gives each result the key of the input in its place.
 fn match_by_position(request: &Request<Bytes>, answer: Response<Bytes>) -> Response<Bytes> {
     let keys = trace_ids(request.body());
+    with_results(answer, |results| {
+        for (result, key) in results.iter_mut().zip(keys) {
+            if let Some(result) = result.as_object_mut() {
+                result.insert("objectWriteTraceId".to_owned(), key.into());
+            }
+        }
+    })
+}
+
+/// Changes the results of a batch's answer.
+fn with_results(answer: Response<Bytes>, change: impl FnOnce(&mut Vec<Value>)) -> Response<Bytes> {
     let (mut head, body) = answer.into_parts();
     let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(results) = json.get_mut("results").and_then(Value::as_array_mut) else {
         return Response::from_parts(head, body);
     };
-    for (result, key) in results.iter_mut().zip(keys) {
-        if let Some(result) = result.as_object_mut() {
-            result.insert("objectWriteTraceId".to_owned(), key.into());
-        }
-    }
-    let body = Bytes::from(json.to_string());
+    change(results);
     head.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(head, body)
+    Response::from_parts(head, Bytes::from(json.to_string()))
 }
 
 fn without_quota(mut answer: Response<Bytes>) -> Response<Bytes> {

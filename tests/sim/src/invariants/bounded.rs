@@ -3,7 +3,7 @@
 use super::Scene;
 
 /// Batches of the cache that no sync covers: pages without news wait for the next one with.
-const UNSYNCED_MAX: usize = 5_000;
+const UNSYNCED_MAX: usize = 20_000;
 
 /// Looks at what waits.
 pub fn check(scene: &Scene<'_>) {

@@ -15,7 +15,7 @@ pub fn scripted(scene: &Scene<'_>) {
         return;
     }
     for expected in scene.expected().iter().filter(|expected| is_judged(scene, expected)) {
-        let due = scene.portal.weather.after_clear(expected.from, scene.tolerance());
+        let due = scene.due(expected.from);
         let is_over = expected.until.is_some_and(|until| until <= due);
         if due >= scene.now || is_over {
             continue;
@@ -56,7 +56,7 @@ pub fn walk_ons(scene: &Scene<'_>) -> Vec<(String, String)> {
     for walk_on in &scene.portal.people.walk_ons {
         let Some(from) = walk_on.owed_from else { continue };
         let is_lost = scene.portal.lost_at.is_some_and(|lost| from < lost + FORGOTTEN);
-        let due = scene.portal.weather.after_clear(from, scene.tolerance());
+        let due = scene.due(from);
         let is_touched = walk_on.touched_at.is_some_and(|at| at <= due);
         if is_lost || is_touched || walk_on.is_gone || due >= scene.now || walk_on.asked_at <= scene.portal.connected_at {
             continue;

@@ -25,14 +25,17 @@ pub fn one_per_key(scene: &Scene<'_>) {
     }
 }
 
-/// Two open tasks about one subject: allowed only as long as it takes to notice a merge, or where a rep made one of
-/// them theirs. `seen` remembers since when.
+/// Two open tasks about one subject: allowed only as long as it takes to notice, where a rep made one of them theirs, or
+/// where two people with a task each were merged (an open gap keeps its anchor, and its task stays). `seen` remembers
+/// since when.
 pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>) {
     scene.shared.court.looked("D-1");
     let mut open: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for task in scene.ours() {
         let is_edited = scene.portal.people.edits.keys().any(|(id, _)| *id == task.id);
-        if task.state == TaskState::Open && !is_edited {
+        let merged_at = |person| scene.portal.people.merged.get(person);
+        let was_before_merge = task.people.iter().any(|person| merged_at(person).is_some_and(|at| task.created_at <= *at));
+        if task.state == TaskState::Open && !is_edited && !was_before_merge {
             open.entry(subject_of(task)).or_default().push(&task.id);
         }
     }

@@ -1,6 +1,35 @@
 //! D-4: a task that no careful human would expect rests on an absence nobody could see.
 
+use jiff::SignedDuration;
+
 use super::Scene;
+
+/// Reasons of other rules come later than this after somebody asked.
+const OF_THE_ASKING: SignedDuration = SignedDuration::from_mins(60);
+
+/// Whoever was called within minutes and left alone after that is owed nothing for having asked.
+pub fn walk_ons(scene: &Scene<'_>) {
+    scene.shared.court.looked("D-4");
+    if !scene.portal.plan.is_exact() {
+        return;
+    }
+    for walk_on in scene.portal.people.walk_ons.iter().filter(|walk_on| walk_on.touched_at.is_none()) {
+        let Some(answered_at) = walk_on.answered_at else { continue };
+        let before = walk_on.asked_at + OF_THE_ASKING;
+        let wrong = scene.ours().find(|task| {
+            task.people.contains(&walk_on.id) && task.created_at > answered_at && task.created_at < before
+        });
+        if let Some(task) = wrong {
+            scene.accuse(
+                "D-4",
+                format!(
+                    "person {} asked at {}, was called at {answered_at} and got task {} at {}",
+                    walk_on.id, walk_on.asked_at, task.id, task.created_at
+                ),
+            );
+        }
+    }
+}
 
 /// Every task about a scripted subject has its expectation.
 pub fn check(scene: &Scene<'_>) {
