@@ -42,6 +42,8 @@ pub(crate) enum CellType {
     Percent,
     Date,
     DateTime,
+    /// Compound: an object of other fields, never in bulk.
+    Address,
 }
 
 impl CellType {
@@ -66,6 +68,7 @@ impl CellType {
             "percent" => (Self::Percent, 0),
             "date" => (Self::Date, 0),
             "datetime" => (Self::DateTime, 0),
+            "address" => (Self::Address, 0),
             _ => return None,
         })
     }
@@ -89,6 +92,7 @@ impl CellType {
             Self::Percent => ("percent", "xsd:double"),
             Self::Date => ("date", "xsd:date"),
             Self::DateTime => ("datetime", "xsd:dateTime"),
+            Self::Address => ("address", "urn:address"),
         }
     }
 

@@ -108,10 +108,8 @@ impl Org {
                 .collect::<Result<_, _>>()?
         };
         let row = self.store.row(kind, row_id);
-        let Some(cells) = row
-            .and_then(|row| reader.sees(row))
-            .filter(|cells| !cells.flag("IsDeleted"))
-        else {
+        let seen = row.and_then(|row| Some((row, reader.sees(row)?)));
+        let Some((row, cells)) = seen.filter(|(_, cells)| !cells.flag("IsDeleted")) else {
             return Ok(None);
         };
         let mut shown = Map::new();
@@ -123,7 +121,7 @@ impl Org {
             }),
         );
         for (name, cell_type) in fields {
-            let value = reader.cell(kind, row_id, cells, &name).to_json(cell_type);
+            let value = reader.field_json(row, cells, &name, cell_type);
             shown.insert(name, value);
         }
         if !shown.contains_key("Id") {
@@ -165,8 +163,18 @@ impl Org {
             .collect()
     }
 
-    /// `GET|PATCH|DELETE sobjects/{type}/{field}/{value}`.
+    /// `GET|PATCH|DELETE sobjects/{type}/{field}/{value}`; the guide shows its 404 as a bare object.
     pub(crate) fn row_by_key(&mut self, call: &Call, kind: Kind, name: &str, value: &str) -> Outcome {
+        self.by_key_route(call, kind, name, value).or_else(|refusal| {
+            if refusal.status == 404 && self.switches.key_not_found_as_object {
+                Ok(Answer::json(404, refusal.to_json()))
+            } else {
+                Err(refusal)
+            }
+        })
+    }
+
+    fn by_key_route(&mut self, call: &Call, kind: Kind, name: &str, value: &str) -> Outcome {
         let field = self.key_field(call, kind, name)?;
         let found = self.by_key(call, kind, &field, value);
         if found.len() > 1 {

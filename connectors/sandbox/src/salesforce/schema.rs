@@ -2,7 +2,7 @@
 //!
 //! A table line is `Name | type(length) | flags | extra`. Flags: `req` (needed on create), `default` (never null),
 //! `ro` (written by the org alone), `create` (not changeable later), `name`, `idlookup`, `restricted`, `nofilter`,
-//! `nosort`. `extra` is the values of a picklist, or `Targets > Relationship > ChildRelationship` of a reference.
+//! `nosort`, `sinceNN` (first API version). `extra` is the values of a picklist, or `Targets > Relationship > ChildRelationship` of a reference.
 //! Sources: fact sheet section 4 and the machine-readable field lists beside it.
 
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub(crate) struct Field {
     pub(crate) is_filterable: bool,
     pub(crate) is_sortable: bool,
     pub(crate) is_custom: bool,
+    /// The first API version that knows it.
+    pub(crate) since: u16,
     pub(crate) options: Vec<String>,
     pub(crate) reference: Option<Reference>,
 }
@@ -83,6 +85,7 @@ impl Field {
             is_filterable: !has("nofilter"),
             is_sortable: !has("nosort") && !has("nofilter"),
             is_custom: false,
+            since: since(flags),
             options,
             reference: (cell_type == CellType::Ref).then(|| reference(extra)),
         })
@@ -97,6 +100,14 @@ impl Field {
     pub(crate) fn relationship(&self) -> Option<&Reference> {
         self.reference.as_ref()
     }
+}
+
+/// `since64` among the flags.
+fn since(flags: &str) -> u16 {
+    flags
+        .split_whitespace()
+        .find_map(|flag| flag.strip_prefix("since")?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn reference(extra: &str) -> Reference {

@@ -206,6 +206,8 @@ pub struct OrgSwitches {
     pub bulk_looks: u32,
     /// The 300 body lists objects instead of paths (unconfirmed). Default off.
     pub ambiguous_as_objects: bool,
+    /// A 404 of an external-id route is a bare object instead of an array (sources disagree). Default off.
+    pub key_not_found_as_object: bool,
     /// Days a deleted record stays in the recycle bin. Default 15.
     pub recycle_days: u16,
     /// Entries of the delete log older than this many hours are purged. Default never.
@@ -247,13 +249,7 @@ impl Default for OrgSwitches {
             custom_fields: vec![key_field()],
             required_fields: BTreeSet::new(),
             validation_rules: Vec::new(),
-            task_statuses: vec![
-                StatusValue::new("Not Started", false),
-                StatusValue::new("In Progress", false),
-                StatusValue::new("Completed", true),
-                StatusValue::new("Waiting on someone else", false),
-                StatusValue::new("Deferred", false),
-            ],
+            task_statuses: task_statuses(),
             task_priorities: vec![
                 StatusValue::new("High", true),
                 StatusValue::new("Normal", false),
@@ -286,6 +282,7 @@ impl Default for OrgSwitches {
             bulk_zulu: true,
             bulk_looks: 1,
             ambiguous_as_objects: false,
+            key_not_found_as_object: false,
             recycle_days: 15,
             delete_log_hours: None,
             covered_minutes_behind: 2,
@@ -308,4 +305,15 @@ fn key_field() -> CustomField {
         is_external_id: true,
         is_unique: true,
     }
+}
+
+/// The values Task.Status starts with.
+fn task_statuses() -> Vec<StatusValue> {
+    vec![
+        StatusValue::new("Not Started", false),
+        StatusValue::new("In Progress", false),
+        StatusValue::new("Completed", true),
+        StatusValue::new("Waiting on someone else", false),
+        StatusValue::new("Deferred", false),
+    ]
 }

@@ -17,7 +17,7 @@ use super::{
     },
     parse,
     resolve::{Part, Plan, Resolver, Target, Test},
-    show::flatten,
+    show::{flatten, has_compound},
     tree::{Operator, Query},
 };
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         self.store
             .schema(kind)
             .get(name)
-            .filter(|field| !self.is_hidden(kind, &field.name))
+            .filter(|field| self.shows(kind, field))
     }
 
     /// The fields the user may see.
@@ -80,7 +80,17 @@ impl<'a> Reader<'a> {
         self.store
             .schema(kind)
             .all()
-            .filter(move |field| !reader.is_hidden(kind, &field.name))
+            .filter(move |field| reader.shows(kind, field))
+    }
+
+    /// The client's API version knows the field, and field-level security does not hide it.
+    fn shows(&self, kind: Kind, field: &Field) -> bool {
+        let version = self
+            .version
+            .split('.')
+            .next()
+            .and_then(|version| version.parse().ok());
+        version.is_none_or(|version: u16| version >= field.since) && !self.is_hidden(kind, &field.name)
     }
 
     fn is_hidden(&self, kind: Kind, name: &str) -> bool {
@@ -148,6 +158,12 @@ impl<'a> Reader<'a> {
         let plan = Resolver { reader: self, text }.plan(&query)?;
         let mut hits = self.hits(&plan, None);
         cut(&plan, &mut hits);
+        if has_compound(&plan.parts) {
+            return Err(Refusal::bad(
+                "FUNCTIONALITYNOTENABLED",
+                "Selecting compound data not supported in Bulk Query",
+            ));
+        }
         let mut columns = Vec::new();
         flatten(&plan.parts, "", &mut columns);
         let rows = hits

@@ -5,13 +5,34 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{cell::Cell, kind::Kind, store::Row},
+    super::{
+        cell::{Cell, CellType},
+        kind::Kind,
+        store::{Cells, Row},
+    },
     resolve::{Part, Plan, Summary},
     run::{Hit, Reader, cut},
     tree::Aggregate,
 };
 
 impl<'a> Reader<'a> {
+    /// A field as JSON; a compound one is an object of its parts, or null without any.
+    pub(crate) fn field_json(&self, row: &Row, cells: &Cells, name: &str, cell_type: CellType) -> Value {
+        if cell_type != CellType::Address {
+            return self.cell(row.kind, &row.id, cells, name).to_json(cell_type);
+        }
+        let prefix = name.trim_end_matches("Address");
+        let part = |part: &str| cells.get(&format!("{prefix}{part}")).to_json(CellType::Text);
+        let shown = json!({
+            "city": part("City"), "country": part("Country"), "geocodeAccuracy": null, "latitude": null,
+            "longitude": null, "postalCode": part("PostalCode"), "state": part("State"), "street": part("Street"),
+        });
+        let is_empty = shown
+            .as_object()
+            .is_none_or(|parts| parts.values().all(Value::is_null));
+        if is_empty { Value::Null } else { shown }
+    }
+
     /// A record as JSON.
     pub(super) fn record(&self, kind: Kind, parts: &[Part], hit: Hit<'a>) -> Value {
         let (row, cells) = hit;
@@ -20,8 +41,7 @@ impl<'a> Reader<'a> {
         for part in parts {
             match part {
                 Part::Leaf { name, cell_type } => {
-                    let cell = self.cell(row.kind, &row.id, cells, name);
-                    shown.insert(name.clone(), cell.to_json(*cell_type));
+                    shown.insert(name.clone(), self.field_json(row, cells, name, *cell_type));
                 }
                 Part::Parent {
                     relationship,
@@ -183,4 +203,13 @@ pub(super) fn flatten(parts: &[Part], prefix: &str, columns: &mut Vec<String>) {
             Part::Children { .. } => {}
         }
     }
+}
+
+/// Some column is an object of other fields.
+pub(super) fn has_compound(parts: &[Part]) -> bool {
+    parts.iter().any(|part| match part {
+        Part::Leaf { cell_type, .. } => *cell_type == CellType::Address,
+        Part::Parent { parts, .. } => has_compound(parts),
+        Part::Children { .. } => false,
+    })
 }

@@ -383,6 +383,48 @@ async fn hidden_fields_and_objects_are_not_there() {
 }
 
 #[tokio::test]
+async fn fields_are_as_old_as_their_api_version() {
+    let client = Client::new();
+    for (version, is_there) in [("63.0", false), ("64.0", true)] {
+        let got = client
+            .get(&format!(
+                "/services/data/v{version}/sobjects/EmailMessage/describe"
+            ))
+            .await;
+        let fields = got.body["fields"].as_array().expect("fields").clone();
+        assert_eq!(
+            fields.iter().any(|field| field["name"] == json!("Source")),
+            is_there,
+            "{version}"
+        );
+        let query = encoded("SELECT Source FROM EmailMessage");
+        let got = client
+            .get(&format!("/services/data/v{version}/query?q={query}"))
+            .await;
+        assert_eq!(got.status, if is_there { 200 } else { 400 }, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_an_object_and_not_for_bulk() {
+    let client = Client::new();
+    client.lead("plain@example.com").await;
+    let fields = json!({"LastName": "Berg", "Company": "Amber Travel", "City": "Oslo", "Country": "Norway"});
+    client.create("Lead", fields).await;
+    let got = client.query("SELECT Address FROM Lead ORDER BY Id").await;
+    let shown = got.column("Address");
+    assert_eq!(
+        (&shown[0], &shown[1]["city"], &shown[1]["street"]),
+        (&json!(null), &json!("Oslo"), &json!(null))
+    );
+    let body = json!({"operation": "query", "query": "SELECT Id, Address FROM Lead"});
+    assert_eq!(
+        client.post("jobs/query", body).await.code(),
+        "FUNCTIONALITYNOTENABLED"
+    );
+}
+
+#[tokio::test]
 async fn describe_is_not_sent_twice() {
     let client = Client::new();
     let since = [("if-modified-since", "Mon, 05 Jan 2026 08:00:00 GMT")];

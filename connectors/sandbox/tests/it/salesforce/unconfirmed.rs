@@ -117,3 +117,16 @@ async fn a_future_event_may_move_the_last_activity() {
         assert_eq!(shown["SystemModstamp"], stamp, "it moves without a stamp");
     }
 }
+
+#[tokio::test]
+async fn a_missing_key_is_told_by_an_array_or_by_an_object() {
+    for as_object in [false, true] {
+        let client = Client::new();
+        client.set(|switches| switches.key_not_found_as_object = as_object);
+        let got = client.get("sobjects/Task/FollowupKey__c/fu-none").await;
+        assert_eq!((got.status, got.body.is_object()), (404, as_object));
+        let error = if as_object { &got.body } else { &got.body[0] };
+        assert_eq!(error["errorCode"], json!("NOT_FOUND"));
+        assert_eq!(error["message"], json!("The requested resource does not exist"));
+    }
+}
