@@ -12,10 +12,14 @@ use followup_rules::{
     policy::Policy,
     problem::{Problem, Severity},
 };
+use followup_salesforce::{
+    Salesforce, SalesforceConfig,
+    auth::{Flow, JwtKey},
+};
 use followup_store::{Opening, Store, StoreError, StoreOptions};
 use followup_transport::{HttpTransport, OAuthConfig, TokenSource, Transport};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -144,10 +148,7 @@ fn connector(
 ) -> anyhow::Result<Arc<dyn Connector>> {
     match connection.provider {
         Provider::Hubspot => {
-            let config = hubspot_config(connection).map_err(|problems| {
-                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                Failure::new(Exit::Usage, lines.join("\n"))
-            })?;
+            let config = hubspot_config(connection).map_err(usage)?;
             let tokens = tokens(connection, &config, data_dir)?;
             let seed = fastrand::u64(..);
             let hubspot = Hubspot::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
@@ -155,7 +156,16 @@ fn connector(
                 hubspot.map_err(|message| Failure::new(Exit::Usage, message))?,
             ))
         }
-        Provider::Salesforce | Provider::Zoho => {
+        Provider::Salesforce => {
+            let config = salesforce_config(connection).map_err(usage)?;
+            let tokens = salesforce_tokens(connection, &config, data_dir)?;
+            let seed = fastrand::u64(..);
+            let salesforce = Salesforce::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
+            Ok(Arc::new(
+                salesforce.map_err(|message| Failure::new(Exit::Usage, message))?,
+            ))
+        }
+        Provider::Zoho => {
             anyhow::bail!(
                 "connections to {} are not built in this version",
                 connection.provider
@@ -172,22 +182,48 @@ fn hubspot_config(connection: &ConnectionConfig) -> Result<HubspotConfig, Vec<Pr
     config.search_per_second = connection.search_per_second;
     config.backfill_since = connection.backfill_since;
     if let Some(path) = &connection.mapping_file {
-        config.mapping = mapping(path)?;
+        config.mapping = mapping(path, "hubspot", Mapping::from_toml)?;
     }
     Ok(config)
 }
 
-fn mapping(path: &PathBuf) -> Result<Mapping, Vec<Problem>> {
+fn salesforce_config(connection: &ConnectionConfig) -> Result<SalesforceConfig, Vec<Problem>> {
+    let login_url = connection.login_url.as_ref().unwrap_or(&connection.base_url);
+    let mut config = SalesforceConfig::new(connection.id.clone(), login_url.clone());
+    // A fixed token is good at one host; other logins learn theirs.
+    if matches!(connection.auth, Auth::Bearer { .. }) {
+        config.instance_url = Some(connection.base_url.clone());
+    }
+    config.api_version.clone_from(&connection.api_version);
+    config.api_share = connection.api_share;
+    config.burst_share = connection.burst_share;
+    config.backfill_since = connection.backfill_since;
+    if let Some(path) = &connection.mapping_file {
+        config.mapping = mapping(path, "salesforce", followup_salesforce::Mapping::from_toml)?;
+    }
+    Ok(config)
+}
+
+fn usage(problems: Vec<Problem>) -> Failure {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Failure::new(Exit::Usage, lines.join("\n"))
+}
+
+fn mapping<T>(
+    path: &PathBuf,
+    vendor: &str,
+    read: fn(&str) -> Result<T, Vec<String>>,
+) -> Result<T, Vec<Problem>> {
     let problem = |message: String| Problem {
         code: "bad_mapping",
         severity: Severity::Error,
         place: path.display().to_string(),
         key: "mapping_file".to_owned(),
         message,
-        fix: "compare it with config/connectors/hubspot.toml".to_owned(),
+        fix: format!("compare it with config/connectors/{vendor}.toml"),
     };
     let text = std::fs::read_to_string(path).map_err(|error| vec![problem(error.to_string())])?;
-    Mapping::from_toml(&text).map_err(|messages| messages.into_iter().map(problem).collect())
+    read(&text).map_err(|messages| messages.into_iter().map(problem).collect())
 }
 
 /// Problems of the mapping files a configuration names.
@@ -195,7 +231,10 @@ pub fn check_mappings(config: &Config) -> Vec<Problem> {
     config
         .connections
         .values()
-        .filter_map(|connection| hubspot_config(connection).err())
+        .filter_map(|connection| match connection.provider {
+            Provider::Salesforce => salesforce_config(connection).err(),
+            Provider::Hubspot | Provider::Zoho => hubspot_config(connection).err(),
+        })
         .flatten()
         .collect()
 }
@@ -205,10 +244,6 @@ fn tokens(
     config: &HubspotConfig,
     data_dir: &Path,
 ) -> anyhow::Result<TokenSource> {
-    let secret = |path: &Path| {
-        secrets::read(path)
-            .map_err(|error| Failure::new(Exit::Usage, format!("{error}. Fix: {}", error.fix())))
-    };
     match &connection.auth {
         Auth::Bearer { access_token_file } => {
             Ok(TokenSource::fixed(secret(access_token_file)?.expose_secret()))
@@ -232,7 +267,84 @@ fn tokens(
             };
             Ok(TokenSource::oauth(oauth, Arc::new(store)))
         }
+        Auth::JwtBearer { .. } | Auth::ClientCredentials { .. } => {
+            anyhow::bail!("{} has no such way to log in", connection.provider)
+        }
     }
+}
+
+fn salesforce_tokens(
+    connection: &ConnectionConfig,
+    config: &SalesforceConfig,
+    data_dir: &Path,
+) -> anyhow::Result<TokenSource> {
+    let (client_id, flow, imported, fix) = match &connection.auth {
+        Auth::Bearer { access_token_file } => {
+            return Ok(TokenSource::fixed(secret(access_token_file)?.expose_secret()));
+        }
+        Auth::Refresh {
+            client_id,
+            client_secret_file,
+            refresh_token_file,
+        } => {
+            let refresh_token = secret(refresh_token_file)?;
+            let flow = Flow::WebServer {
+                client_secret: Some(secret(client_secret_file)?),
+                refresh_token: refresh_token.clone(),
+            };
+            let fix = format!("put a new refresh token into {}", refresh_token_file.display());
+            (client_id, flow, refresh_token, fix)
+        }
+        Auth::JwtBearer {
+            client_id,
+            username,
+            jwt_key_file,
+        } => {
+            let key = JwtKey::from_pem(read_key(jwt_key_file)?.expose_secret()).map_err(|message| {
+                Failure::new(Exit::Usage, format!("{}: {message}", jwt_key_file.display()))
+            })?;
+            let flow = Flow::JwtBearer {
+                username: username.clone(),
+                key,
+            };
+            let fix =
+                format!("pre-authorise {username} for the app, and check its certificate and client_id");
+            // Whoever else logs in begins with a token of their own.
+            (
+                client_id,
+                flow,
+                SecretString::from(format!("{client_id} {username}")),
+                fix,
+            )
+        }
+        Auth::ClientCredentials {
+            client_id,
+            client_secret_file,
+        } => {
+            let flow = Flow::ClientCredentials {
+                client_secret: secret(client_secret_file)?,
+            };
+            let fix = "check the app's client credentials policy, its secret and client_id".to_owned();
+            (client_id, flow, SecretString::from(client_id.clone()), fix)
+        }
+    };
+    let store = TokenFile::new(data_dir, &connection.id, &imported);
+    followup_salesforce::auth::tokens(&config.login_url, client_id, flow, &fix, Arc::new(store))
+        .map_err(|message| Failure::new(Exit::Usage, message).into())
+}
+
+/// A secret of one line, with the fix if it cannot be read.
+fn secret(path: &Path) -> Result<SecretString, Failure> {
+    secrets::read(path).map_err(unreadable)
+}
+
+/// A private key.
+fn read_key(path: &Path) -> Result<SecretString, Failure> {
+    secrets::read_key(path).map_err(unreadable)
+}
+
+fn unreadable(error: secrets::SecretError) -> Failure {
+    Failure::new(Exit::Usage, format!("{error}. Fix: {}", error.fix()))
 }
 
 /// Asks a sandbox on this machine for its simulated date.

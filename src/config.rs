@@ -18,6 +18,7 @@ use crate::team::TeamSettings;
 
 mod layers;
 mod read;
+mod salesforce;
 pub mod secrets;
 mod validate;
 
@@ -68,6 +69,22 @@ pub enum Auth {
         /// The file that holds the refresh token; imported once.
         refresh_token_file: PathBuf,
     },
+    /// OAuth by a signed statement.
+    JwtBearer {
+        /// The app.
+        client_id: String,
+        /// In whose name.
+        username: String,
+        /// The file that holds the key, in PEM.
+        jwt_key_file: PathBuf,
+    },
+    /// OAuth as the app itself.
+    ClientCredentials {
+        /// The app.
+        client_id: String,
+        /// The file that holds its secret.
+        client_secret_file: PathBuf,
+    },
 }
 
 /// One configured CRM login.
@@ -77,9 +94,11 @@ pub struct ConnectionConfig {
     pub id: ConnectionId,
     /// Which CRM.
     pub provider: Provider,
-    /// Where the API is; the vendor's host unless configured.
+    /// Where the API is; the vendor's host unless configured. Salesforce: `login_url`, unless configured.
     pub base_url: Url,
-    /// HubSpot: date version of the paths.
+    /// Salesforce: where one logs in.
+    pub login_url: Option<Url>,
+    /// Version of the API: HubSpot's paths, Salesforce's `64.0`.
     pub api_version: String,
     /// What may be written.
     pub mode: Mode,

@@ -56,6 +56,7 @@ pub(super) struct RawConnection {
     pub(super) place: String,
     pub(super) provider: Option<Placed<String>>,
     pub(super) base_url: Option<Placed<String>>,
+    pub(super) login_url: Option<Placed<String>>,
     pub(super) api_version: Option<Placed<String>>,
     pub(super) mode: Option<Mode>,
     pub(super) api_share: Option<u8>,
@@ -69,6 +70,9 @@ pub(super) struct RawConnection {
     pub(super) client_id: Option<Placed<String>>,
     pub(super) client_secret_file: Option<Placed<PathBuf>>,
     pub(super) refresh_token_file: Option<Placed<PathBuf>>,
+    pub(super) flow: Option<Placed<String>>,
+    pub(super) username: Option<Placed<String>>,
+    pub(super) jwt_key_file: Option<Placed<PathBuf>>,
 }
 
 impl Raw {
@@ -210,6 +214,7 @@ impl Layer<'_> {
     fn connection(&self, fields: &Fields<'_, '_>, raw: &mut RawConnection) {
         set(&mut raw.provider, self.placed(fields, "provider"));
         set(&mut raw.base_url, self.placed(fields, "base_url"));
+        set(&mut raw.login_url, self.placed(fields, "login_url"));
         set(&mut raw.api_version, self.placed(fields, "api_version"));
         let modes = [
             ("observe", Mode::Observe),
@@ -241,6 +246,9 @@ impl Layer<'_> {
                 &mut raw.refresh_token_file,
                 self.path(&auth, "refresh_token_file"),
             );
+            set(&mut raw.flow, self.placed(&auth, "flow"));
+            set(&mut raw.username, self.placed(&auth, "username"));
+            set(&mut raw.jwt_key_file, self.path(&auth, "jwt_key_file"));
             auth.finish();
         }
         fields.finish();

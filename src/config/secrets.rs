@@ -51,11 +51,23 @@ fn locate(path: &Path) -> PathBuf {
     credential.unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Reads a secret; a trailing newline is ignored.
+/// Reads a secret of one line; a trailing newline is ignored.
 ///
 /// # Errors
 /// [`SecretError`], whose message names the file and never its content.
 pub fn read(path: &Path) -> Result<SecretString, SecretError> {
+    read_text(path, false)
+}
+
+/// Reads a private key: a text of several lines.
+///
+/// # Errors
+/// [`SecretError`], whose message names the file and never its content.
+pub fn read_key(path: &Path) -> Result<SecretString, SecretError> {
+    read_text(path, true)
+}
+
+fn read_text(path: &Path, may_have_lines: bool) -> Result<SecretString, SecretError> {
     let path = locate(path);
     let unreadable = |error: std::io::Error| SecretError::Unreadable {
         path: path.clone(),
@@ -75,7 +87,7 @@ pub fn read(path: &Path) -> Result<SecretString, SecretError> {
     if secret.is_empty() {
         return Err(malformed("is empty"));
     }
-    if secret.contains(['\n', '\r']) {
+    if !may_have_lines && secret.contains(['\n', '\r']) {
         return Err(malformed("has more than one line"));
     }
     Ok(SecretString::from(secret.to_owned()))

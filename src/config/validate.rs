@@ -23,7 +23,7 @@ const HUBSPOT_URL: &str = "https://api.hubapi.com";
 /// Date versions of HubSpot's paths that the connector speaks.
 const HUBSPOT_VERSIONS: &[&str] = &["2026-09", "2026-03", "v3"];
 
-struct Checker {
+pub(super) struct Checker {
     problems: Vec<Problem>,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn validate(
 }
 
 impl Checker {
-    fn error(&mut self, code: &'static str, place: &str, key: &str, message: &str, fix: String) {
+    pub(super) fn error(&mut self, code: &'static str, place: &str, key: &str, message: &str, fix: String) {
         self.problems.push(Problem {
             code,
             severity: Severity::Error,
@@ -193,13 +193,33 @@ impl Checker {
             }
         };
         let provider = self.provider(raw, &key);
-        let base_url = self.base_url(raw, &key);
-        let api_version = self.api_version(raw, &key);
-        let auth = self.auth(raw, &key);
+        let is_salesforce = provider == Some(Provider::Salesforce);
+        let login_url = if is_salesforce {
+            self.login_url(raw, &key)
+        } else {
+            None
+        };
+        let base_url = if is_salesforce && raw.base_url.is_none() {
+            login_url.clone()
+        } else {
+            self.base_url(raw, &key)
+        };
+        let (api_version, auth) = if is_salesforce {
+            (
+                self.salesforce_version(raw, &key),
+                self.salesforce_auth(raw, &key),
+            )
+        } else {
+            (self.api_version(raw, &key), self.auth(raw, &key))
+        };
+        if !is_salesforce {
+            self.only_for_salesforce(raw, &key);
+        }
         Some(ConnectionConfig {
             id: id?,
             provider: provider?,
             base_url: base_url?,
+            login_url,
             api_version: api_version?,
             mode: raw.mode.unwrap_or_default(),
             api_share: raw.api_share.unwrap_or(10),
@@ -221,27 +241,28 @@ impl Checker {
                 &raw.place,
                 &key,
                 "`provider` is missing",
-                "add provider = \"hubspot\"".to_owned(),
+                "add provider = \"hubspot\" or provider = \"salesforce\"".to_owned(),
             );
             return None;
         };
         match provider.value.as_str() {
             "hubspot" => Some(Provider::Hubspot),
-            "salesforce" | "zoho" => {
+            "salesforce" => Some(Provider::Salesforce),
+            "zoho" => {
                 let message = format!("connections to {} are not built in this version", provider.value);
                 self.error(
                     "not_built",
                     &provider.place,
                     &key,
                     &message,
-                    "only hubspot can be used".to_owned(),
+                    "hubspot and salesforce can be used".to_owned(),
                 );
                 None
             }
             other => {
                 let near = nearest(other, ["hubspot", "salesforce", "zoho"]);
                 let fix = near.map_or_else(
-                    || "known is: hubspot".to_owned(),
+                    || "known are: hubspot, salesforce".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 self.error(
@@ -261,12 +282,17 @@ impl Checker {
         let Some(written) = &raw.base_url else {
             return Url::parse(HUBSPOT_URL).ok();
         };
+        self.url(written, &key)
+    }
+
+    /// A URL of the CRM: https, or plain http on this machine.
+    pub(super) fn url(&mut self, written: &Placed<String>, key: &str) -> Option<Url> {
         let Ok(url) = Url::parse(&written.value) else {
             let fix = "write it as https://host, without a path".to_owned();
             self.error(
                 "bad_url",
                 &written.place,
-                &key,
+                key,
                 &format!("`{}` is no URL", written.value),
                 fix,
             );
@@ -284,7 +310,7 @@ impl Checker {
             self.error(
                 "insecure_url",
                 &written.place,
-                &key,
+                key,
                 "the token would travel in clear",
                 fix,
             );
@@ -361,7 +387,7 @@ impl Checker {
         }
     }
 
-    fn secret(&mut self, file: &Placed<std::path::PathBuf>, key: &str) -> Option<()> {
+    pub(super) fn secret(&mut self, file: &Placed<std::path::PathBuf>, key: &str) -> Option<()> {
         match super::secrets::read(&file.value) {
             Ok(_) => Some(()),
             Err(error) => {
