@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use followup_core::{
     Baseline, Closing, Connector, CreateOutcome, DraftLinks, Lane, LinkChange, OwnerId, PageEnd, PersonId,
-    Provider, PullRequest, Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, WriteOutcome,
+    Provider, PullRequest, Record, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus,
+    WriteOutcome,
 };
 use jiff::{SignedDuration, Timestamp};
 
