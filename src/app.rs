@@ -148,7 +148,7 @@ fn connector(
 ) -> anyhow::Result<Arc<dyn Connector>> {
     match connection.provider {
         Provider::Hubspot => {
-            let config = hubspot_config(connection).map_err(usage)?;
+            let config = hubspot_config(connection).map_err(|problems| usage(&problems))?;
             let tokens = tokens(connection, &config, data_dir)?;
             let seed = fastrand::u64(..);
             let hubspot = Hubspot::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
@@ -157,7 +157,7 @@ fn connector(
             ))
         }
         Provider::Salesforce => {
-            let config = salesforce_config(connection).map_err(usage)?;
+            let config = salesforce_config(connection).map_err(|problems| usage(&problems))?;
             let tokens = salesforce_tokens(connection, &config, data_dir)?;
             let seed = fastrand::u64(..);
             let salesforce = Salesforce::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
@@ -204,7 +204,7 @@ fn salesforce_config(connection: &ConnectionConfig) -> Result<SalesforceConfig, 
     Ok(config)
 }
 
-fn usage(problems: Vec<Problem>) -> Failure {
+fn usage(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Failure::new(Exit::Usage, lines.join("\n"))
 }
@@ -335,15 +335,15 @@ fn salesforce_tokens(
 
 /// A secret of one line, with the fix if it cannot be read.
 fn secret(path: &Path) -> Result<SecretString, Failure> {
-    secrets::read(path).map_err(unreadable)
+    secrets::read(path).map_err(|error| unreadable(&error))
 }
 
 /// A private key.
 fn read_key(path: &Path) -> Result<SecretString, Failure> {
-    secrets::read_key(path).map_err(unreadable)
+    secrets::read_key(path).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: secrets::SecretError) -> Failure {
+fn unreadable(error: &secrets::SecretError) -> Failure {
     Failure::new(Exit::Usage, format!("{error}. Fix: {}", error.fix()))
 }
 

@@ -192,3 +192,77 @@ impl Checker {
         self.error("no_login", place, &format!("{key}.{name}"), &message, fix);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::config::{Auth, load};
+
+    /// The login of a configuration, or the keys that have problems.
+    fn login(connection: &str, auth: &str) -> Result<Auth, Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["secret", "token"] {
+            fs::write(dir.path().join(name), "planted\n").unwrap();
+        }
+        fs::write(
+            dir.path().join("key.pem"),
+            "-----BEGIN PRIVATE KEY-----\nplanted\n-----END-----\n",
+        )
+        .unwrap();
+        let path = dir.path().join("followupd.toml");
+        let text = format!(
+            "[connections.sf]\nprovider = \"salesforce\"\n{connection}\n[connections.sf.auth]\n{auth}\n"
+        );
+        fs::write(&path, text).unwrap();
+        match load(&path, []) {
+            Ok((config, _)) => Ok(config.connections.into_values().next().unwrap().auth),
+            Err(problems) => {
+                assert!(
+                    problems
+                        .iter()
+                        .all(|problem| !problem.to_string().contains("planted"))
+                );
+                Err(problems.into_iter().map(|problem| problem.key).collect())
+            }
+        }
+    }
+
+    const HOST: &str = "login_url = \"https://acme.my.salesforce.com\"";
+
+    #[test]
+    fn each_flow_has_its_keys() {
+        let web = "client_id = \"app\"\nclient_secret_file = \"secret\"\nrefresh_token_file = \"token\"";
+        assert!(matches!(login(HOST, web), Ok(Auth::Refresh { .. })));
+        let jwt = "flow = \"jwt_bearer\"\nclient_id = \"app\"\nusername = \"ana@example.com\"\njwt_key_file = \"key.pem\"";
+        assert!(matches!(login(HOST, jwt), Ok(Auth::JwtBearer { .. })));
+        let own = "flow = \"client_credentials\"\nclient_id = \"app\"\nclient_secret_file = \"secret\"";
+        assert!(matches!(login(HOST, own), Ok(Auth::ClientCredentials { .. })));
+        let fixed = format!("{HOST}\nbase_url = \"https://acme.my.salesforce.com\"");
+        assert!(matches!(
+            login(&fixed, "access_token_file = \"token\""),
+            Ok(Auth::Bearer { .. })
+        ));
+    }
+
+    #[test]
+    fn every_problem_of_a_login_is_reported_with_its_key() {
+        assert_eq!(
+            login(
+                "api_version = \"41.0\"",
+                "flow = \"jwt_bearer\"\nclient_id = \"app\""
+            )
+            .unwrap_err(),
+            [
+                "connections.sf.login_url",
+                "connections.sf.api_version",
+                "connections.sf.auth.username",
+                "connections.sf.auth.jwt_key_file",
+            ]
+        );
+        assert_eq!(
+            login(HOST, "flow = \"password\"").unwrap_err(),
+            ["connections.sf.auth.flow"]
+        );
+    }
+}
