@@ -3,7 +3,10 @@
 mod describe;
 mod export;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use followup_transport::{Call, CallError, Cause, Client, Effect, Failure, Priority, Vendor as _, Verdict};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -57,7 +60,9 @@ pub(crate) struct Answered {
 pub(crate) struct Api {
     pub(crate) client: Client,
     pub(crate) paths: Paths,
-    pub(crate) at_once: Semaphore,
+    at_once: Semaphore,
+    /// A query named a field or table that is hidden: what was described is not true any more.
+    is_stale: AtomicBool,
 }
 
 impl Api {
@@ -66,6 +71,18 @@ impl Api {
             client,
             paths,
             at_once: Semaphore::new(AT_ONCE),
+            is_stale: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a refusal since the last time showed that the fields must be looked at again.
+    pub(crate) fn take_stale(&self) -> bool {
+        self.is_stale.swap(false, Ordering::Relaxed)
+    }
+
+    fn note(&self, error: &CallError) {
+        if is_hidden_field(error) {
+            self.is_stale.store(true, Ordering::Relaxed);
         }
     }
 
@@ -83,7 +100,7 @@ impl Api {
         );
         let answer = self.client.call(&call, now).await;
         drop(permit);
-        answer
+        answer.inspect_err(|error| self.note(error))
     }
 
     /// The first page of a query.
@@ -159,7 +176,11 @@ impl Api {
             .map(
                 |(place, (action, _))| match by_reference.remove(&reference(place)) {
                     Some((200..=299, body)) => Ok(body),
-                    Some((status, body)) => Err(refused(action, status, &body, turn.now)),
+                    Some((status, body)) => {
+                        let error = refused(action, status, &body, turn.now);
+                        self.note(&error);
+                        Err(error)
+                    }
                     None => Err(unanswered(action)),
                 },
             )

@@ -52,6 +52,9 @@ pub use mapping::Mapping;
 pub use paths::allow_list;
 pub use vendor::SalesforceVendor;
 
+/// Largest answer: five pages of 2,000 rows.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// One Salesforce org.
 pub struct Salesforce {
     config: SalesforceConfig,
@@ -90,7 +93,10 @@ impl Salesforce {
                 .instance_url
                 .clone()
                 .unwrap_or_else(|| config.login_url.clone()),
-            limits: SendLimits::default(),
+            limits: SendLimits {
+                body_bytes_max: BODY_BYTES_MAX,
+                ..SendLimits::default()
+            },
             seed,
         });
         Ok(Self {

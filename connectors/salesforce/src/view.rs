@@ -18,6 +18,8 @@ use crate::{
     wire::Row,
 };
 
+/// How long the fields are believed to be those last seen, if no refusal says otherwise.
+const FIELDS_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long the setup tables are believed. A status that a task shows is known from the task itself.
 const SETUP_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How far back captured mails are looked for.
@@ -28,7 +30,7 @@ const LOOKING: &str = "read users";
 /// What is remembered, part by part.
 #[derive(Default)]
 pub(crate) struct Remembered {
-    org: Option<Arc<Org>>,
+    org: Option<(Timestamp, Arc<Org>)>,
     setup: Option<(Timestamp, Arc<Setup>)>,
     owners: Option<Arc<OwnerDirectory>>,
     /// The user we are.
@@ -77,12 +79,18 @@ impl Salesforce {
     }
 
     async fn org(&self, turn: Turn) -> Result<Arc<Org>, CallError> {
+        if self.api.take_stale() {
+            self.forget_org();
+        }
         let known = self.remembered().org.clone();
-        if let Some(org) = known {
+        if let Some((at, org)) = known
+            && turn.now.duration_since(at) < FIELDS_FOR
+        {
             return Ok(org);
         }
+        self.forget_org();
         let org = Arc::new(self.api.describe(turn).await?);
-        self.remembered().org = Some(Arc::clone(&org));
+        self.remembered().org = Some((turn.now, Arc::clone(&org)));
         Ok(org)
     }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use followup_core::{Page, PageEnd};
-use followup_transport::CallError;
+use followup_transport::{CallError, Cause};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Batch, Fault, RawPage, Reading};
@@ -136,7 +136,12 @@ impl Salesforce {
                 (table.schema().action, select)
             })
             .collect();
-        let answers = self.api.queries(&selects, reading.turn).await?;
+        let answers = match self.api.queries(&selects, reading.turn).await {
+            Ok(answers) => answers,
+            // Five full pages may be more than one answer should hold: then each for itself.
+            Err(error) if matches!(error.cause, Cause::Transport | Cause::Decode) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
         let mut own = None;
         for ((other, begun), answer) in group.iter().zip(answers) {
             let page = match answer.and_then(|answered| raw(&answered, None, other.schema().action)) {

@@ -27,19 +27,19 @@ struct Memory {
 
 impl TokenStore for Memory {
     fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
-        let pair = self.pair.lock().unwrap().clone();
+        let pair = self.pair.lock().expect("no holder panicked").clone();
         Box::pin(async move { Ok(pair) })
     }
 
     fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
-        *self.pair.lock().unwrap() = Some(tokens);
+        *self.pair.lock().expect("no holder panicked") = Some(tokens);
         self.stored.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(()) })
     }
 }
 
 fn login_url() -> Url {
-    Url::parse("https://acme.my.salesforce.com").unwrap()
+    Url::parse("https://acme.my.salesforce.com").expect("a constant URL")
 }
 
 fn secret(text: &str) -> SecretString {
@@ -56,7 +56,7 @@ fn web_server(org: &Org) -> Flow {
 
 fn source(org: &Org, flow: Flow, store: &Arc<Memory>) -> TokenSource {
     let client_id = org.sandbox.salesforce_access().client_id;
-    tokens(&login_url(), &client_id, flow, "log in again", store.clone()).unwrap()
+    tokens(&login_url(), &client_id, flow, "log in again", store.clone()).expect("a usable login")
 }
 
 /// A connector that learns its host from the login.
@@ -65,7 +65,7 @@ fn connector(org: &Org, tokens: TokenSource) -> Salesforce {
         instance_url: None,
         ..SalesforceConfig::new(connection(), login_url())
     };
-    org.connector_over(config, tokens, Arc::new(org.wire.clone()))
+    Org::connector_over(config, tokens, Arc::new(org.wire.clone()))
 }
 
 async fn reads(org: &Org, connector: &Salesforce) -> Result<(), ConnectorError> {
@@ -246,7 +246,7 @@ impl Transport for Refusing {
                 .status(401)
                 .header("content-type", "application/json")
                 .body(Bytes::from(body.to_string()));
-            Ok(answer.unwrap())
+            Ok(answer.expect("a plain answer"))
         })
     }
 }
@@ -268,7 +268,7 @@ async fn a_policy_of_the_app_or_the_network_is_never_answered_with_a_refresh() {
             instance_url: None,
             ..config()
         };
-        let connector = org.connector_over(config, tokens, Arc::new(wire));
+        let connector = Org::connector_over(config, tokens, Arc::new(wire));
         let error = reads(&org, &connector).await.unwrap_err();
         assert!(matches!(error, ConnectorError::Unauthorized { .. }), "{error}");
         assert_eq!(

@@ -148,17 +148,18 @@ async fn with_mails(org: &Org) -> (String, String) {
             "SELECT Id, Email FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Id LIMIT 1",
         )
         .await;
-    let (user, address) = (
-        rows[0]["Id"].as_str().unwrap(),
-        rows[0]["Email"].as_str().unwrap(),
-    );
+    let text = |name: &str| {
+        let value = rows.first().and_then(|row| row.get(name)?.as_str());
+        value.expect("a user with an address").to_owned()
+    };
+    let (user, address) = (text("Id"), text("Email"));
     let contact = org
         .create(
             "Contact",
             json!({"LastName": "Prova", "Email": "ana@example.com", "OwnerId": user}),
         )
         .await;
-    for (from, to) in [("ana@example.com", address), (address, "ana@example.com")] {
+    for (from, to) in [("ana@example.com", &*address), (&*address, "ana@example.com")] {
         org.advance(SignedDuration::from_hours(1));
         org.act(|crm, now| {
             crm.log_mail(
@@ -175,7 +176,7 @@ async fn with_mails(org: &Org) -> (String, String) {
             )
         });
     }
-    (user.to_owned(), contact)
+    (user, contact)
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,7 @@ impl Wire {
 
     /// Requests since the last call: method and path without query.
     pub(crate) fn drain(&self) -> Vec<String> {
-        std::mem::take(&mut *self.seen.lock().unwrap())
+        std::mem::take(&mut *self.seen.lock().expect("no holder panicked"))
     }
 }
 
@@ -69,7 +69,7 @@ impl Transport for Wire {
     ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
         Box::pin(async move {
             let line = format!("{} {}", request.method(), request.uri().path());
-            self.seen.lock().unwrap().push(line);
+            self.seen.lock().expect("no holder panicked").push(line);
             let answer = match self.sandbox.salesforce(request).await {
                 Reply::Answer(answer) => answer,
                 // A client cannot tell whether the server acted before the connection closed.
@@ -157,11 +157,10 @@ impl Org {
 
     pub(crate) fn connector_with(&self, config: SalesforceConfig) -> Salesforce {
         let token = self.sandbox.salesforce_access().access_token;
-        self.connector_over(config, TokenSource::fixed(&token), Arc::new(self.wire.clone()))
+        Self::connector_over(config, TokenSource::fixed(&token), Arc::new(self.wire.clone()))
     }
 
     pub(crate) fn connector_over(
-        &self,
         config: SalesforceConfig,
         tokens: TokenSource,
         wire: Arc<dyn Transport>,
@@ -195,7 +194,7 @@ impl Org {
             .send("POST", &format!("/sobjects/{object}"), Some(fields))
             .await;
         assert_eq!(status, 201, "{answer}");
-        answer["id"].as_str().expect("a created row has an id").to_owned()
+        text(&answer, "id")
     }
 
     /// Creates many rows, 200 a request; answers their ids.
@@ -205,17 +204,17 @@ impl Org {
             let records: Vec<Value> = chunk
                 .iter()
                 .map(|row| {
-                    let mut row = row.clone();
-                    row["attributes"] = json!({"type": object});
-                    row
+                    let mut row = row.as_object().cloned().unwrap_or_default();
+                    row.insert("attributes".to_owned(), json!({"type": object}));
+                    Value::Object(row)
                 })
                 .collect();
             let body = json!({"allOrNone": true, "records": records});
             let (status, answer) = self.send("POST", "/composite/sobjects", Some(body)).await;
             assert_eq!(status, 200, "{answer}");
             for row in answer.as_array().expect("rows") {
-                assert_eq!(row["success"], true, "{row}");
-                ids.push(row["id"].as_str().expect("an id").to_owned());
+                assert_eq!(row.get("success"), Some(&Value::Bool(true)), "{row}");
+                ids.push(text(row, "id"));
             }
         }
         ids
@@ -242,7 +241,8 @@ impl Org {
             .finish();
         let (status, answer) = self.send("GET", &format!("/queryAll?{query}"), None).await;
         assert_eq!(status, 200, "{soql}: {answer}");
-        answer["records"].as_array().cloned().unwrap_or_default()
+        let records = answer.get("records").and_then(Value::as_array);
+        records.cloned().unwrap_or_default()
     }
 
     /// An active user of flesh and blood.
@@ -250,13 +250,20 @@ impl Org {
         let rows = self
             .query("SELECT Id FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Id LIMIT 1")
             .await;
-        rows[0]["Id"].as_str().expect("a user").to_owned()
+        text(rows.first().expect("a user"), "Id")
     }
 
     /// Moves through the world as the scripted team would.
     pub(crate) fn act<T>(&self, act: impl FnOnce(&mut dyn followup_sandbox::crm::Crm, Timestamp) -> T) -> T {
         self.sandbox.act_in(Vendor::Salesforce, act)
     }
+}
+
+/// A text of an answer.
+fn text(value: &Value, name: &str) -> String {
+    let text = value.get(name).and_then(Value::as_str);
+    text.unwrap_or_else(|| unreachable!("{name} in {value}"))
+        .to_owned()
 }
 
 /// An org with a contact that belongs to a user, for the contract.
@@ -287,7 +294,7 @@ pub(crate) struct Read {
     pub(crate) seen: Vec<RecordRef>,
     pub(crate) pages: usize,
     pub(crate) cursor: Option<Cursor>,
-    pub(crate) read_to: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Read {
@@ -310,7 +317,7 @@ impl Read {
         self.seen.extend(page.seen.into_iter().flatten());
         self.cursor = Some(page.cursor);
         if let PageEnd::ReadTo(at) = page.end {
-            self.read_to = Some(at);
+            self.until = Some(at);
         }
     }
 }
@@ -336,7 +343,7 @@ pub(crate) async fn read(
         };
         let page = connector.pull(request).await.expect("a readable stream");
         read.take(page);
-        if read.read_to.is_some() {
+        if read.until.is_some() {
             return read;
         }
     }

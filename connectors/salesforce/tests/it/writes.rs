@@ -63,7 +63,7 @@ impl Scene {
     async fn created(&self, draft: &TaskDraft) -> Task {
         match self.create(std::slice::from_ref(draft)).await.pop() {
             Some(CreateOutcome::Done(task)) => *task,
-            other => panic!("created: {other:?}"),
+            other => unreachable!("a plain draft is created: {other:?}"),
         }
     }
 
