@@ -85,22 +85,26 @@ pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let hubspot = bind("--hubspot", hubspot).await?;
         let salesforce = bind("--salesforce", args.salesforce).await?;
-        let mut ready = json!({});
+        let mut ready = serde_json::Map::new();
         if let Some(listener) = &hubspot {
             let access = sandbox.access();
-            ready["hubspot"] = json!({
+            let login = json!({
                 "base_url": format!("http://{}", listener.local_addr()?),
                 "access_token": access.access_token,
                 "client_id": access.client_id,
                 "client_secret": access.client_secret,
                 "refresh_token": access.refresh_token,
             });
+            ready.insert("hubspot".to_owned(), login);
         }
         let mut key = None;
         if let Some(listener) = &salesforce {
             let address = listener.local_addr()?;
             let file = KeyFile::write(address, &sandbox.salesforce_access().jwt_key_pem)?;
-            ready["salesforce"] = salesforce_ready(&sandbox, address, &file.0);
+            ready.insert(
+                "salesforce".to_owned(),
+                salesforce_ready(&sandbox, address, &file.0),
+            );
             key = Some(file);
         }
         output::json("sandbox-ready/1", &ready)?;
