@@ -196,7 +196,7 @@ mod tests {
         let (ana, ben, cleo) = (person("1"), person("2"), person("3"));
         let change = follow(&[ana.clone(), ben.clone()], vec![ben.clone(), cleo.clone()]);
         assert_eq!(change.add.people, [ben, cleo]);
-        assert_eq!(change.remove.people, [ana.clone()]);
+        assert_eq!(change.remove.people, std::slice::from_ref(&ana));
         assert!(change.add.deals.is_empty() && change.remove.deals.is_empty());
         assert_eq!(follow(&[ana], Vec::new()), LinkChange::default());
     }
