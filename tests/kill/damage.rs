@@ -214,7 +214,7 @@ fn words(answers: [&Answer; 2]) -> String {
     });
     told.into_iter()
         .next()
-        .or_else(|| answers[1].cycle()["frozen"].as_str().map(str::to_owned))
+        .or_else(|| answers[0].cycle()["frozen"].as_str().map(str::to_owned))
         .unwrap_or_else(|| "nothing: it is mended silently".to_owned())
 }
 
@@ -238,7 +238,7 @@ fn every_damage_is_noticed_and_mended_and_no_task_is_there_twice() {
         copy(&sound, &team.state());
         harm(&team.state(), &mut rng);
         match survive(&team, *first, &tasks) {
-            Ok((status, met)) => rows.push((name, met.status, words([&status, &met]))),
+            Ok((status, met)) => rows.push((name, met.status, words([&met, &status]))),
             Err(what) => wrong.push(format!("{name}: {what}")),
         }
     }
@@ -260,8 +260,8 @@ fn survive(
     first: First,
     tasks: &[(String, String, String)],
 ) -> Result<(Answer, Answer), String> {
-    let status = team.scene.answer(&["status", "--json"]);
     let met = team.scene.run_once();
+    let status = team.scene.answer(&["status", "--json"]);
     let is_as_told = match first {
         First::Works => met.status == 0,
         First::Freezes => met.status == 5 && met.cycle()["frozen"].is_string() && confirm(team),

@@ -18,7 +18,7 @@ use crate::{
 const BLOCK: usize = 4_096;
 
 /// Copies taken of one daemon's life.
-const COPIES: usize = 40;
+const COPIES: usize = 130;
 
 #[test]
 fn after_a_power_cut_the_cache_is_mended_and_no_task_is_there_twice() {
@@ -55,7 +55,7 @@ fn after_a_power_cut_the_cache_is_mended_and_no_task_is_there_twice() {
 fn watch(team: &Team, copies: &Path) {
     team.scene.faults(&json!([
         {"match": CREATE, "kind": "delay:200ms", "times": 0},
-        {"match": "* /crm/*", "kind": "delay:40ms", "times": 0},
+        {"match": "* /crm/*", "kind": "delay:100ms", "times": 0},
     ]));
     let mut process = team.start(&["run"]);
     while !team.state().join("cache").exists() && process.try_wait().unwrap().is_none() {
@@ -63,7 +63,7 @@ fn watch(team: &Team, copies: &Path) {
     }
     for number in 0..COPIES {
         copy(&team.state(), &copies.join(number.to_string()));
-        pause(std::time::Duration::from_millis(40));
+        pause(std::time::Duration::from_millis(100));
     }
     process.kill().unwrap();
     process.wait().unwrap();
