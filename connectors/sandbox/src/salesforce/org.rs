@@ -317,7 +317,11 @@ impl Org {
             for (id, at) in due {
                 self.store.amend(kind, &id, "IsReminderSet", &Cell::Bool(false));
                 if self.switches.reminder_touches_modstamp {
-                    let stamp = Cell::At(self.stamp(at));
+                    // Somebody may have changed the row since it rang: stamps do not go back.
+                    let row = self.store.row(kind, &id);
+                    let known = row.and_then(|row| row.cells.at("SystemModstamp"));
+                    let rang_at = self.stamp(at);
+                    let stamp = Cell::At(known.map_or(rang_at, |known| known.max(rang_at)));
                     self.store.amend(kind, &id, "SystemModstamp", &stamp);
                 }
             }
