@@ -49,11 +49,12 @@ impl Salesforce {
         let turn = turn(now);
         let mut outcomes: BTreeMap<usize, WriteOutcome> = BTreeMap::new();
         let mut waiting: Vec<(usize, &TaskChange)> = changes.iter().enumerate().collect();
+        let mut refused: BTreeMap<String, Task> = BTreeMap::new();
         for _ in 0..ROUNDS_MAX {
             if waiting.is_empty() {
                 break;
             }
-            waiting = self.round(waiting, turn, &mut outcomes).await;
+            waiting = self.round(waiting, turn, &mut refused, &mut outcomes).await;
         }
         (0..changes.len())
             .map(|place| {
@@ -64,11 +65,13 @@ impl Salesforce {
             .collect()
     }
 
-    /// Reads the tasks, writes what is to be written, reads back; answers what must be judged anew.
+    /// Reads the tasks, writes what is to be written, reads back; answers what must be judged anew. `refused` holds the
+    /// tasks as they were when a conditional write was refused.
     async fn round<'a>(
         &self,
         changes: Vec<(usize, &'a TaskChange)>,
         turn: Turn,
+        refused: &mut BTreeMap<String, Task>,
         outcomes: &mut BTreeMap<usize, WriteOutcome>,
     ) -> Vec<(usize, &'a TaskChange)> {
         let ids: Vec<String> = changes
@@ -96,9 +99,14 @@ impl Salesforce {
                 outcomes.insert(place, WriteOutcome::Gone);
                 continue;
             };
-            match self.carry_out(change, task, &view, turn).await {
+            // Refused, and read again without a difference: it was not an edit that the date stood against.
+            let is_conditional = refused.get(id) != Some(task);
+            match self.carry_out(change, task, is_conditional, &view, turn).await {
                 Written::Done => written.push((place, id.clone())),
-                Written::Stale => stale.push((place, change)),
+                Written::Stale => {
+                    refused.insert(id.clone(), task.clone());
+                    stale.push((place, change));
+                }
                 Written::Ended(outcome) => {
                     outcomes.insert(place, outcome);
                 }
@@ -108,7 +116,14 @@ impl Salesforce {
         stale
     }
 
-    async fn carry_out(&self, change: &TaskChange, task: &Task, view: &View, turn: Turn) -> Written {
+    async fn carry_out(
+        &self,
+        change: &TaskChange,
+        task: &Task,
+        is_conditional: bool,
+        view: &View,
+        turn: Turn,
+    ) -> Written {
         let id = &change.id.record().native_id;
         let path = self.api.paths.task(id);
         let call = match step(change, task, view) {
@@ -120,7 +135,8 @@ impl Salesforce {
             Step::Delete => Call::write(Method::DELETE, path, None, "delete a task"),
         };
         let is_delete = call.method == Method::DELETE;
-        let call = match unmodified_since(task.stamp.modified_at) {
+        let since = unmodified_since(task.stamp.modified_at).filter(|_| is_conditional);
+        let call = match since {
             Some(value) => call.with_header("if-unmodified-since", value),
             None => call,
         };

@@ -1,5 +1,11 @@
 //! Our tasks in the org: created once, found, amended, withdrawn, and never over a human's head.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
 use followup_core::{
     Capability, Closing, Connector as _, CreateOutcome, DealId, DraftLinks, Lane, LinkChange, OwnerId,
     PersonId, Record, RecordKind, Stream, Task, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus,
@@ -11,10 +17,11 @@ use followup_sandbox::{
     crm::{NewOwner, NewPerson, PersonChange, PersonOrigin},
 };
 use followup_testkit::contract::change;
+use followup_transport::{Future, SendError, SendLimits, TokenSource, Transport};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::support::{CREATE, Org, read, record};
+use crate::support::{CREATE, Org, config, read, record};
 
 struct Scene {
     org: Org,
@@ -409,6 +416,80 @@ async fn an_edit_between_our_read_and_our_write_is_seen() {
     assert!(matches!(outcome, WriteOutcome::HumanEdited(_)), "{outcome:?}");
     let conditional = scene.org.wire.drain();
     assert!(!conditional.iter().any(|line| line.starts_with("PATCH")));
+}
+
+/// What happens when a conditional write of ours is under way.
+#[derive(Clone, Copy)]
+enum Meanwhile {
+    /// A human renames the task.
+    Renamed,
+    /// The condition is refused although nothing changed.
+    Refused,
+}
+
+struct Interrupted {
+    org: Org,
+    what: Meanwhile,
+    task: String,
+    times: AtomicUsize,
+}
+
+impl Transport for Interrupted {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: SendLimits,
+    ) -> Future<'_, Result<http::Response<Bytes>, SendError>> {
+        Box::pin(async move {
+            if request.headers().contains_key("if-unmodified-since") {
+                let time = self.times.fetch_add(1, Ordering::SeqCst);
+                match self.what {
+                    Meanwhile::Renamed if time == 0 => {
+                        self.org.advance(SignedDuration::from_mins(1));
+                        self.org
+                            .update("Task", &self.task, json!({"Subject": "Mine"}))
+                            .await;
+                    }
+                    Meanwhile::Renamed => {}
+                    Meanwhile::Refused => {
+                        let answer = http::Response::builder().status(412).body(Bytes::from_static(
+                            b"[{\"errorCode\":\"PRECONDITION_FAILED\",\"message\":\"no\"}]",
+                        ));
+                        return Ok(answer.expect("a plain answer"));
+                    }
+                }
+            }
+            self.org.wire.send(request, limits).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rename_under_our_write_wins_and_a_condition_refused_for_nothing_does_not_block() {
+    for what in [Meanwhile::Renamed, Meanwhile::Refused] {
+        let mut scene = Scene::new(Org::empty()).await;
+        let contact = scene.contact().await;
+        let task = scene
+            .created(&scene.draft("k1", RecordKind::Contact, &contact))
+            .await;
+        let wire = Interrupted {
+            org: scene.org.clone(),
+            what,
+            task: task.id.record().native_id.clone(),
+            times: AtomicUsize::new(0),
+        };
+        let token = scene.org.sandbox.salesforce_access().access_token;
+        scene.connector = Org::connector_over(config(), TokenSource::fixed(&token), Arc::new(wire));
+        let rename = TaskChange {
+            subject: Some("Reply to Ana Prova, asked twice".to_owned()),
+            ..change(&task)
+        };
+        let outcome = scene.amend(&rename).await;
+        match what {
+            Meanwhile::Renamed => assert!(matches!(outcome, WriteOutcome::HumanEdited(_)), "{outcome:?}"),
+            Meanwhile::Refused => assert!(matches!(outcome, WriteOutcome::Done(_)), "{outcome:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
