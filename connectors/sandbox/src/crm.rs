@@ -319,3 +319,17 @@ pub trait Crm {
     /// Every task, deleted ones included, in the order of creation.
     fn tasks(&self) -> Vec<TaskView>;
 }
+
+/// Marks a follow-up key in a task's text, where no unique field holds it.
+const MARKER: &str = "[followupd key=";
+
+/// The word behind the marker in a text.
+pub(crate) fn marker_key(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once(MARKER)?;
+    let key: String = rest
+        .trim_start()
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+        .collect();
+    (!key.is_empty()).then_some(key)
+}

@@ -1,10 +1,7 @@
 //! Tasks as the people who work on them see them.
 
 use super::super::{kind::Kind, portal::Portal, record::Record, validate::date_time};
-use crate::crm::{TaskState, TaskView};
-
-/// Marks a follow-up key in a task's body, where no unique property holds it.
-const MARKER: &str = "[followupd key=";
+use crate::crm::{TaskState, TaskView, marker_key};
 
 impl Portal {
     pub(super) fn task_view(&self, task: &Record) -> TaskView {
@@ -47,15 +44,4 @@ impl Portal {
             reminder_at: task.value("hs_task_reminders").and_then(date_time),
         }
     }
-}
-
-/// The word behind the marker in a body.
-fn marker_key(body: &str) -> Option<String> {
-    let (_, rest) = body.split_once(MARKER)?;
-    let key: String = rest
-        .trim_start()
-        .chars()
-        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
-        .collect();
-    (!key.is_empty()).then_some(key)
 }

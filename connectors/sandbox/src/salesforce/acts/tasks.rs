@@ -4,12 +4,9 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{date_of, text};
 use crate::{
-    crm::{TaskAct, TaskState, TaskView},
+    crm::{TaskAct, TaskState, TaskView, marker_key},
     salesforce::{cell::Cell, id, kind::Kind, org::Org, store::Row},
 };
-
-/// Marks a follow-up key in a task's text, where no external id holds it.
-const MARKER: &str = "[followupd key=";
 
 impl Org {
     /// What a person does to a task; nothing to one that is gone.
@@ -113,15 +110,4 @@ impl Org {
 /// A task somebody has to do, not the record of a call or a mail.
 pub(crate) fn is_to_do(row: &Row) -> bool {
     matches!(row.cells.text("TaskSubtype"), None | Some("Task"))
-}
-
-/// The word behind the marker in a text.
-fn marker_key(body: &str) -> Option<String> {
-    let (_, rest) = body.split_once(MARKER)?;
-    let key: String = rest
-        .trim_start()
-        .chars()
-        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
-        .collect();
-    (!key.is_empty()).then_some(key)
 }
