@@ -129,7 +129,9 @@ impl Process {
 fn clock(crms: &[Arc<dyn SimCrm>], skew: SignedDuration) -> Clock {
     let first = crms.first().cloned();
     Clock::InProcess(Arc::new(move || {
-        first.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |crm| crm.now() + skew)
+        first
+            .as_ref()
+            .map_or(jiff::Timestamp::UNIX_EPOCH, |crm| crm.now() + skew)
     }))
 }
 

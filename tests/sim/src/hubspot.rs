@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use followup_core::{ConnectionId, Connector, Record, RecordKind, RecordRef, TaskStatus};
+use followup_core::{ConnectionId, Connector, PersonId, Record, RecordKind, RecordRef, TaskKey, TaskStatus};
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_sandbox::{
     ClockMode, Fault, RecordView, Reply, Sandbox, Tier, WorldConfig,
@@ -99,7 +99,11 @@ impl HubspotSim {
             return Ok(TokenSource::fixed(&access.access_token));
         }
         let path = format!("/oauth/{}/token", self.plan.api_version);
-        let refresh_token = self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let refresh_token = self
+            .refresh_token
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let config = OAuthConfig {
             token_url: base.join(&path).map_err(|error| error.to_string())?,
             client_id: access.client_id,
@@ -107,7 +111,10 @@ impl HubspotSim {
             refresh_token: SecretString::from(refresh_token),
             fix: "put a new refresh token in place".to_owned(),
         };
-        Ok(TokenSource::oauth(config, Arc::clone(&self.tokens) as Arc<dyn TokenStore>))
+        Ok(TokenSource::oauth(
+            config,
+            Arc::clone(&self.tokens) as Arc<dyn TokenStore>,
+        ))
     }
 
     /// What the account allows in ten seconds.
@@ -138,7 +145,10 @@ impl HubspotSim {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("{BASE}{path}"))
-            .header("authorization", format!("Bearer {}", self.sandbox.access().access_token))
+            .header(
+                "authorization",
+                format!("Bearer {}", self.sandbox.access().access_token),
+            )
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Bytes::from(body.to_owned()))
             .ok()?;
@@ -199,13 +209,17 @@ impl SimCrm for HubspotSim {
             access.client_id
         );
         let place = self.ask("GET", &consent, "").unwrap_or_default();
-        let code = place.as_str().and_then(|place| Some(place.split_once("code=")?.1.to_owned()));
+        let code = place
+            .as_str()
+            .and_then(|place| Some(place.split_once("code=")?.1.to_owned()));
         let code = code.unwrap_or_default();
         let form = format!(
             "grant_type=authorization_code&client_id={}&client_secret={}&code={code}&redirect_uri=https%3A%2F%2Fapp.example.com%2Fback",
             access.client_id, access.client_secret
         );
-        let answer = self.ask("POST", "/oauth/2026-09/token", &form).unwrap_or_default();
+        let answer = self
+            .ask("POST", "/oauth/2026-09/token", &form)
+            .unwrap_or_default();
         if let Some(token) = answer.get("refresh_token").and_then(Value::as_str) {
             self.wire.books().secrets.insert(token.to_owned());
             token.clone_into(&mut self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner));
@@ -215,9 +229,18 @@ impl SimCrm for HubspotSim {
 
     fn trouble(&self, trouble: &Trouble) {
         self.clear();
-        if let Some(seconds) = trouble.kind.strip_prefix("late:").and_then(|text| text.parse().ok()) {
-            let times = if trouble.times == 0 { u32::MAX } else { trouble.times };
-            self.wire.be_late(Duration::from_secs(seconds), self.now() + trouble.lasts, times);
+        if let Some(seconds) = trouble
+            .kind
+            .strip_prefix("late:")
+            .and_then(|text| text.parse().ok())
+        {
+            let times = if trouble.times == 0 {
+                u32::MAX
+            } else {
+                trouble.times
+            };
+            self.wire
+                .be_late(Duration::from_secs(seconds), self.now() + trouble.lasts, times);
             return;
         }
         let kind = if trouble.kind == "revoke_token" && !self.plan.is_oauth {
@@ -227,7 +250,8 @@ impl SimCrm for HubspotSim {
         };
         let pattern = self.classes(trouble.class, trouble.salt);
         let times = if kind == "revoke_token" { 1 } else { trouble.times };
-        self.sandbox.set_faults(Fault::new(&pattern, kind, times).into_iter().collect());
+        self.sandbox
+            .set_faults(Fault::new(&pattern, kind, times).into_iter().collect());
     }
 
     fn clear(&self) {
@@ -272,7 +296,10 @@ impl SimCrm for HubspotSim {
         if let Some(at) = view.archived_at {
             return Some(("deleted", at));
         }
-        let is_out = view.values.get("hs_email_optout").is_some_and(|out| out == "true");
+        let is_out = view
+            .values
+            .get("hs_email_optout")
+            .is_some_and(|out| out == "true");
         let has_phone = view.values.contains_key("phone") || view.values.contains_key("mobilephone");
         (is_out && !has_phone).then_some(("opted out", view.modified_at))
     }
@@ -301,12 +328,17 @@ impl SimCrm for HubspotSim {
         let view = self.sandbox.record(word_of(id.kind)?, &id.native_id)?;
         let text = |name: &str| view.values.get(name).map(String::as_str);
         let differs = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
-            Some(format!("{id}: {what} is {theirs:?} in the CRM and {ours:?} in the cache"))
+            Some(format!(
+                "{id}: {what} is {theirs:?} in the CRM and {ours:?} in the cache"
+            ))
         };
         let owner = text("hubspot_owner_id");
         match cached {
             Record::Person(person) => {
-                let ours = person.owner.as_ref().map(|owner| owner.record().native_id.as_str());
+                let ours = person
+                    .owner
+                    .as_ref()
+                    .map(|owner| owner.record().native_id.as_str());
                 if ours != owner {
                     return differs("owner", &ours, &owner);
                 }
@@ -316,7 +348,7 @@ impl SimCrm for HubspotSim {
                 if ours != owner {
                     return differs("owner", &ours, &owner);
                 }
-                return links(&view, "contact", deal.people.iter().map(|id| id.record()))
+                return links(&view, "contact", deal.people.iter().map(PersonId::record))
                     .and_then(|(ours, theirs)| differs("people", &ours, &theirs));
             }
             Record::Task(task) => {
@@ -329,13 +361,13 @@ impl SimCrm for HubspotSim {
                 if task.status != state {
                     return differs("status", &task.status, &state);
                 }
-                let key = task.key.as_ref().map(|key| key.as_str());
+                let key = task.key.as_ref().map(TaskKey::as_str);
                 if text("followupd_key").is_some() && key != text("followupd_key") {
                     return differs("key", &key, &text("followupd_key"));
                 }
             }
             Record::Activity(activity) => {
-                return links(&view, "contact", activity.people.iter().map(|id| id.record()))
+                return links(&view, "contact", activity.people.iter().map(PersonId::record))
                     .and_then(|(ours, theirs)| differs("people", &ours, &theirs));
             }
             Record::Owner(_) | Record::Account(_) => {}
@@ -364,7 +396,11 @@ impl SimCrm for HubspotSim {
                 "POST /crm/*search",
                 "* /crm/*associations",
             ]),
-            Class::Look => pick(&["POST /crm/*batch/read", "GET /crm/*tasks/", "* /crm/*associations"]),
+            Class::Look => pick(&[
+                "POST /crm/*batch/read",
+                "GET /crm/*tasks/",
+                "* /crm/*associations",
+            ]),
             Class::Create => "POST /crm/*tasks/batch/create".to_owned(),
             Class::Amend => pick(&["PATCH /crm/*tasks", "DELETE /crm/*tasks"]),
             Class::Token => "POST /oauth".to_owned(),
@@ -373,7 +409,11 @@ impl SimCrm for HubspotSim {
     }
 
     fn visibility(&self) -> SignedDuration {
-        self.plan.switches.index_lag.update.max(self.plan.switches.index_lag.create)
+        self.plan
+            .switches
+            .index_lag
+            .update
+            .max(self.plan.switches.index_lag.create)
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -382,7 +422,12 @@ impl SimCrm for HubspotSim {
 
     fn is_scarce(&self) -> bool {
         let stats = self.sandbox.stats();
-        let number = |name: &str| stats.pointer(&format!("/quota/{name}")).and_then(Value::as_u64).unwrap_or(1);
+        let number = |name: &str| {
+            stats
+                .pointer(&format!("/quota/{name}"))
+                .and_then(Value::as_u64)
+                .unwrap_or(1)
+        };
         let is_others = !self.plan.is_oauth && number("daily_remaining") * 100 < number("daily_limit") * 12;
         // The settled lane stops first, at six tenths of our own share.
         let share = self.daily_max() * u64::from(self.plan.api_share) / 100;
@@ -393,7 +438,11 @@ impl SimCrm for HubspotSim {
 
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {
         let close = |at: &Timestamp| at.duration_since(near).abs() < SignedDuration::from_secs(10);
-        self.wire.books().patches.iter().any(|(id, at)| id == task && close(at))
+        self.wire
+            .books()
+            .patches
+            .iter()
+            .any(|(id, at)| id == task && close(at))
     }
 
     fn score(&self, tolerance: SignedDuration) -> Vec<String> {

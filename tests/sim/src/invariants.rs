@@ -34,19 +34,34 @@ use crate::{
 pub const ALL: &[(&str, &str)] = &[
     ("D-1", "one live task per subject"),
     ("D-2", "a gap becomes a task in time, or shows a reason"),
-    ("D-3", "a task whose gap closed is closed; what a human edited stays"),
+    (
+        "D-3",
+        "a task whose gap closed is closed; what a human edited stays",
+    ),
     ("D-4", "no absence is concluded without evidence"),
     ("D-5", "a cursor never moves past what is not committed"),
     ("D-6", "no request beyond our share"),
     ("D-7", "one connection's trouble never delays another"),
-    ("D-8", "nothing secret or personal in journal, logs, errors or health"),
+    (
+        "D-8",
+        "nothing secret or personal in journal, logs, errors or health",
+    ),
     ("D-9", "the same plan for the same data and instant"),
     ("D-10", "equal work for equal facts"),
     ("I-1", "in quiet the cache equals the CRM"),
-    ("I-2", "one task per key, ever; intent is durable before it is sent"),
+    (
+        "I-2",
+        "one task per key, ever; intent is durable before it is sent",
+    ),
     ("I-3", "an open gap gets its task within the bound of clear time"),
-    ("I-4", "no task for the deleted, the opted out, or what came before the cutover"),
-    ("I-5", "the meter never sees us pass our share, and others' last tenth is not ours"),
+    (
+        "I-4",
+        "no task for the deleted, the opted out, or what came before the cutover",
+    ),
+    (
+        "I-5",
+        "the meter never sees us pass our share, and others' last tenth is not ours",
+    ),
     ("I-6", "incremental judgement equals full judgement"),
     ("I-7", "settled cursors are never ahead of durable data"),
     ("I-8", "one refresh at a time; no replaced token is used"),
@@ -100,7 +115,11 @@ impl Scene<'_> {
     /// The script's expectations that can be judged: those of a connection whose history is whole.
     pub fn expected(&self) -> Vec<Expected> {
         let truth = self.portal.crm.truth();
-        let situations = truth.get("situations").and_then(Value::as_array).cloned().unwrap_or_default();
+        let situations = truth
+            .get("situations")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         situations.iter().flat_map(Expected::of).collect()
     }
 }
@@ -126,9 +145,19 @@ pub struct Expected {
 
 impl Expected {
     fn of(situation: &Value) -> Vec<Self> {
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |value: &Value, name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let instant = |value: &Value, name: &str| value.get(name)?.as_str()?.parse::<Timestamp>().ok();
-        let expects = situation.get("expect").and_then(Value::as_array).cloned().unwrap_or_default();
+        let expects = situation
+            .get("expect")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let one = |expect: &Value| {
             Some(Self {
                 situation: text(situation, "name"),
@@ -145,6 +174,7 @@ impl Expected {
 
     /// Whether a task hangs on its subject.
     pub fn is_about(&self, task: &TaskView) -> bool {
-        !self.subject.is_empty() && (task.people.contains(&self.subject) || task.deals.contains(&self.subject))
+        !self.subject.is_empty()
+            && (task.people.contains(&self.subject) || task.deals.contains(&self.subject))
     }
 }

@@ -30,10 +30,16 @@ impl Logs {
     /// Searches a text that is no log line.
     pub fn search(&self, place: &str, text: &[u8]) {
         let mut state = self.lock();
-        let hit = state.needles.iter().find(|needle| holds(text, needle.as_bytes())).cloned();
+        let hit = state
+            .needles
+            .iter()
+            .find(|needle| holds(text, needle.as_bytes()))
+            .cloned();
         if let Some(needle) = hit {
             let head: String = needle.chars().take(6).collect();
-            state.found.push(format!("{place} holds what begins with {head:?}"));
+            state
+                .found
+                .push(format!("{place} holds what begins with {head:?}"));
         }
     }
 

@@ -13,7 +13,10 @@ use followupd_sim::{
 
 /// Plays simulated days of the daemon and holds them against what must always be true.
 #[derive(Debug, Parser)]
-#[command(name = "followupd-sim", after_help = "Exit status: 0 everything held, 1 an invariant was violated, 2 usage.")]
+#[command(
+    name = "followupd-sim",
+    after_help = "Exit status: 0 everything held, 1 an invariant was violated, 2 usage."
+)]
 struct Args {
     /// How many seeds to play.
     #[arg(long, default_value_t = 1)]
@@ -69,7 +72,11 @@ fn main() -> ExitCode {
             if args.json {
                 say(&serde_json::to_string(outcome).unwrap_or_default());
             } else if !outcome.violations.is_empty() {
-                let ids: Vec<&str> = outcome.violations.iter().map(|violation| violation.invariant).collect();
+                let ids: Vec<&str> = outcome
+                    .violations
+                    .iter()
+                    .map(|violation| violation.invariant)
+                    .collect();
                 say(&format!("seed {} fails: {}", outcome.seed, ids.join(", ")));
             }
         })
@@ -118,12 +125,18 @@ fn report(args: &Args, outcomes: &[Outcome]) {
     let plan = drawn(args, failed.seed);
     if args.trace || args.keep.is_some() || args.defect.is_some() {
         for violation in &failed.violations {
-            say(&format!("{} at {}: {}", violation.invariant, violation.at, violation.what));
+            say(&format!(
+                "{} at {}: {}",
+                violation.invariant, violation.at, violation.what
+            ));
             say(&violation.before.join("\n"));
         }
         return;
     }
-    say(&format!("seed {} fails; looking for a smaller schedule that fails the same way …", failed.seed));
+    say(&format!(
+        "seed {} fails; looking for a smaller schedule that fails the same way …",
+        failed.seed
+    ));
     say(&table::failure(&shrink::shrink(&plan, failed)));
 }
 

@@ -37,8 +37,12 @@ pub fn play(batch: Batch, told: &(dyn Fn(&Outcome) + Sync)) -> Vec<Outcome> {
 /// Plays seeds with a defect until one fails; answers the outcome, and how many seeds that took. `None` = it was never
 /// caught.
 pub fn catch(batch: Batch, defect: Defect) -> Option<(Outcome, u64)> {
-    let outcomes = each(batch, Some(defect), &|_| {}, &|outcome| !outcome.violations.is_empty());
-    let caught = outcomes.into_iter().filter(|outcome| !outcome.violations.is_empty());
+    let outcomes = each(batch, Some(defect), &|_| {}, &|outcome| {
+        !outcome.violations.is_empty()
+    });
+    let caught = outcomes
+        .into_iter()
+        .filter(|outcome| !outcome.violations.is_empty());
     let first = caught.min_by_key(|outcome| outcome.seed)?;
     let needed = first.seed - batch.first + 1;
     Some((first, needed))

@@ -261,7 +261,9 @@ impl People {
             }
             PeopleAct::AskTogether => {
                 let count = rng.u32(2..5);
-                let told: Vec<String> = (0..count).map(|nth| self.ask(at, nth, FormKind::Demo, crm)).collect();
+                let told: Vec<String> = (0..count)
+                    .map(|nth| self.ask(at, nth, FormKind::Demo, crm))
+                    .collect();
                 told.join(", ")
             }
             PeopleAct::Import => {
@@ -418,10 +420,20 @@ impl People {
 
     fn rep_of(&self, walk_on: &WalkOn) -> (String, String) {
         let found = self.reps.iter().find(|rep| rep.0 == walk_on.owner);
-        found.or(self.reps.first()).cloned().unwrap_or_default()
+        found.or_else(|| self.reps.first()).cloned().unwrap_or_default()
     }
 
-    fn on_person(&mut self, act: PeopleAct, at: Timestamp, rng: &mut fastrand::Rng, crm: &mut dyn Crm) -> String {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that is done to a person"
+    )]
+    fn on_person(
+        &mut self,
+        act: PeopleAct,
+        at: Timestamp,
+        rng: &mut fastrand::Rng,
+        crm: &mut dyn Crm,
+    ) -> String {
         let Some(walk_on) = self.pick(at, rng) else {
             return "nobody there".to_owned();
         };
@@ -538,7 +550,13 @@ impl People {
         format!("{deal} {step:?}")
     }
 
-    fn on_task(&mut self, act: PeopleAct, at: Timestamp, rng: &mut fastrand::Rng, crm: &mut dyn Crm) -> String {
+    fn on_task(
+        &mut self,
+        act: PeopleAct,
+        at: Timestamp,
+        rng: &mut fastrand::Rng,
+        crm: &mut dyn Crm,
+    ) -> String {
         let open: Vec<TaskView> = crm
             .tasks()
             .into_iter()
@@ -558,9 +576,15 @@ impl People {
             }
             PeopleAct::HandOn => {
                 let to = self.reps.get(usize::from(rng.bool()));
-                ("owner", TaskAct::Reassign(to.map(|rep| rep.0.clone()).unwrap_or_default()))
+                (
+                    "owner",
+                    TaskAct::Reassign(to.map(|rep| rep.0.clone()).unwrap_or_default()),
+                )
             }
-            _ => ("subject", TaskAct::Rename(format!("My own words {}", rng.u32(..10_000)))),
+            _ => (
+                "subject",
+                TaskAct::Rename(format!("My own words {}", rng.u32(..10_000))),
+            ),
         };
         crm.act_on_task(at, &task.id, act.clone());
         let told = format!("task {} {field}", task.id);

@@ -165,9 +165,7 @@ pub fn draw(wish: Wish) -> Plan {
     let begins_at = EPOCH.parse().unwrap_or(Timestamp::UNIX_EPOCH) + SignedDuration::from_hours(24 * start);
     let poll = SignedDuration::from_mins(rng.i64(5..=8));
     let mood = Mood::draw(&mut rng);
-    let portals: Vec<PortalPlan> = (0..connections)
-        .map(|index| portal(wish.seed, index))
-        .collect();
+    let portals: Vec<PortalPlan> = (0..connections).map(|index| portal(wish.seed, index)).collect();
     let mut events = Vec::new();
     for day in 0..days {
         draw_day(wish.seed, day, &portals, mood, &mut events);
@@ -187,7 +185,9 @@ pub fn draw(wish: Wish) -> Plan {
 }
 
 fn rng(seed: u64, stream: u64) -> fastrand::Rng {
-    fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03))
+    fastrand::Rng::with_seed(
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03),
+    )
 }
 
 /// How much of what a day holds.
@@ -239,7 +239,16 @@ impl Mood {
 
 fn portal(seed: u64, index: usize) -> PortalPlan {
     let mut rng = rng(seed, 1_000 + index as u64);
-    let names = ["hub", "hub_two", "hub_three", "hub_four", "hub_five", "hub_six", "hub_seven", "hub_eight"];
+    let names = [
+        "hub",
+        "hub_two",
+        "hub_three",
+        "hub_four",
+        "hub_five",
+        "hub_six",
+        "hub_seven",
+        "hub_eight",
+    ];
     let is_oauth = rng.u32(0..100) < 40;
     let lag = |secs| IndexLag {
         create: SignedDuration::from_secs(secs),
@@ -251,7 +260,12 @@ fn portal(seed: u64, index: usize) -> PortalPlan {
         2..=6 => lag(600),
         _ => Switches::default().index_lag,
     };
-    let tier = [Tier::Starter, Tier::Professional, Tier::Enterprise, Tier::CapacityPack];
+    let tier = [
+        Tier::Starter,
+        Tier::Professional,
+        Tier::Enterprise,
+        Tier::CapacityPack,
+    ];
     let zones = ["America/New_York", "Europe/Berlin", "Asia/Tokyo"];
     let switches = Switches {
         index_lag,
@@ -281,7 +295,9 @@ fn portal(seed: u64, index: usize) -> PortalPlan {
     };
     let versions = ["2026-09", "2026-09", "2026-09", "2026-03", "v3"];
     PortalPlan {
-        name: names.get(index).map_or_else(|| format!("hub_{}", index + 1), |name| (*name).to_owned()),
+        name: names
+            .get(index)
+            .map_or_else(|| format!("hub_{}", index + 1), |name| (*name).to_owned()),
         seed: rng.u64(..),
         // The script's people are the same in every portal: in two of them they would be known for one human.
         people: if index == 0 { rng.u32(6..30) } else { 0 },
@@ -349,7 +365,11 @@ fn draw_day(seed: u64, day: u32, portals: &[PortalPlan], mood: Mood, events: &mu
 fn crash(rng: &mut fastrand::Rng) -> Crash {
     let is_power_cut = rng.u32(0..3) == 0;
     Crash {
-        after: if is_power_cut { rng.u64(0..40) } else { rng.u64(0..160) },
+        after: if is_power_cut {
+            rng.u64(0..40)
+        } else {
+            rng.u64(0..160)
+        },
         is_power_cut,
         kept: rng.usize(0..6),
         down: SignedDuration::from_secs(match rng.u32(0..8) {
@@ -419,12 +439,25 @@ fn kind(class: Class, rng: &mut fastrand::Rng) -> String {
     ];
     match class {
         Class::Poll => kinds.extend(
-            ["ok_with_error", "throttle:search", "throttle:daily", "expire_page_token", "forbid", "revoke_token"]
-                .map(str::to_owned),
+            [
+                "ok_with_error",
+                "throttle:search",
+                "throttle:daily",
+                "expire_page_token",
+                "forbid",
+                "revoke_token",
+            ]
+            .map(str::to_owned),
         ),
         Class::Look => kinds.extend(["ok_with_error", "forbid"].map(str::to_owned)),
         Class::Create => {
-            let more = [late.as_str(), late.as_str(), "close_after_commit", "ok_with_error", "close_after_commit"];
+            let more = [
+                late.as_str(),
+                late.as_str(),
+                "close_after_commit",
+                "ok_with_error",
+                "close_after_commit",
+            ];
             kinds.extend(more.map(str::to_owned));
         }
         Class::Amend => kinds.extend(["ok_with_error", "close_after_commit"].map(str::to_owned)),

@@ -171,9 +171,20 @@ fn failed(plan: &Plan, why: &str) -> Outcome {
 #[derive(Debug, Clone)]
 enum Step {
     Event(usize),
-    TroubleEnds { portal: usize, number: usize },
-    Neighbour { portal: usize, requests: u32, searches: u32, minutes: u32 },
-    Answer { portal: usize, person: String },
+    TroubleEnds {
+        portal: usize,
+        number: usize,
+    },
+    Neighbour {
+        portal: usize,
+        requests: u32,
+        searches: u32,
+        minutes: u32,
+    },
+    Answer {
+        portal: usize,
+        person: String,
+    },
     Restart,
     Admin,
     Check,
@@ -250,7 +261,10 @@ impl<'a> Game<'a> {
 
     async fn play(mut self) -> Outcome {
         let _guard = self.world.shared.logs.listen();
-        self.world.shared.logs.forbid([CANARY_NAME.to_owned(), CANARY_DOMAIN.to_owned()]);
+        self.world
+            .shared
+            .logs
+            .forbid([CANARY_NAME.to_owned(), CANARY_DOMAIN.to_owned()]);
         self.world.settle_in();
         let end = SignedDuration::from_hours(24 * i64::from(self.plan.days));
         self.play_until(end).await;
@@ -308,10 +322,10 @@ impl<'a> Game<'a> {
         let down = planned.map_or(SignedDuration::from_secs(10), |crash| crash.down);
         let unsynced = self.world.shared.disk().crash(kept);
         *self.done.entry("crash".to_owned()).or_default() += 1;
-        self.world
-            .shared
-            .trace
-            .note(now, &format!("# died: {end:?}, {unsynced} batches unsynced, down for {down}"));
+        self.world.shared.trace.note(
+            now,
+            &format!("# died: {end:?}, {unsynced} batches unsynced, down for {down}"),
+        );
         self.dying_since.get_or_insert(now);
         self.later(down, Step::Restart);
     }
@@ -356,7 +370,10 @@ impl<'a> Game<'a> {
 
     fn event(&mut self, number: usize, portal: usize, act: Act) {
         let now = self.world.now();
-        self.world.shared.trace.note(now, &format!("# {number} {portal} {act:?}"));
+        self.world
+            .shared
+            .trace
+            .note(now, &format!("# {number} {portal} {act:?}"));
         match act {
             Act::Trouble(trouble) => {
                 self.world.begin_trouble(portal, number, &trouble);
@@ -427,7 +444,10 @@ impl<'a> Game<'a> {
                 }
                 self.process = Some(process);
             }
-            Err(error) => self.world.shared.accuse("setup", now, format!("the daemon cannot start: {error}")),
+            Err(error) => self
+                .world
+                .shared
+                .accuse("setup", now, format!("the daemon cannot start: {error}")),
         }
     }
 
@@ -437,7 +457,10 @@ impl<'a> Game<'a> {
         let Some(process) = &self.process else { return };
         let engine = Arc::clone(&process.engine);
         if let Ok(Some(why)) = engine.frozen().await {
-            self.world.shared.trace.note(now, &format!("# admin confirms: {why}"));
+            self.world
+                .shared
+                .trace
+                .note(now, &format!("# admin confirms: {why}"));
             let confirmed = engine
                 .store
                 .with(move |store| store.record(&[Entry::Confirmed { at: now }]))
@@ -447,9 +470,19 @@ impl<'a> Game<'a> {
             }
         }
         let refused: Vec<usize> = (0..engine.links.len())
-            .filter(|index| engine.links.get(*index).is_some_and(|link| link.state().refused.is_some()))
+            .filter(|index| {
+                engine
+                    .links
+                    .get(*index)
+                    .is_some_and(|link| link.state().refused.is_some())
+            })
             .collect();
-        let is_oauth = |index: &usize| self.plan.portals.get(*index).is_some_and(|portal| portal.is_oauth);
+        let is_oauth = |index: &usize| {
+            self.plan
+                .portals
+                .get(*index)
+                .is_some_and(|portal| portal.is_oauth)
+        };
         let dead: Vec<usize> = refused.into_iter().filter(is_oauth).collect();
         if dead.is_empty() {
             return;
@@ -459,7 +492,10 @@ impl<'a> Game<'a> {
                 crm.log_in_anew();
             }
         }
-        self.world.shared.trace.note(now, &format!("# admin logs in anew: {dead:?}"));
+        self.world
+            .shared
+            .trace
+            .note(now, &format!("# admin logs in anew: {dead:?}"));
         self.process = None;
         self.world.shared.disk().crash(usize::MAX);
         self.dying_since.get_or_insert(now);
@@ -480,7 +516,8 @@ impl<'a> Game<'a> {
     /// Faults off, people home: everything must come to rest and be right.
     async fn calm_down(&mut self, end: SignedDuration) {
         let now = self.world.now();
-        self.agenda.retain(|_, step| matches!(step, Step::Restart | Step::Admin));
+        self.agenda
+            .retain(|_, step| matches!(step, Step::Restart | Step::Admin));
         for portal in 0..self.plan.portals.len() {
             self.world.end_all_trouble(portal);
         }
@@ -495,11 +532,15 @@ impl<'a> Game<'a> {
         }
         self.check().await;
         let Some(process) = &self.process else {
-            self.world.shared.accuse("I-11", self.world.now(), "the daemon is not running".to_owned());
+            self.world
+                .shared
+                .accuse("I-11", self.world.now(), "the daemon is not running".to_owned());
             return;
         };
         if let Err(error) = self.world.check_rest(&process.engine).await {
-            self.world.shared.accuse("store", self.world.now(), error.to_string());
+            self.world
+                .shared
+                .accuse("store", self.world.now(), error.to_string());
         }
     }
 
@@ -529,24 +570,36 @@ impl<'a> Game<'a> {
 impl World {
     /// The CRM's date.
     pub fn now(&self) -> Timestamp {
-        self.portals.borrow().first().map_or(Timestamp::UNIX_EPOCH, |portal| portal.crm.now())
+        self.portals
+            .borrow()
+            .first()
+            .map_or(Timestamp::UNIX_EPOCH, |portal| portal.crm.now())
     }
 
     /// How far ahead the daemon's clock is.
     pub fn skew(&self) -> SignedDuration {
-        self.portals.borrow().first().map_or(SignedDuration::ZERO, |portal| portal.plan.skew)
+        self.portals
+            .borrow()
+            .first()
+            .map_or(SignedDuration::ZERO, |portal| portal.plan.skew)
     }
 
     /// The CRMs, in the order of the connections.
     pub fn crms(&self) -> Vec<Arc<dyn SimCrm>> {
-        self.portals.borrow().iter().map(|portal| Arc::clone(&portal.crm)).collect()
+        self.portals
+            .borrow()
+            .iter()
+            .map(|portal| Arc::clone(&portal.crm))
+            .collect()
     }
 
     fn settle_in(&self) {
         for portal in self.portals.borrow_mut().iter_mut() {
             let (name, strangers) = (&portal.plan.name, portal.plan.strangers);
             let people = &mut portal.people;
-            portal.crm.act(&mut |crm, at| people.settle_in(name, at, strangers, crm));
+            portal
+                .crm
+                .act(&mut |crm, at| people.settle_in(name, at, strangers, crm));
             self.shared.logs.forbid(portal.crm.secrets());
         }
     }
@@ -560,10 +613,21 @@ impl World {
     }
 
     fn begin_trouble(&self, index: usize, number: usize, trouble: &Trouble) {
-        let recovery = if trouble.kind == "throttle:daily" { DAY_RECOVERY } else { RECOVERY };
-        let late = trouble.kind.strip_prefix("late:").map(|_| SignedDuration::from_mins(15));
+        let recovery = if trouble.kind == "throttle:daily" {
+            DAY_RECOVERY
+        } else {
+            RECOVERY
+        };
+        let late = trouble
+            .kind
+            .strip_prefix("late:")
+            .map(|_| SignedDuration::from_mins(15));
         let now = self.now();
-        self.is_troubled(index, now, now + trouble.lasts + recovery + late.unwrap_or_default());
+        self.is_troubled(
+            index,
+            now,
+            now + trouble.lasts + recovery + late.unwrap_or_default(),
+        );
         self.with(index, |portal| {
             portal.crm.trouble(trouble);
             portal.trouble = Some(number);
@@ -608,7 +672,9 @@ impl World {
         let (told, then) = self.with(index, |portal| {
             let mut told = (String::new(), None);
             let people = &mut portal.people;
-            portal.crm.act(&mut |crm, at| told = people.act(act, salt, at, crm));
+            portal
+                .crm
+                .act(&mut |crm, at| told = people.act(act, salt, at, crm));
             if let Some(Then::Owner { owner, is_active }) = &told.1 {
                 portal.crm.set_owner_active(owner, *is_active);
             }
@@ -626,7 +692,9 @@ impl World {
             let people = &mut portal.people;
             portal.crm.act(&mut |crm, at| people.answer(person, at, crm));
         });
-        self.shared.trace.note(self.now(), &format!("# {person} is called"));
+        self.shared
+            .trace
+            .note(self.now(), &format!("# {person} is called"));
     }
 
     /// Everything that is looked at after each cycle.
@@ -661,7 +729,10 @@ impl World {
             .store
             .with(move |store| Ok(invariants::right_row::believed(store, &name)))
             .await?;
-        let is_refused = engine.links.get(index).is_some_and(|link| link.state().refused.is_some());
+        let is_refused = engine
+            .links
+            .get(index)
+            .is_some_and(|link| link.state().refused.is_some());
         if let Some(link) = engine.links.get(index) {
             invariants::secrets::cycle(&self.shared, report, link);
         }
@@ -696,9 +767,9 @@ impl World {
         index: usize,
         check: impl FnOnce(&Scene<'_>, &mut BTreeMap<String, Timestamp>, &mut Timestamp),
     ) {
-        let Some((mut doubled, mut looked_at)) =
-            self.with(index, |portal| (std::mem::take(&mut portal.doubled), portal.looked_at))
-        else {
+        let Some((mut doubled, mut looked_at)) = self.with(index, |portal| {
+            (std::mem::take(&mut portal.doubled), portal.looked_at)
+        }) else {
             return;
         };
         if let Some(portal) = self.portal(index) {
@@ -745,7 +816,9 @@ impl World {
             for (person, what) in overdue {
                 match self.reason(engine, index, &person).await {
                     Ok(Some(reason)) => {
-                        self.shared.trace.note(self.now(), &format!("# {person} waits: {reason}"));
+                        self.shared
+                            .trace
+                            .note(self.now(), &format!("# {person} waits: {reason}"));
                     }
                     Ok(None) => self.shared.accuse("I-3", self.now(), what),
                     Err(error) => self.shared.accuse("store", self.now(), error.to_string()),
@@ -755,7 +828,12 @@ impl World {
     }
 
     /// Why a person has no task, as `why-not` would show it; `None` if the daemon thinks one is owed, or knows nothing.
-    async fn reason(&self, engine: &Engine, index: usize, person: &str) -> Result<Option<String>, StoreError> {
+    async fn reason(
+        &self,
+        engine: &Engine,
+        index: usize,
+        person: &str,
+    ) -> Result<Option<String>, StoreError> {
         let Some(link) = engine.links.get(index) else {
             return Ok(None);
         };
@@ -812,7 +890,8 @@ impl World {
             if crm.is_scarce() {
                 continue;
             }
-            let before = now - crm.visibility() - self.skew().abs() - self.poll * 5 - SignedDuration::from_mins(14);
+            let before =
+                now - crm.visibility() - self.skew().abs() - self.poll * 5 - SignedDuration::from_mins(14);
             let found = {
                 let crm = Arc::clone(&crm);
                 engine
@@ -845,13 +924,18 @@ impl World {
     }
 
     async fn check_plan(&self, engine: &Engine) -> Result<(), StoreError> {
-        let last = self.portals.borrow().iter().filter_map(|portal| portal.cycle_at).max();
+        let last = self
+            .portals
+            .borrow()
+            .iter()
+            .filter_map(|portal| portal.cycle_at)
+            .max();
         let Some(last) = last.map(|last| last + self.skew()) else {
             return Ok(());
         };
         let inputs = engine.inputs(last).await?;
         let before = self.shared.disk().durable_entries().len();
-        let told = engine
+        let [first, second] = engine
             .store
             .with(move |store| invariants::same_plan::judge_all(store, &inputs, last))
             .await?;
@@ -860,10 +944,12 @@ impl World {
         self.shared.court.looked("D-9");
         let now = self.now();
         if self.count() == 1 && !news.is_empty() && !self.crms().iter().any(|crm| crm.is_scarce()) {
-            self.shared.accuse("I-6", now, format!("judging everything anew decides {news:?}"));
+            self.shared
+                .accuse("I-6", now, format!("judging everything anew decides {news:?}"));
         }
-        if told[0] != told[1] {
-            self.shared.accuse("D-9", now, format!("{} and then {}", told[0], told[1]));
+        if first != second {
+            self.shared
+                .accuse("D-9", now, format!("{first} and then {second}"));
         }
         Ok(())
     }

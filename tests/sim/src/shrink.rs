@@ -54,7 +54,11 @@ pub fn command(plan: &Plan, drawn: &Plan) -> String {
     if kept != drawn.first_days(plan.days).numbers() {
         let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
         words.push_str(" --keep ");
-        words.push_str(&if kept.is_empty() { "none".to_owned() } else { kept.join(",") });
+        words.push_str(&if kept.is_empty() {
+            "none".to_owned()
+        } else {
+            kept.join(",")
+        });
     }
     words
 }
@@ -68,7 +72,8 @@ struct Search {
 impl Search {
     /// Plays a smaller plan and takes it if it fails the same way.
     fn keeps(&mut self, plan: &Plan) -> bool {
-        if self.runs >= RUNS_MAX || plan.events.len() == self.plan.events.len() && plan.days == self.plan.days {
+        if self.runs >= RUNS_MAX || plan.events.len() == self.plan.events.len() && plan.days == self.plan.days
+        {
             return false;
         }
         self.runs += 1;

@@ -2,24 +2,26 @@
 
 use comfy_table::{Table, presets};
 
-use crate::{
-    defect::Defect,
-    invariants,
-    many::Totals,
-    run::Outcome,
-    shrink::Small,
-};
+use crate::{defect::Defect, invariants, many::Totals, run::Outcome, shrink::Small};
 
 fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(head.to_vec());
+    table
+        .load_style(presets::ASCII_MARKDOWN)
+        .set_header(head.to_vec());
     table
 }
 
 /// What a batch came to.
 pub fn totals(totals: &Totals) -> String {
     let mut sums = table(&["seeds", "days", "events", "requests", "failures"]);
-    let row = [totals.seeds, totals.days, totals.events, totals.requests, totals.failures];
+    let row = [
+        totals.seeds,
+        totals.days,
+        totals.events,
+        totals.requests,
+        totals.failures,
+    ];
     sums.add_row(row.map(|number| number.to_string()));
     let mut faults = table(&["what happened", "times"]);
     for (kind, count) in &totals.faults {
@@ -39,7 +41,10 @@ pub fn defects(rows: &[(Defect, Option<(Outcome, u64)>)]) -> String {
     for (defect, caught) in rows {
         let cells = match caught {
             Some((outcome, needed)) => {
-                let id = outcome.violations.first().map_or("", |violation| violation.invariant);
+                let id = outcome
+                    .violations
+                    .first()
+                    .map_or("", |violation| violation.invariant);
                 [outcome.seed.to_string(), id.to_owned(), needed.to_string()]
             }
             None => ["-".to_owned(), "not caught".to_owned(), "-".to_owned()],
@@ -55,7 +60,10 @@ pub fn defects(rows: &[(Defect, Option<(Outcome, u64)>)]) -> String {
 pub fn failure(small: &Small) -> String {
     let mut text = String::new();
     for violation in small.outcome.violations.iter().take(1) {
-        text = format!("{} at {}: {}\n", violation.invariant, violation.at, violation.what);
+        text = format!(
+            "{} at {}: {}\n",
+            violation.invariant, violation.at, violation.what
+        );
         for line in &violation.before {
             text.push_str("    ");
             text.push_str(line);
@@ -63,7 +71,12 @@ pub fn failure(small: &Small) -> String {
         }
     }
     for event in &small.plan.events {
-        text.push_str(&format!("  event {}: after {} at portal {}: {:?}\n", event.number, event.at, event.portal, event.act));
+        let told = format!(
+            "  event {}: after {} at portal {}: {:?}",
+            event.number, event.at, event.portal, event.act
+        );
+        text.push_str(&told);
+        text.push('\n');
     }
     format!("{text}replay: {}", small.command)
 }

@@ -60,8 +60,13 @@ mod tests {
         weather.trouble(minute(5), minute(8));
         let span = SignedDuration::from_mins(10);
         assert_eq!(weather.after_clear(minute(0), span), minute(30));
-        assert_eq!(weather.after_clear(minute(8), SignedDuration::from_mins(7)), minute(15));
+        assert_eq!(
+            weather.after_clear(minute(8), SignedDuration::from_mins(7)),
+            minute(15)
+        );
         assert_eq!(weather.after_clear(minute(20), span), minute(30));
-        assert!(weather.is_clear(minute(10)) && !weather.is_clear(minute(15)) && weather.is_clear(minute(20)));
+        assert!(
+            weather.is_clear(minute(10)) && !weather.is_clear(minute(15)) && weather.is_clear(minute(20))
+        );
     }
 }

@@ -193,10 +193,18 @@ impl Wire {
             books.recent.push_back(now);
         }
         let (burst, second) = (Duration::from_secs(10), Duration::from_secs(1));
-        while books.recent.front().is_some_and(|first| now.duration_since(*first) >= burst) {
+        while books
+            .recent
+            .front()
+            .is_some_and(|first| now.duration_since(*first) >= burst)
+        {
             books.recent.pop_front();
         }
-        while books.searches.front().is_some_and(|first| now.duration_since(*first) >= second) {
+        while books
+            .searches
+            .front()
+            .is_some_and(|first| now.duration_since(*first) >= second)
+        {
             books.searches.pop_front();
         }
         books.widest_burst = books.widest_burst.max(books.recent.len());
@@ -207,7 +215,9 @@ impl Wire {
         let shared = &self.0.shared;
         let hash = fnv(0xcbf2_9ce4_8422_2325, request.body());
         let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-        shared.trace.note(at, &format!("> {} {path} {hash:016x}", request.method()));
+        shared
+            .trace
+            .note(at, &format!("> {} {path} {hash:016x}", request.method()));
         if seen.is_create {
             invariants::wire::intent(shared, &seen.keys, at);
         }
@@ -234,21 +244,18 @@ impl Wire {
         self.0.shared.trace.note(at, &told);
         let day = self.day(at);
         let mut books = self.books();
-        match answer {
-            Ok(answer) => {
-                books.throttled += u64::from(answer.status().as_u16() == 429);
-                let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-                if let (Some(left), Some(of)) = (
-                    number("x-hubspot-ratelimit-daily-remaining"),
-                    number("x-hubspot-ratelimit-daily"),
-                ) {
-                    books.day_left = Some((day, left, of));
-                }
-                if seen.is_refresh && answer.status().is_success() {
-                    note_tokens(&mut books, seen, answer.body());
-                }
+        if let Ok(answer) = answer {
+            books.throttled += u64::from(answer.status().as_u16() == 429);
+            let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+            if let (Some(left), Some(of)) = (
+                number("x-hubspot-ratelimit-daily-remaining"),
+                number("x-hubspot-ratelimit-daily"),
+            ) {
+                books.day_left = Some((day, left, of));
             }
-            Err(_) => {}
+            if seen.is_refresh && answer.status().is_success() {
+                note_tokens(&mut books, seen, answer.body());
+            }
         }
     }
 
@@ -271,6 +278,10 @@ impl Wire {
         self.enter(request, seen, now);
         let (sandbox, request) = (self.0.sandbox.clone(), request.clone());
         // The server works on whether or not the client lives.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what the server does must not be awaited by the client"
+        )]
         tokio::spawn(async move {
             tokio::time::sleep(by).await;
             drop(sandbox.hubspot(request).await);
@@ -339,6 +350,10 @@ impl Drop for Refreshing {
 
 /// What the books need to know of a request.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent question about a request"
+)]
 struct Seen {
     is_create: bool,
     is_search: bool,
@@ -365,7 +380,8 @@ impl Seen {
             && parts.len() == 4;
         seen.is_poll = seen.is_search || is_list;
         if path.starts_with("/oauth/") && path.ends_with("/token") {
-            let form: Vec<(String, String)> = url::form_urlencoded::parse(request.body()).into_owned().collect();
+            let form: Vec<(String, String)> =
+                url::form_urlencoded::parse(request.body()).into_owned().collect();
             let token = form.into_iter().find(|(name, _)| name == "refresh_token");
             seen.refresh_token = token.map(|(_, token)| token);
             seen.is_refresh = seen.refresh_token.is_some();
@@ -383,7 +399,10 @@ impl Seen {
 fn trace_ids(body: &[u8]) -> Vec<String> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let inputs = body.get("inputs").and_then(Value::as_array);
-    let ids = inputs.into_iter().flatten().filter_map(|input| input.get("objectWriteTraceId")?.as_str());
+    let ids = inputs
+        .into_iter()
+        .flatten()
+        .filter_map(|input| input.get("objectWriteTraceId")?.as_str());
     ids.map(str::to_owned).collect()
 }
 

@@ -25,6 +25,10 @@ fn no_deliberate_defect_slips_by() {
         .collect();
     writeln!(std::io::stdout().lock(), "{}", table::defects(&rows)).unwrap();
     for (defect, caught) in rows {
-        assert!(caught.is_some(), "{} is not caught by any of {SEEDS} seeds", defect.as_str());
+        assert!(
+            caught.is_some(),
+            "{} is not caught by any of {SEEDS} seeds",
+            defect.as_str()
+        );
     }
 }

@@ -21,7 +21,7 @@ fn batch(first: u64, count: u64) -> Batch {
 }
 
 fn say(text: &str) {
-    writeln!(std::io::stdout().lock(), "{text}").unwrap();
+    writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
 #[test]

@@ -18,7 +18,10 @@ pub fn check(scene: &Scene<'_>, since: Timestamp) {
             {
                 scene.accuse(
                     "I-4",
-                    format!("task {} was created at {} for person {person}, {why} since {at}", task.id, task.created_at),
+                    format!(
+                        "task {} was created at {} for person {person}, {why} since {at}",
+                        task.id, task.created_at
+                    ),
                 );
             }
         }

@@ -19,7 +19,10 @@ pub fn equals(store: &Store, crm: &dyn SimCrm, before: Timestamp) -> Result<Vec<
         let cached = store.get(&held.id)?;
         match cached {
             None if held.is_gone => {}
-            None => found.push(format!("{} is missing, unchanged since {}", held.id, held.modified_at)),
+            None => found.push(format!(
+                "{} is missing, unchanged since {}",
+                held.id, held.modified_at
+            )),
             // Our own tasks are kept as deleted.
             Some(_) if held.is_gone && held.id.kind == RecordKind::Task => {}
             Some(_) if held.is_gone => {

@@ -14,6 +14,9 @@ pub fn check(scene: &Scene<'_>, last: Option<Timestamp>) {
     let bound = scene.poll * NIGHT + SignedDuration::from_mins(6);
     let weather = &scene.portal.weather;
     if scene.now.duration_since(last) > bound && weather.after_clear(last, bound) <= scene.now {
-        scene.accuse("D-7", format!("no cycle between {last} and {}, in clear weather", scene.now));
+        scene.accuse(
+            "D-7",
+            format!("no cycle between {last} and {}, in clear weather", scene.now),
+        );
     }
 }

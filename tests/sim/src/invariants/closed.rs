@@ -11,8 +11,14 @@ pub fn check(scene: &Scene<'_>) {
         return;
     }
     let expected = scene.expected();
-    for one in expected.iter().filter(|one| owed::is_judged(scene, one) && one.ending != "by_rep") {
-        for task in scene.ours().filter(|task| one.is_about(task) && task.created_at >= one.from) {
+    for one in expected
+        .iter()
+        .filter(|one| owed::is_judged(scene, one) && one.ending != "by_rep")
+    {
+        for task in scene
+            .ours()
+            .filter(|task| one.is_about(task) && task.created_at >= one.from)
+        {
             let is_its = one.until.is_none_or(|until| task.created_at <= until);
             let shares = |other: &&Expected| {
                 other.subject == one.subject && other.from != one.from && task.created_at >= other.from
@@ -25,23 +31,31 @@ pub fn check(scene: &Scene<'_>) {
 }
 
 fn one_task(scene: &Scene<'_>, one: &Expected, task: &TaskView) {
-    let words = |what: &str| format!("{}: task {} {what} (until {:?}, {})", one.situation, task.id, one.until, one.ending);
+    let words = |what: &str| {
+        format!(
+            "{}: task {} {what} (until {:?}, {})",
+            one.situation, task.id, one.until, one.ending
+        )
+    };
     let Some(until) = one.until else {
         if task.state != TaskState::Open && one.ending == "never" {
-            scene.accuse("D-3", words(&format!("is {:?} and nobody did anything", task.state)));
+            scene.accuse(
+                "D-3",
+                words(&format!("is {:?} and nobody did anything", task.state)),
+            );
         }
         return;
     };
     match (task.state, task.closed_at) {
-        (TaskState::Open, _) => {
-            if scene.portal.weather.after_clear(until, scene.tolerance()) < scene.now {
-                scene.accuse("D-3", words("is still open"));
-            }
+        (TaskState::Open, _) if scene.portal.weather.after_clear(until, scene.tolerance()) < scene.now => {
+            scene.accuse("D-3", words("is still open"));
         }
         (_, Some(closed_at)) if closed_at < until => {
             scene.accuse("D-3", words(&format!("was closed at {closed_at}")));
         }
-        (TaskState::Done, _) if one.ending == "moot" => scene.accuse("D-3", words("was moot and counts as done")),
+        (TaskState::Done, _) if one.ending == "moot" => {
+            scene.accuse("D-3", words("was moot and counts as done"));
+        }
         (TaskState::Deferred | TaskState::Deleted, _) if one.ending == "answered" => {
             scene.accuse("D-3", words(&format!("was answered and is {:?}", task.state)));
         }

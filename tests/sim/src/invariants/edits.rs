@@ -22,7 +22,10 @@ pub fn check(scene: &Scene<'_>) {
         if !stays && !scene.portal.crm.changed_by_us(task_id, edit.at) {
             scene.accuse(
                 "D-3",
-                format!("the {field} of task {task_id}, set by its rep at {}, was changed: {:?}", edit.at, edit.act),
+                format!(
+                    "the {field} of task {task_id}, set by its rep at {}, was changed: {:?}",
+                    edit.at, edit.act
+                ),
             );
         }
     }

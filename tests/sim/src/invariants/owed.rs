@@ -14,21 +14,33 @@ pub fn scripted(scene: &Scene<'_>) {
     if !scene.portal.plan.is_exact() {
         return;
     }
-    for expected in scene.expected().iter().filter(|expected| is_judged(scene, expected)) {
+    for expected in scene
+        .expected()
+        .iter()
+        .filter(|expected| is_judged(scene, expected))
+    {
         let due = scene.due(expected.from);
         let is_over = expected.until.is_some_and(|until| until <= due);
         if due >= scene.now || is_over {
             continue;
         }
-        let came = scene.ours().find(|task| expected.is_about(task) && task.created_at >= expected.from && task.created_at <= due);
+        let came = scene.ours().find(|task| {
+            expected.is_about(task) && task.created_at >= expected.from && task.created_at <= due
+        });
         match came {
             None => scene.accuse(
                 "I-3",
-                format!("{} ({}): {} owed from {} has no task by {due}", expected.situation, expected.subject, expected.rule, expected.from),
+                format!(
+                    "{} ({}): {} owed from {} has no task by {due}",
+                    expected.situation, expected.subject, expected.rule, expected.from
+                ),
             ),
             Some(task) if !is_right_owner(scene, expected, task) => scene.accuse(
                 "D-2",
-                format!("{}: task {} is on the list of {:?}, not of {}", expected.situation, task.id, task.owner, expected.owner),
+                format!(
+                    "{}: task {} is on the list of {:?}, not of {}",
+                    expected.situation, task.id, task.owner, expected.owner
+                ),
             ),
             Some(_) => {}
         }
@@ -42,7 +54,10 @@ fn is_right_owner(scene: &Scene<'_>, expected: &Expected, task: &TaskView) -> bo
 /// Whether the daemon could know what the expectation rests on.
 pub fn is_judged(scene: &Scene<'_>, expected: &Expected) -> bool {
     let is_known = expected.from >= scene.portal.connected_at;
-    let is_lost = scene.portal.lost_at.is_some_and(|lost| expected.from < lost + FORGOTTEN);
+    let is_lost = scene
+        .portal
+        .lost_at
+        .is_some_and(|lost| expected.from < lost + FORGOTTEN);
     is_known && !is_lost && !expected.subject.is_empty()
 }
 
@@ -58,14 +73,23 @@ pub fn walk_ons(scene: &Scene<'_>) -> Vec<(String, String)> {
         let is_lost = scene.portal.lost_at.is_some_and(|lost| from < lost + FORGOTTEN);
         let due = scene.due(from);
         let is_touched = walk_on.touched_at.is_some_and(|at| at <= due);
-        if is_lost || is_touched || walk_on.is_gone || due >= scene.now || walk_on.asked_at <= scene.portal.connected_at {
+        if is_lost
+            || is_touched
+            || walk_on.is_gone
+            || due >= scene.now
+            || walk_on.asked_at <= scene.portal.connected_at
+        {
             continue;
         }
-        let is_there = |task: &TaskView| task.people.contains(&walk_on.id) && task.created_at >= walk_on.asked_at;
-        if !scene.ours().any(|task| is_there(task)) {
+        let is_there =
+            |task: &TaskView| task.people.contains(&walk_on.id) && task.created_at >= walk_on.asked_at;
+        if !scene.ours().any(is_there) {
             overdue.push((
                 walk_on.id.clone(),
-                format!("person {} asked at {} and has no task by {due}", walk_on.id, walk_on.asked_at),
+                format!(
+                    "person {} asked at {} and has no task by {due}",
+                    walk_on.id, walk_on.asked_at
+                ),
             ));
         }
     }

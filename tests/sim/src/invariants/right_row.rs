@@ -6,7 +6,10 @@ use super::Scene;
 
 /// Key and native id of every task the ledger believes is there.
 pub fn believed(store: &Store, connection: &str) -> Vec<(String, String)> {
-    let rows = store.ledger().tasks().filter(|row| row.connection.to_string() == connection);
+    let rows = store
+        .ledger()
+        .tasks()
+        .filter(|row| row.connection.to_string() == connection);
     rows.filter_map(|row| match &row.state {
         RowState::Confirmed { id } => Some((row.key.as_str().to_owned(), id.record().native_id.clone())),
         _ => None,
@@ -21,7 +24,10 @@ pub fn check(scene: &Scene<'_>, believed: &[(String, String)]) {
         let task = scene.tasks.iter().find(|task| task.id == *id);
         let carried = task.and_then(|task| task.key.as_deref());
         if task.is_some() && carried != Some(key.as_str()) {
-            scene.accuse("I-2", format!("the ledger says task {id} is {key}; in the CRM it carries {carried:?}"));
+            scene.accuse(
+                "I-2",
+                format!("the ledger says task {id} is {key}; in the CRM it carries {carried:?}"),
+            );
         }
     }
 }

@@ -19,7 +19,9 @@ pub fn cycle(shared: &Shared, report: &CycleReport, link: &Link) {
 /// Looks at the journal, and tells of everything found so far.
 pub fn end(shared: &Shared, at: jiff::Timestamp) {
     shared.court.looked("D-8");
-    shared.disk().visit(&mut |entry| shared.logs.search("the journal", entry));
+    shared
+        .disk()
+        .visit(&mut |entry| shared.logs.search("the journal", entry));
     for found in shared.logs.found().into_iter().take(1) {
         shared.accuse("D-8", at, found);
     }

@@ -25,8 +25,9 @@ pub fn one_per_key(scene: &Scene<'_>) {
     }
 }
 
-/// Two open tasks about one subject: allowed only as long as it takes to notice, where a rep made one of them theirs, or
-/// where two people with a task each were merged (an open gap keeps its anchor, and its task stays). `seen` remembers
+/// Two open tasks about one subject.
+///
+/// Allowed only as long as it takes to notice, where a rep made one of them theirs, or where two people with a task each were merged (an open gap keeps its anchor, and its task stays). `seen` remembers
 /// since when.
 pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>) {
     scene.shared.court.looked("D-1");
@@ -34,7 +35,10 @@ pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>
     for task in scene.ours() {
         let is_edited = scene.portal.people.edits.keys().any(|(id, _)| *id == task.id);
         let merged_at = |person| scene.portal.people.merged.get(person);
-        let was_before_merge = task.people.iter().any(|person| merged_at(person).is_some_and(|at| task.created_at <= *at));
+        let was_before_merge = task
+            .people
+            .iter()
+            .any(|person| merged_at(person).is_some_and(|at| task.created_at <= *at));
         if task.state == TaskState::Open && !is_edited && !was_before_merge {
             open.entry(subject_of(task)).or_default().push(&task.id);
         }
@@ -45,7 +49,10 @@ pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>
         let since = *seen.entry(subject.clone()).or_insert(scene.now);
         let bound = scene.tolerance() + SignedDuration::from_mins(45);
         if scene.portal.weather.after_clear(since, bound) < scene.now {
-            scene.accuse("D-1", format!("{subject} has had several open tasks since {since}: {tasks:?}"));
+            scene.accuse(
+                "D-1",
+                format!("{subject} has had several open tasks since {since}: {tasks:?}"),
+            );
         }
     }
 }
@@ -53,5 +60,6 @@ pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>
 fn subject_of(task: &TaskView) -> String {
     let deal = task.deals.first().map(|deal| format!("deal {deal}"));
     let person = || task.people.first().map(|person| format!("person {person}"));
-    deal.or_else(person).unwrap_or_else(|| format!("nothing, task {}", task.id))
+    deal.or_else(person)
+        .unwrap_or_else(|| format!("nothing, task {}", task.id))
 }

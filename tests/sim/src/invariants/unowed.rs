@@ -13,8 +13,16 @@ pub fn walk_ons(scene: &Scene<'_>) {
     if !scene.portal.plan.is_exact() {
         return;
     }
-    for walk_on in scene.portal.people.walk_ons.iter().filter(|walk_on| walk_on.touched_at.is_none()) {
-        let Some(answered_at) = walk_on.answered_at else { continue };
+    for walk_on in scene
+        .portal
+        .people
+        .walk_ons
+        .iter()
+        .filter(|walk_on| walk_on.touched_at.is_none())
+    {
+        let Some(answered_at) = walk_on.answered_at else {
+            continue;
+        };
         let before = walk_on.asked_at + OF_THE_ASKING;
         let wrong = scene.ours().find(|task| {
             task.people.contains(&walk_on.id) && task.created_at > answered_at && task.created_at < before
@@ -49,11 +57,19 @@ pub fn check(scene: &Scene<'_>) {
             let known = expected.iter().find(|expected| expected.is_about(task));
             let why = known.map_or_else(
                 || "its subject is owed nothing".to_owned(),
-                |one| format!("{} owes {} from {} until {:?}", one.situation, one.rule, one.from, one.until),
+                |one| {
+                    format!(
+                        "{} owes {} from {} until {:?}",
+                        one.situation, one.rule, one.from, one.until
+                    )
+                },
             );
             scene.accuse(
                 "D-4",
-                format!("task {} of {} ({:?} {:?}) is not owed: {why}", task.id, task.created_at, task.people, task.deals),
+                format!(
+                    "task {} of {} ({:?} {:?}) is not owed: {why}",
+                    task.id, task.created_at, task.people, task.deals
+                ),
             );
         }
     }

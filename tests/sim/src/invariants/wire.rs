@@ -23,7 +23,11 @@ pub fn intent(shared: &Shared, keys: &[String], at: Timestamp) {
         })
         .collect();
     for key in keys.iter().filter(|key| !sent.contains(key)) {
-        shared.accuse("I-2", at, format!("task {key} leaves although its intent is not durable"));
+        shared.accuse(
+            "I-2",
+            at,
+            format!("task {key} leaves although its intent is not durable"),
+        );
     }
 }
 
@@ -39,7 +43,11 @@ pub fn one_refresh(shared: &Shared, books: &Books, at: Timestamp) {
 pub fn refresh(shared: &Shared, books: &Books, token: &str, at: Timestamp) {
     shared.court.looked("I-8");
     if books.replaced.contains(token) {
-        shared.accuse("I-8", at, "a refresh token is used that the server has replaced".to_owned());
+        shared.accuse(
+            "I-8",
+            at,
+            "a refresh token is used that the server has replaced".to_owned(),
+        );
     }
 }
 
@@ -50,7 +58,11 @@ pub fn scarce(shared: &Shared, books: &Books, day: &str, at: Timestamp) {
         && known == day
         && left * 100 < of * LAST_PERCENT
     {
-        shared.accuse("I-5", at, format!("a poll leaves although only {left} of {of} requests are left today"));
+        shared.accuse(
+            "I-5",
+            at,
+            format!("a poll leaves although only {left} of {of} requests are left today"),
+        );
     }
 }
 
@@ -59,14 +71,26 @@ pub fn shares(shared: &Shared, books: &Books, burst: usize, daily: u64, at: Time
     shared.court.looked("D-6");
     let widest = books.widest_burst;
     if widest > burst {
-        shared.accuse("D-6", at, format!("{widest} requests left in ten seconds; our share is {burst}"));
+        shared.accuse(
+            "D-6",
+            at,
+            format!("{widest} requests left in ten seconds; our share is {burst}"),
+        );
     }
     if books.widest_search > 5 {
-        shared.accuse("D-6", at, format!("{} searches left in a second", books.widest_search));
+        shared.accuse(
+            "D-6",
+            at,
+            format!("{} searches left in a second", books.widest_search),
+        );
     }
     for (day, count) in &books.by_day {
         if *count > daily + UNCOUNTED_MAX * (books.starts + 1) {
-            shared.accuse("D-6", at, format!("{count} requests left on {day}; our share is {daily}"));
+            shared.accuse(
+                "D-6",
+                at,
+                format!("{count} requests left on {day}; our share is {daily}"),
+            );
         }
     }
 }
