@@ -428,7 +428,8 @@ mod tests {
     #[test]
     fn the_shipped_file_is_a_mapping_and_reads_as_the_vendor_documents() {
         let mapping = Mapping::builtin();
-        assert_eq!(mapping.source(Some("Web")), Source::ContactUs);
+        assert_eq!(mapping.source(Some("Web")), Source::Other);
+        assert_eq!(mapping.source(Some("Contact Us")), Source::ContactUs);
         assert_eq!(mapping.source(Some("Website: Demo request")), Source::Demo);
         assert_eq!(mapping.source(Some("Purchased List")), Source::List);
         assert_eq!(mapping.source(Some("Zzz")), Source::Other);

@@ -38,7 +38,7 @@ async fn users_and_queues_are_owners() {
 async fn a_lead_is_an_inquiry_and_a_converted_one_names_its_contact() {
     let org = Org::empty();
     let fields = json!({"LastName": "Prova", "FirstName": "Ana", "Company": "Acme", "Email": "Ana@Example.com",
-        "Phone": "+1 415 555 0100", "LeadSource": "Web", "Status": "Closed - Not Converted"});
+        "Phone": "+1 415 555 0100", "LeadSource": "Phone Inquiry", "Status": "Closed - Not Converted"});
     let lead = org.create("Lead", fields).await;
     let leads = all(&org, Stream::Leads).await;
     let Some(Record::Person(person)) = leads.records.first() else {
