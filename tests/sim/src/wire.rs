@@ -42,6 +42,8 @@ pub struct Books {
     pub throttled: u64,
     /// Requests in all.
     pub requests: u64,
+    /// Creations whose answer was lost and that nobody looked for since.
+    pub lost: BTreeSet<String>,
     /// Most requests in any ten seconds.
     pub widest_burst: usize,
     /// Most searches in any second.
@@ -223,6 +225,13 @@ impl Wire {
         }
         let day = self.day(at);
         let mut books = self.books();
+        if seen.is_create {
+            invariants::wire::looked(shared, &books, &seen.keys, at);
+        } else if path.contains("/tasks") {
+            // By key, or over the links of whom it would be about.
+            let is_wide = path.contains("associations") || path.contains("batch/read");
+            books.lost.retain(|key| !is_wide && !path.contains(key.as_str()));
+        }
         if let Some(token) = &seen.refresh_token {
             invariants::wire::refresh(shared, &books, token, at);
             books.secrets.insert(token.clone());
@@ -244,6 +253,12 @@ impl Wire {
         self.0.shared.trace.note(at, &told);
         let day = self.day(at);
         let mut books = self.books();
+        let is_lost = answer
+            .as_ref()
+            .map_or(true, |answer| answer.status().is_server_error());
+        if seen.is_create && is_lost {
+            books.lost.extend(seen.keys.iter().cloned());
+        }
         if let Ok(answer) = answer {
             books.throttled += u64::from(answer.status().as_u16() == 429);
             let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();

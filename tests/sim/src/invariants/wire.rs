@@ -31,6 +31,17 @@ pub fn intent(shared: &Shared, keys: &[String], at: Timestamp) {
     }
 }
 
+/// A creation whose answer was lost is looked for before it is sent again.
+pub fn looked(shared: &Shared, books: &Books, keys: &[String], at: Timestamp) {
+    for key in keys.iter().filter(|key| books.lost.contains(*key)) {
+        shared.accuse(
+            "I-2",
+            at,
+            format!("task {key} is sent again, and nobody looked whether it is there"),
+        );
+    }
+}
+
 /// At most one refresh at a time.
 pub fn one_refresh(shared: &Shared, books: &Books, at: Timestamp) {
     shared.court.looked("I-8");
