@@ -1,6 +1,7 @@
 //! D-3, first half: a task whose gap closed is closed or withdrawn within a poll, and not before.
 
 use followup_sandbox::crm::{TaskState, TaskView};
+use jiff::Timestamp;
 
 use super::{Expected, Scene, owed};
 
@@ -53,6 +54,7 @@ fn one_task(scene: &Scene<'_>, one: &Expected, task: &TaskView) {
         (_, Some(closed_at)) if closed_at < until => {
             scene.accuse("D-3", words(&format!("was closed at {closed_at}")));
         }
+        (TaskState::Done, Some(closed_at)) if one.ending == "moot" && hid(scene, until, closed_at) => {}
         (TaskState::Done, _) if one.ending == "moot" => {
             scene.accuse("D-3", words("was moot and counts as done"));
         }
@@ -61,4 +63,10 @@ fn one_task(scene: &Scene<'_>, one: &Expected, task: &TaskView) {
         }
         _ => {}
     }
+}
+
+/// Whether trouble hid what happened in between: where the end of a gap and a later follow-up come to light together, the
+/// follow-up counts.
+fn hid(scene: &Scene<'_>, from: Timestamp, to: Timestamp) -> bool {
+    scene.portal.weather.after_clear(from, to.duration_since(from)) > to
 }
