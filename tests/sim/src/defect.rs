@@ -2,7 +2,7 @@
 //!
 //! A simulation that no defect can fool is worth its time; one that a defect slips through is too weak. No product code
 //! knows of this: wire defects sit on the transport ([`crate::wire`]), disk defects on journal and cache
-//! ([`crate::disk`]), the others around the connector ([`Wrong`]).
+//! ([`crate::disk`]), the others around the connector (`Wrong`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
