@@ -187,3 +187,42 @@ pub struct Activity {
     /// CRM change stamp.
     pub stamp: Stamp,
 }
+
+impl Activity {
+    /// An activity of which nothing else is known: logged when it happened, by and with nobody, no machine's, and meant
+    /// for our user.
+    pub const fn new(
+        id: ActivityId,
+        kind: ActivityKind,
+        direction: Direction,
+        at: Timestamp,
+        stamp: Stamp,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            direction,
+            at,
+            logged_at: at,
+            by: None,
+            people: Vec::new(),
+            deals: Vec::new(),
+            thread: None,
+            subject_hash: None,
+            outcome: None,
+            duration: None,
+            meeting: None,
+            is_machine: false,
+            is_sequence: false,
+            is_auto_reply: false,
+            looks_automatic: false,
+            is_out_of_office: false,
+            is_bounce: false,
+            return_on: None,
+            is_calendar_accept: false,
+            words: None,
+            is_to_owner: true,
+            stamp,
+        }
+    }
+}

@@ -86,30 +86,15 @@ pub(crate) fn deal(text: &str, people: &[&str], modified: i64) -> Deal {
 
 pub(crate) fn activity(text: &str, people: &[&str], deals: &[&str], modified: i64) -> Activity {
     Activity {
-        id: ActivityId(id(text)),
-        kind: ActivityKind::Call,
-        direction: Direction::Out,
-        at: at(modified),
-        logged_at: at(modified),
-        by: None,
         people: people.iter().map(|text| person_id(text)).collect(),
         deals: deals.iter().map(|text| DealId(id(text))).collect(),
-        thread: None,
-        subject_hash: None,
-        outcome: None,
-        duration: None,
-        meeting: None,
-        is_machine: false,
-        is_sequence: false,
-        is_auto_reply: false,
-        looks_automatic: false,
-        is_out_of_office: false,
-        is_bounce: false,
-        return_on: None,
-        is_calendar_accept: false,
-        words: None,
-        is_to_owner: true,
-        stamp: stamp(modified),
+        ..Activity::new(
+            ActivityId(id(text)),
+            ActivityKind::Call,
+            Direction::Out,
+            at(modified),
+            stamp(modified),
+        )
     }
 }
 

@@ -99,30 +99,12 @@ fn owner() -> Owner {
 
 fn activity(text: &str, kind: ActivityKind, direction: Direction, happened: Timestamp) -> Activity {
     Activity {
-        id: ActivityId(id(text)),
-        kind,
-        direction,
-        at: happened,
         logged_at: at(0),
         by: (direction == Direction::Out).then(owner_id),
         people: vec![person_id()],
-        deals: Vec::new(),
-        thread: None,
-        subject_hash: None,
         outcome: (kind == ActivityKind::Call).then_some(CallOutcome::Connected),
         duration: (kind == ActivityKind::Call).then_some(SignedDuration::from_mins(7)),
-        meeting: None,
-        is_machine: false,
-        is_sequence: false,
-        is_auto_reply: false,
-        looks_automatic: false,
-        is_out_of_office: false,
-        is_bounce: false,
-        return_on: None,
-        is_calendar_accept: false,
-        words: None,
-        is_to_owner: true,
-        stamp: stamp(at(0)),
+        ..Activity::new(ActivityId(id(text)), kind, direction, happened, stamp(at(0)))
     }
 }
 

@@ -159,29 +159,16 @@ fn plain(
     let stamp: Stamp = context.stamp(schema, object)?;
     let record_kind: RecordKind = kind.record_kind();
     Ok(Activity {
-        id: ActivityId(context.record(record_kind, &object.id)),
-        kind,
-        direction,
-        at,
         logged_at: object.created(schema.created)?,
         by: context.owner(object),
         people: context.people(&object.id),
         deals: context.deals(&object.id),
-        thread: None,
-        subject_hash: None,
-        outcome: None,
-        duration: None,
-        meeting: None,
-        is_machine: false,
-        is_sequence: false,
-        is_auto_reply: false,
-        looks_automatic: false,
-        is_out_of_office: false,
-        is_bounce: false,
-        return_on: None,
-        is_calendar_accept: false,
-        words: None,
-        is_to_owner: true,
-        stamp,
+        ..Activity::new(
+            ActivityId(context.record(record_kind, &object.id)),
+            kind,
+            direction,
+            at,
+            stamp,
+        )
     })
 }

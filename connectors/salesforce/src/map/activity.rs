@@ -67,29 +67,13 @@ pub(super) fn plain(
 ) -> Result<Activity, String> {
     let record_kind: RecordKind = kind.record_kind();
     Ok(Activity {
-        id: ActivityId(context.record(record_kind, row.id()?)),
-        kind,
-        direction,
-        at,
         logged_at: row.required_instant("CreatedDate")?,
-        by: None,
-        people: Vec::new(),
-        deals: Vec::new(),
-        thread: None,
-        subject_hash: None,
-        outcome: None,
-        duration: None,
-        meeting: None,
-        is_machine: false,
-        is_sequence: false,
-        is_auto_reply: false,
-        looks_automatic: false,
-        is_out_of_office: false,
-        is_bounce: false,
-        return_on: None,
-        is_calendar_accept: false,
-        words: None,
-        is_to_owner: true,
-        stamp: context.stamp(row)?,
+        ..Activity::new(
+            ActivityId(context.record(record_kind, row.id()?)),
+            kind,
+            direction,
+            at,
+            context.stamp(row)?,
+        )
     })
 }

@@ -241,30 +241,15 @@ fn a_task_that_a_record_shows_done_needs_no_rest() {
 fn touch(id: &str, hours: i64) -> Activity {
     let at = later(monday(), SignedDuration::from_hours(hours));
     Activity {
-        id: ActivityId(record(RecordKind::Call, id)),
-        kind: ActivityKind::Call,
-        direction: Direction::Out,
-        at,
-        logged_at: at,
         by: Some(owner().id),
         people: vec![person().id],
-        deals: Vec::new(),
-        thread: None,
-        subject_hash: None,
-        outcome: None,
-        duration: None,
-        meeting: None,
-        is_machine: false,
-        is_sequence: false,
-        is_auto_reply: false,
-        looks_automatic: false,
-        is_out_of_office: false,
-        is_bounce: false,
-        return_on: None,
-        is_calendar_accept: false,
-        words: None,
-        is_to_owner: true,
-        stamp: person().stamp,
+        ..Activity::new(
+            ActivityId(record(RecordKind::Call, id)),
+            ActivityKind::Call,
+            Direction::Out,
+            at,
+            person().stamp,
+        )
     }
 }
 

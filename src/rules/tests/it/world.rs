@@ -216,30 +216,15 @@ impl World {
         let happened_at = at(when);
         let by = (direction == Direction::Out).then(|| owner("o1"));
         self.facts.activities.push(Activity {
-            id: ActivityId(record(kind.record_kind(), id)),
-            kind,
-            direction,
-            at: happened_at,
-            logged_at: happened_at,
             by,
             people: people.iter().map(|id| person(id)).collect(),
-            deals: Vec::new(),
-            thread: None,
-            subject_hash: None,
-            outcome: None,
-            duration: None,
-            meeting: None,
-            is_machine: false,
-            is_sequence: false,
-            is_auto_reply: false,
-            looks_automatic: false,
-            is_out_of_office: false,
-            is_bounce: false,
-            return_on: None,
-            is_calendar_accept: false,
-            words: None,
-            is_to_owner: true,
-            stamp: stamp(happened_at),
+            ..Activity::new(
+                ActivityId(record(kind.record_kind(), id)),
+                kind,
+                direction,
+                happened_at,
+                stamp(happened_at),
+            )
         });
         self.facts.activities.last_mut().unwrap()
     }
