@@ -13,7 +13,7 @@ use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_rules::{calendar::Calendar, policy::Policy};
 use followup_sandbox::{
     ClockMode, Fault, Reply, Sandbox, Switches, WorldConfig,
-    team::{Score, SituationScore},
+    team::{MARKED_RULES, Score, SituationScore},
 };
 use followup_store::{
     SimJournal, SimKv, Store, StoreError,
@@ -167,7 +167,7 @@ fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Result<Engine
     Ok(Engine {
         store: SharedStore::new(store, StoreThread::InPlace),
         clock: Clock::InProcess(Arc::new(move || clock.now())),
-        policy: Arc::new(Policy::default()),
+        policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
         team: TeamSettings {
             calendar: Calendar::default(),
             owners: BTreeMap::new(),

@@ -51,10 +51,6 @@ fn a_bare_number_and_an_unknown_key_in_the_policy_name_the_unit_and_the_neighbou
         "policy.toml",
         "[rules.first-touch]\nwithin = 15\n[caps]\nopne = 3\n[rules.gone-quiet]\ndelivery = \"task\"\n",
     );
-    scene.write(
-        "followupd.toml",
-        &format!("policy_file = \"policy.toml\"\n{}", scene.config("")),
-    );
     let answer = scene.answer(&["check-config"]);
     assert_eq!(answer.status, 2);
     for needle in [

@@ -9,7 +9,7 @@ use std::{
 use followup_core::ConnectionId;
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_rules::{calendar::Calendar, policy::Policy};
-use followup_sandbox::{ClockMode, Fault, Sandbox, Switches, WorldConfig};
+use followup_sandbox::{ClockMode, Fault, Sandbox, Switches, WorldConfig, team::MARKED_RULES};
 use followup_store::{SimJournal, SimKv, Store};
 use followup_testkit::SandboxTransport;
 use followup_transport::TokenSource;
@@ -89,7 +89,7 @@ impl World {
         Engine {
             store: SharedStore::new(store, StoreThread::InPlace),
             clock: Clock::InProcess(Arc::new(move || sandbox.now())),
-            policy: Arc::new(Policy::default()),
+            policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
             team: TeamSettings {
                 calendar: Calendar::default(),
                 owners: BTreeMap::new(),

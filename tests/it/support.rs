@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use followup_rules::model::RuleId;
+use followup_sandbox::team::MARKED_RULES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,6 +19,15 @@ pub(crate) const MONDAY_NINE: &str = "2026-11-02T09:00:00Z";
 
 /// Association type ids of HubSpot's own catalogue: call, mail and task to contact.
 pub(crate) const CALL_TO_CONTACT: u32 = 194;
+
+/// A policy in which every rule is off that the sandbox's script does not speak of.
+fn marked_policy() -> String {
+    RuleId::ALL
+        .iter()
+        .filter(|rule| !MARKED_RULES.contains(&rule.as_str()))
+        .map(|rule| format!("[rules.{rule}]\ndelivery = \"off\"\n"))
+        .collect()
+}
 
 /// A served sandbox with a configured daemon beside it.
 pub(crate) struct Scene {
@@ -74,6 +85,7 @@ impl Scene {
             http: reqwest::blocking::Client::new(),
         };
         scene.write("token", &format!("{}\n", scene.token));
+        scene.write("policy.toml", &marked_policy());
         scene.write("followupd.toml", &scene.config(""));
         scene
     }
@@ -81,7 +93,7 @@ impl Scene {
     /// A complete configuration with more keys for the connection.
     pub(crate) fn config(&self, more: &str) -> String {
         format!(
-            "data_dir = \"state\"\n[connections.hub]\nprovider = \"hubspot\"\nbase_url = \"{}\"\nmode = \"enforce\"\n\
+            "data_dir = \"state\"\npolicy_file = \"policy.toml\"\n[connections.hub]\nprovider = \"hubspot\"\nbase_url = \"{}\"\nmode = \"enforce\"\n\
              {more}\n[connections.hub.auth]\naccess_token_file = \"token\"\n",
             self.base_url
         )

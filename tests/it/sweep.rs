@@ -13,6 +13,7 @@ use bytes::Bytes;
 use followup_core::{ConnectionId, RecordRef, Stream};
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_rules::{calendar::Calendar, policy::Policy};
+use followup_sandbox::team::MARKED_RULES;
 use followup_store::{Opening, SimJournal, SimKv, Store};
 use followup_testkit::{IndexLag, SandboxTransport, Scene, Switches};
 use followup_transport::{Future, SendError, SendLimits, TokenSource, Transport};
@@ -101,7 +102,7 @@ impl World {
         let engine = Engine {
             store: SharedStore::new(store, StoreThread::InPlace),
             clock: Clock::InProcess(Arc::new(move || scene.now())),
-            policy: Arc::new(Policy::default()),
+            policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
             team: TeamSettings {
                 calendar: Calendar::default(),
                 owners: BTreeMap::new(),

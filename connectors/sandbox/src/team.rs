@@ -35,6 +35,16 @@ use self::{
 };
 use crate::crm::{Crm, TaskState, TaskView};
 
+/// The rules for which the script carries verdicts, by their words. Whoever is marked by the script switches every other
+/// rule off: a reminder of a rule that no situation speaks of would count as wrong.
+pub const MARKED_RULES: &[&str] = &[
+    "reply-waiting",
+    "first-touch",
+    "after-hours-lead",
+    "next-attempt",
+    "one-channel",
+];
+
 /// Where an act stands in the order of the run: its instant, then the order of planning.
 type Slot = (Timestamp, u64);
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use followup_rules::{calendar::Calendar, policy::Policy};
+use followup_sandbox::team::MARKED_RULES;
 use followup_store::{Store, StoreError};
 use followupd::{
     clock::Clock,
@@ -88,7 +89,7 @@ impl Process {
         let engine = Arc::new(Engine {
             store: SharedStore::new(store, StoreThread::InPlace),
             clock: clock(&crms, world.skew()),
-            policy: Arc::new(Policy::default()),
+            policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
             team: TeamSettings {
                 calendar: Calendar::default(),
                 owners: BTreeMap::new(),
