@@ -8,7 +8,7 @@ mod file;
 mod frame;
 mod sim;
 
-pub(crate) use self::file::{sync_parent, write_new};
+pub(crate) use self::file::{Inspected, sync_parent, write_new};
 pub use self::{file::FileJournal, sim::SimJournal};
 
 /// Largest entry, in bytes.
@@ -61,10 +61,15 @@ impl Damage {
             "put a backup of the journal back, or compare the open followupd tasks in the CRM with `followupd status`; \
              then run `followupd store confirm`: nothing is written before"
         };
+        let what = if self.is_empty() {
+            "the file ends too early: the cache beside it knows later entries"
+        } else {
+            "these bytes are damaged"
+        };
         Problem::new(
             "journal",
             format!("{place}, bytes {}..{}", self.bytes.start, self.bytes.end),
-            format!("these bytes are damaged; {missing}"),
+            format!("{what}; {missing}"),
             fix,
         )
     }
@@ -89,6 +94,9 @@ pub trait Journal: Send + Sync {
     fn damage(&self) -> Vec<Damage> {
         Vec::new()
     }
+
+    /// Number of the last entry, counted from 1 through the whole life of the journal, damaged ones included; 0 = none.
+    fn last_seq(&self) -> u64;
 
     /// Bytes on disk (or in memory, for a simulated one).
     ///

@@ -18,6 +18,9 @@ use crate::{
 
 const LAYOUT: &[u8] = b"layout";
 
+/// Number of the journal's last entry when the cache was last written.
+const JOURNAL: &[u8] = b"journal";
+
 /// Keys written or deleted in one batch of a long walk.
 const CHUNK: usize = 10_000;
 
@@ -67,6 +70,28 @@ pub(crate) fn fold(ledger: &mut Ledger, problems: &mut Vec<Problem>, seq: u64, p
 pub(crate) fn unknown_damage(mut damage: Vec<Damage>, ledger: &Ledger) -> Vec<Damage> {
     damage.retain(|damage| !ledger.knows_damage(damage.bytes.start, damage.len(), damage.crc));
     damage
+}
+
+/// Puts into a batch up to which entry the journal reached when it was written.
+pub(crate) fn name_journal(batch: &mut Batch, last_seq: u64) -> Result<(), StoreError> {
+    let value = codec::encode(&last_seq, "a journal's length")?;
+    batch.insert(keys::key(table::META, &[JOURNAL]), Some(value));
+    Ok(())
+}
+
+/// The end that a journal lacks: the journal is written first and durably, so a cache that knows of later entries has
+/// an older journal beside it (a backup that was put back, or a file that was cut). `last` is the number of the
+/// journal's last entry, `end` the byte behind it.
+pub(crate) fn missing_end(kv: &dyn Kv, last: u64, end: u64) -> Result<Option<Damage>, StoreError> {
+    let known = match kv.get(&keys::key(table::META, &[JOURNAL]))? {
+        Some(bytes) => codec::decode::<u64>(&bytes, "a journal's length")?,
+        None => 0,
+    };
+    Ok((known > last).then(|| Damage {
+        bytes: end..end,
+        crc: 0,
+        missing: last + 1..known + 1,
+    }))
 }
 
 /// Opens the cache. What cannot be opened is set aside, and an empty cache takes its place.

@@ -15,7 +15,7 @@ use crate::{
     error::{Problem, StoreError},
     journal::{Damage, Journal, SimJournal},
     keys::{self, Rid, table},
-    kv::{Durability, Kv, SimKv},
+    kv::{Batch, Durability, Kv, SimKv},
     lanes,
     ledger::{Entry, Ledger},
     open,
@@ -134,7 +134,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Self, Opening), StoreError> {
         open::write_layout(&*kv)?;
-        let damage = open::unknown_damage(journal.damage(), &ledger);
+        let mut damage = open::unknown_damage(journal.damage(), &ledger);
+        damage.extend(open::missing_end(
+            &*kv,
+            journal.last_seq(),
+            journal.size_bytes()?,
+        )?);
         let place = dir
             .as_ref()
             .map_or_else(|| "journal".to_owned(), |dir| dir.journal().display().to_string());
@@ -208,10 +213,16 @@ impl Store {
             } else {
                 Durability::Buffered
             };
-            self.kv.apply(&prepared.batch, durability)?;
+            self.write(prepared.batch, durability)?;
         }
         self.remember_marked(prepared.is_structural, prepared.touched);
         Ok(())
+    }
+
+    /// Writes into the cache, and with it up to which entry of the journal it was written.
+    fn write(&self, mut batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        open::name_journal(&mut batch, self.journal.last_seq())?;
+        self.kv.apply(&batch, durability)
     }
 
     fn remember_marked(&mut self, is_structural: bool, touched: BTreeSet<Rid>) {
@@ -259,7 +270,7 @@ impl Store {
         let mut view = self.view();
         lanes::reset(&mut view, connection, stream, lane)?;
         let batch = view.into_writes();
-        self.kv.apply(&batch, Durability::Synced)
+        self.write(batch, Durability::Synced)
     }
 
     /// People and deals to be judged again, at most `limit`.
@@ -315,7 +326,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.kv.apply(&batch, Durability::Buffered)
+        self.write(batch, Durability::Buffered)
     }
 
     /// Marks people and deals that the cache knows to be judged again; just these, not who is connected with them.
@@ -333,7 +344,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.kv.apply(&batch, Durability::Synced)
+        self.write(batch, Durability::Synced)
     }
 
     /// Marks every person and deal to be judged again; returns how many records were looked at.
@@ -357,7 +368,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.kv.apply(&batch, Durability::Buffered)
+        self.write(batch, Durability::Buffered)
     }
 
     /// Takes in records that were read again by id, outside any lane, and those found gone; answers which of them

@@ -9,7 +9,7 @@ use crate::{
     dir::StateDir,
     error::{Problem, StoreError},
     index,
-    journal::FileJournal,
+    journal::{FileJournal, Inspected},
     keys::{self, Rid, table},
     kv::{Clearing, Kv, SledKv},
     ledger::Ledger,
@@ -29,11 +29,18 @@ const REBUILD: &str = "run `followupd store rebuild`: records are fetched again"
 pub(crate) fn verify(dir: &Path) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     let dir = StateDir::lock_existing(dir, &mut problems)?;
-    check_journal(&dir, &mut problems)?;
+    let journal = check_journal(&dir, &mut problems)?;
     if dir.cache().exists() {
         match SledKv::open(&dir.cache(), VERIFY_CACHE_BYTES, Clearing::HalfSnapshots) {
             Ok(kv) => match open::judge(&kv, true) {
-                Ok(()) => check_cache(&kv, &mut problems),
+                Ok(()) => {
+                    if let Some(journal) = journal {
+                        let place = dir.journal().display().to_string();
+                        let missing = open::missing_end(&kv, journal.last_seq, journal.end)?;
+                        problems.extend(missing.map(|damage| damage.problem(&place)));
+                    }
+                    check_cache(&kv, &mut problems);
+                }
                 Err(why) => problems.push(damaged("cache", &why)),
             },
             Err(error) => problems.push(damaged("cache", &error.to_string())),
@@ -51,7 +58,7 @@ pub(crate) fn rebuild(dir: &Path) -> Result<Vec<Problem>, StoreError> {
     Ok(problems)
 }
 
-fn check_journal(dir: &StateDir, problems: &mut Vec<Problem>) -> Result<(), StoreError> {
+fn check_journal(dir: &StateDir, problems: &mut Vec<Problem>) -> Result<Option<Inspected>, StoreError> {
     let path = dir.journal();
     if !path.exists() {
         problems.push(Problem::new(
@@ -61,20 +68,20 @@ fn check_journal(dir: &StateDir, problems: &mut Vec<Problem>) -> Result<(), Stor
             "on a directory that was never used this is as it should be; else put it back from a backup, or let \
              `followupd run` adopt its own tasks from the CRM and then run `followupd store confirm`",
         ));
-        return Ok(());
+        return Ok(None);
     }
     let mut ledger = Ledger::default();
     let mut unreadable = Vec::new();
-    let (found, damage) = FileJournal::inspect(&path, &mut |seq, payload| {
+    let mut found = FileJournal::inspect(&path, &mut |seq, payload| {
         open::fold(&mut ledger, &mut unreadable, seq, payload);
         Ok(())
     })?;
-    problems.extend(found);
+    problems.append(&mut found.problems);
     let place = path.display().to_string();
-    let unknown = open::unknown_damage(damage, &ledger);
+    let unknown = open::unknown_damage(std::mem::take(&mut found.damage), &ledger);
     problems.extend(unknown.iter().map(|damage| damage.problem(&place)));
     problems.extend(unreadable);
-    Ok(())
+    Ok(Some(found))
 }
 
 /// Checks that records decode, that every index entry has its record and every record its index entries, and that

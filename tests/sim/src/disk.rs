@@ -127,6 +127,10 @@ impl Journal for LazyJournal {
         self.durable.replay(visit)
     }
 
+    fn last_seq(&self) -> u64 {
+        self.durable.last_seq()
+    }
+
     fn size_bytes(&self) -> Result<u64, StoreError> {
         self.durable.size_bytes()
     }

@@ -38,6 +38,17 @@ pub(crate) struct Opened {
     pub(crate) problems: Vec<Problem>,
 }
 
+/// What a journal looks like that was not changed.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) damage: Vec<Damage>,
+    /// Number of the last entry; 0 = none.
+    pub(crate) last_seq: u64,
+    /// The byte behind the last entry.
+    pub(crate) end: u64,
+}
+
 impl FileJournal {
     /// Opens the journal at `path`, or makes an empty one, and visits its entries.
     pub(crate) fn open(path: &Path, visit: VisitEntry<'_>) -> Result<Opened, StoreError> {
@@ -91,10 +102,7 @@ impl FileJournal {
     }
 
     /// Reads a journal without changing it: what `verify` does.
-    pub(crate) fn inspect(
-        path: &Path,
-        visit: VisitEntry<'_>,
-    ) -> Result<(Vec<Problem>, Vec<Damage>), StoreError> {
+    pub(crate) fn inspect(path: &Path, visit: VisitEntry<'_>) -> Result<Inspected, StoreError> {
         let mut file = File::open(path).map_err(StoreError::io("opening", path))?;
         let bytes = read_all(&mut file, path)?;
         let walk = frame::walk(&bytes, visit)?;
@@ -107,7 +115,12 @@ impl FileJournal {
                 "the next start cuts it there and keeps the rest aside",
             ));
         }
-        Ok((problems, walk.damage))
+        Ok(Inspected {
+            problems,
+            damage: walk.damage,
+            last_seq: walk.last_seq,
+            end: walk.good_len as u64,
+        })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -226,11 +239,15 @@ impl Journal for FileJournal {
     }
 
     fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
-        Self::inspect(&self.path, visit).map(|(problems, _)| problems)
+        Self::inspect(&self.path, visit).map(|found| found.problems)
     }
 
     fn damage(&self) -> Vec<Damage> {
         self.damage.clone()
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.last_seq
     }
 
     fn size_bytes(&self) -> Result<u64, StoreError> {

@@ -94,6 +94,10 @@ impl Journal for SimJournal {
             .collect()
     }
 
+    fn last_seq(&self) -> u64 {
+        self.len() as u64
+    }
+
     fn size_bytes(&self) -> Result<u64, StoreError> {
         Ok(self.lock().iter().flatten().map(|entry| entry.len() as u64).sum())
     }

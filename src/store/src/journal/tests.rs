@@ -201,8 +201,8 @@ fn looking_at_a_torn_journal_does_not_change_it() {
     let mut bytes = fs::read(&path).unwrap();
     bytes.pop();
     fs::write(&path, &bytes).unwrap();
-    let (problems, damage) = FileJournal::inspect(&path, &mut |_, _| Ok(())).unwrap();
-    assert_eq!((problems.len(), damage.len()), (1, 0));
+    let found = FileJournal::inspect(&path, &mut |_, _| Ok(())).unwrap();
+    assert_eq!((found.problems.len(), found.damage.len()), (1, 0));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 

@@ -78,7 +78,7 @@ impl Store {
             lanes::reset(&mut view, connection, Stream::Tasks, Lane::Backfill)?;
         }
         let batch = view.into_writes();
-        self.kv.apply(&batch, Durability::Synced)
+        self.write(batch, Durability::Synced)
     }
 }
 

@@ -151,7 +151,7 @@ impl Store {
         change(&mut state);
         sweep::put(&mut view, number, stream, &state)?;
         let batch = view.into_writes();
-        self.kv.apply(&batch, Durability::Buffered)?;
+        self.write(batch, Durability::Buffered)?;
         Ok(state)
     }
 }

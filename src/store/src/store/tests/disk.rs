@@ -107,7 +107,7 @@ fn a_cache_of_another_layout_is_set_aside() {
     let other = codec::encode(&(codec::FORMAT + 1), "a layout number").unwrap();
     store
         .kv
-        .apply(&crate::kv::Batch::from([(key, Some(other))]), Durability::Synced)
+        .apply(&Batch::from([(key, Some(other))]), Durability::Synced)
         .unwrap();
     drop(store);
     let (store, opening) = open(dir.path());
@@ -167,6 +167,8 @@ fn one_wrong_bit_in_any_entry_freezes_until_it_is_confirmed_and_never_after() {
             let mut bytes = whole.clone();
             bytes[start + offset] ^= 1;
             fs::write(&path, &bytes).unwrap();
+            // The cache knows of the entries of the last round.
+            fs::remove_dir_all(dir.path().join("cache")).unwrap();
             let what = format!("entry {nth}, byte {offset}");
             assert_eq!(parts(&Store::verify(dir.path()).unwrap()), ["journal"], "{what}");
             for _ in 0..2 {
@@ -197,11 +199,42 @@ fn a_journal_cut_at_any_byte_opens_and_tells() {
     ends.push(whole.len());
     for cut in 0..whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
+        fs::remove_dir_all(dir.path().join("cache")).unwrap();
         let (store, opening) = open(dir.path());
         assert_eq!(opening.problems.is_empty(), ends.contains(&cut), "cut at {cut}");
         // A torn append was never acknowledged; a file without its beginning has lost what was.
         assert_eq!(store.ledger().frozen().is_some(), cut < 16, "cut at {cut}");
     }
+}
+
+#[test]
+fn a_journal_older_than_the_cache_freezes_until_it_is_confirmed() {
+    let dir = filled();
+    let path = dir.path().join("journal.log");
+    let backup = fs::read(&path).unwrap();
+    let (mut store, _) = open(dir.path());
+    store.record(&[Entry::Confirmed { at: at(1) }]).unwrap();
+    commit(&mut store, vec![owned(person(ANN, 3), Some(REP))]);
+    drop(store);
+    fs::write(&path, &backup).unwrap();
+    assert_eq!(parts(&Store::verify(dir.path()).unwrap()), ["journal"]);
+    let (store, opening) = open(dir.path());
+    assert_eq!(parts(&opening.problems), ["journal"]);
+    let told = &opening.problems[0].message;
+    assert!(told.contains("entries 3 to 4 are missing"), "{told}");
+    let frozen = FreezeReason::JournalDamaged { entries: 2 };
+    assert_eq!(store.ledger().frozen(), Some(&frozen));
+    drop(store);
+    let (mut store, _) = open(dir.path());
+    assert_eq!(
+        store.ledger().frozen(),
+        Some(&frozen),
+        "a restart does not forget"
+    );
+    store.confirm(at(9)).unwrap();
+    drop(store);
+    let (store, opening) = open(dir.path());
+    assert!(opening.problems.is_empty() && store.ledger().frozen().is_none());
 }
 
 #[test]

@@ -6,7 +6,11 @@ use followup_core::Page;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{kv::SimPower, verify::check_cache};
+use crate::{
+    keys::{self, table},
+    kv::SimPower,
+    verify::check_cache,
+};
 
 const PEOPLE: [&str; 5] = [ANN, BEN, "hub:contact:3", "hub:lead:4", CAT];
 const DEALS: [&str; 2] = [DEAL, "hub:deal:71"];
@@ -288,7 +292,12 @@ proptest! {
             content.insert(key.to_vec(), value.to_vec());
             Ok(std::ops::ControlFlow::Continue(()))
         }).unwrap();
-        prop_assert_eq!(content, kv.content());
+        let mut expected = kv.content();
+        // One store was opened more often, so its journal is longer.
+        for content in [&mut content, &mut expected] {
+            content.remove(&keys::key(table::META, &[b"journal"]));
+        }
+        prop_assert_eq!(content, expected);
         drop(store);
         prop_assert_eq!(Store::verify(dir.path()).unwrap(), []);
     }
