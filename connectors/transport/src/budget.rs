@@ -13,6 +13,7 @@
 mod bucket;
 mod daily;
 mod gate;
+mod hours;
 mod limits;
 mod queue;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use followup_core::Usage;
+use followup_core::{SpentQuota, Usage};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use tokio::time::Instant;
 
@@ -114,6 +115,14 @@ impl Budget {
         }
     }
 
+    /// The same limits where the daily allowance is that of the last 24 hours: what was spent comes free a day later, and
+    /// no midnight gives it anew.
+    #[must_use]
+    pub fn rolling(self) -> Self {
+        self.lock().daily.roll();
+        self
+    }
+
     /// Sets the zone at whose midnight the vendor's day begins.
     pub fn set_time_zone(&self, zone: TimeZone) {
         self.lock().daily.set_zone(zone);
@@ -124,10 +133,24 @@ impl Budget {
     /// # Errors
     /// [`Throttle`] when the day's part for this priority is used up, or the wait would be longer than allowed.
     pub async fn admit(&self, pool: Pool, priority: Priority, now: Timestamp) -> Result<(), Throttle> {
+        self.admit_cost(pool, priority, 1, now).await
+    }
+
+    /// The same for a request that counts `cost` times against the daily allowance.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub async fn admit_cost(
+        &self,
+        pool: Pool,
+        priority: Priority,
+        cost: u32,
+        now: Timestamp,
+    ) -> Result<(), Throttle> {
         let started = Instant::now();
         let mut queued: Option<Queued<'_>> = None;
         loop {
-            let Some(wait) = self.try_admit(pool, priority, now, started)? else {
+            let Some(wait) = self.try_admit(pool, priority, cost.into(), now, started)? else {
                 return Ok(());
             };
             if queued.is_none() {
@@ -142,6 +165,7 @@ impl Budget {
         &self,
         pool: Pool,
         priority: Priority,
+        cost: u64,
         now: Timestamp,
         started: Instant,
     ) -> Result<Option<Duration>, Throttle> {
@@ -155,7 +179,7 @@ impl Budget {
                 policy: "the pause the CRM asked for".to_owned(),
             });
         }
-        if let Err(until) = state.daily.check(priority, date) {
+        if let Err(until) = state.daily.check(priority, cost, date) {
             state.throttled += 1;
             return Err(Throttle {
                 until,
@@ -164,7 +188,7 @@ impl Budget {
         }
         match state.gate(pool).pass(priority, at) {
             Ok(()) => {
-                state.daily.take();
+                state.daily.take(cost, date);
                 state.requests += 1;
                 Ok(None)
             }
@@ -214,6 +238,18 @@ impl Budget {
     /// Takes over a day's count from an earlier run. A smaller count for the same day is ignored.
     pub fn restore(&self, day: Date, used: u64) {
         self.lock().daily.restore(day, used);
+    }
+
+    /// What was spent of the daily allowance, in the form in which it is kept across restarts; `None` before the first
+    /// request.
+    pub fn quota(&self) -> Option<SpentQuota> {
+        self.lock().daily.quota()
+    }
+
+    /// Takes over [`Self::quota`] of an earlier run. A smaller count for the same time is ignored; false = it cannot be
+    /// read and is dropped.
+    pub fn restore_quota(&self, spent: &SpentQuota) -> bool {
+        self.lock().daily.restore_quota(spent)
     }
 
     /// Counters so far.

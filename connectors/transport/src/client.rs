@@ -224,7 +224,7 @@ impl Client {
     async fn admit(&self, call: &Call, now: Timestamp) -> Result<(), CallError> {
         self.parts
             .budget
-            .admit(call.pool, call.priority, now)
+            .admit_cost(call.pool, call.priority, call.cost, now)
             .await
             .map_err(|throttle| {
                 let message = format!("waiting for the {}", throttle.policy);
@@ -265,7 +265,7 @@ impl Client {
         self.parts
             .budget
             .observe(&self.parts.vendor.rate_view(&head.headers), now);
-        if head.status.is_success() {
+        if self.parts.vendor.is_success(head.status) {
             if let Some((hidden, json)) = self.hidden_error(call, &body) {
                 let asked = Asked {
                     call,
@@ -298,10 +298,12 @@ impl Client {
         // Some vendors tell with the token where it is good.
         let base = bearer.base_url.as_ref().unwrap_or(&self.parts.base_url);
         let base = base.as_str().trim_end_matches('/');
-        let mut value = header::HeaderValue::from_str(&format!("Bearer {}", bearer.secret.expose_secret()))
-            .map_err(|_| {
-            "the access token holds characters no header can carry; check its file".to_owned()
-        })?;
+        let mut value = header::HeaderValue::from_str(&format!(
+            "{} {}",
+            self.parts.vendor.token_scheme(),
+            bearer.secret.expose_secret()
+        ))
+        .map_err(|_| "the access token holds characters no header can carry; check its file".to_owned())?;
         value.set_sensitive(true);
         let mut request = http::Request::builder()
             .method(call.method.clone())

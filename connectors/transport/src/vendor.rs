@@ -115,6 +115,16 @@ pub trait Vendor: Send + Sync {
     /// Says what an answer that is no success means.
     fn classify(&self, failure: &Failure<'_>) -> Verdict;
 
+    /// The word in front of the token in the `Authorization` header.
+    fn token_scheme(&self) -> &'static str {
+        "Bearer"
+    }
+
+    /// Whether a status is an answer to be decoded; one without a body decodes as `null`.
+    fn is_success(&self, status: StatusCode) -> bool {
+        status.is_success()
+    }
+
     /// Recognises an error that this vendor dressed as a success; `None` = the body is what it claims to be. Asked for
     /// small bodies only.
     fn hidden_error(&self, _body: &Value) -> Option<HiddenError> {

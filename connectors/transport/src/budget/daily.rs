@@ -1,8 +1,9 @@
 //! The day's allowance: our share of it, and who may still use what is left.
 
+use followup_core::SpentQuota;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-use super::Priority;
+use super::{Priority, hours::Hours};
 
 /// Part of our share open to polls and writes, in percent: the rest is for writes and tokens alone.
 const POLLS_PERCENT: u64 = 90;
@@ -30,6 +31,8 @@ pub(super) struct Daily {
     /// Whether the vendor's midnight is known.
     is_zone_known: bool,
     closed_until: Option<Timestamp>,
+    /// Set where the allowance is of the last 24 hours and no midnight gives it anew.
+    hours: Option<Hours>,
 }
 
 impl Daily {
@@ -46,7 +49,13 @@ impl Daily {
             told_at: None,
             is_zone_known: false,
             closed_until: None,
+            hours: None,
         }
+    }
+
+    /// Counts the last 24 hours from now on instead of days.
+    pub(super) fn roll(&mut self) {
+        self.hours = Some(Hours::default());
     }
 
     pub(super) fn set_zone(&mut self, zone: TimeZone) {
@@ -55,8 +64,8 @@ impl Daily {
         self.zone = zone;
     }
 
-    /// Whether one more request of this priority may leave at `now`; else when to come back.
-    pub(super) fn check(&mut self, priority: Priority, now: Timestamp) -> Result<(), Timestamp> {
+    /// Whether one more request of this priority and cost may leave at `now`; else when to come back.
+    pub(super) fn check(&mut self, priority: Priority, cost: u64, now: Timestamp) -> Result<(), Timestamp> {
         self.turn_over(now);
         if let Some(until) = self.closed_until {
             if now < until {
@@ -72,8 +81,9 @@ impl Daily {
         let is_scarce = self
             .remaining
             .is_some_and(|remaining| remaining * 100 <= self.maximum * LEFT_TO_OTHERS_PERCENT);
-        if self.used >= self.share() * open_percent / 100 {
-            return Err(self.midnight_after(now));
+        let open = self.share() * open_percent / 100;
+        if self.used + cost > open {
+            return Err(self.free_after(open.saturating_sub(cost), now));
         }
         if is_scarce && priority > Priority::Write {
             let until = self.scarce_until(now);
@@ -88,6 +98,9 @@ impl Daily {
 
     /// Until when a word about what is left holds: to the vendor's midnight, or, while that is not known, for an hour.
     fn scarce_until(&self, now: Timestamp) -> Timestamp {
+        if self.hours.is_some() {
+            return self.told_at.map_or(now, |told_at| told_at + ASK_AGAIN);
+        }
         let midnight = self.midnight_after(now);
         match self.told_at {
             Some(told_at) if !self.is_zone_known => midnight.min(told_at + ASK_AGAIN),
@@ -95,10 +108,13 @@ impl Daily {
         }
     }
 
-    pub(super) const fn take(&mut self) {
-        self.used += 1;
+    pub(super) fn take(&mut self, cost: u64, now: Timestamp) {
+        self.used += cost;
+        if let Some(hours) = &mut self.hours {
+            hours.take(cost, now);
+        }
         if let Some(remaining) = self.remaining {
-            self.remaining = Some(remaining.saturating_sub(1));
+            self.remaining = Some(remaining.saturating_sub(cost));
         }
     }
 
@@ -122,11 +138,39 @@ impl Daily {
 
     pub(super) fn close(&mut self, now: Timestamp) {
         self.turn_over(now);
-        self.closed_until = Some(self.midnight_after(now).min(now + ASK_AGAIN));
+        let soon = now + ASK_AGAIN;
+        self.closed_until = Some(match self.hours {
+            Some(_) => soon,
+            None => self.midnight_after(now).min(soon),
+        });
     }
 
     pub(super) fn spent(&self) -> Option<(Date, u64)> {
         self.day.map(|day| (day, self.used))
+    }
+
+    /// What was spent, in the form in which it is kept across restarts.
+    pub(super) fn quota(&self) -> Option<SpentQuota> {
+        let day = match &self.hours {
+            Some(hours) => hours.text()?,
+            None => self.day?.to_string(),
+        };
+        Some(SpentQuota { day, used: self.used })
+    }
+
+    /// Takes over [`Self::quota`] of an earlier run; false = it cannot be read.
+    pub(super) fn restore_quota(&mut self, spent: &SpentQuota) -> bool {
+        if let Some(hours) = &mut self.hours {
+            let Some(earlier) = Hours::parse(&spent.day) else {
+                return false;
+            };
+            hours.join(&earlier);
+            self.used = hours.sum();
+            return true;
+        }
+        let Ok(day) = spent.day.parse() else { return false };
+        self.restore(day, spent.used);
+        true
     }
 
     pub(super) fn restore(&mut self, day: Date, used: u64) {
@@ -157,6 +201,15 @@ impl Daily {
 
     /// Starts a new day when the date has moved on. A clock that steps back does not give the day anew.
     fn turn_over(&mut self, now: Timestamp) {
+        if let Some(hours) = &mut self.hours {
+            hours.forget(now);
+            self.used = hours.sum();
+            // A vendor that says nothing more has plenty left.
+            if self.told_at.is_none_or(|told_at| told_at + ASK_AGAIN <= now) {
+                self.remaining = None;
+            }
+            return;
+        }
         let today = self.zone.to_datetime(now).date();
         if std::mem::take(&mut self.is_day_foreign) && self.day.is_some_and(|day| day > today) {
             // The first requests of a run went out before the vendor's midnight was known: they count today, and so
@@ -171,6 +224,14 @@ impl Daily {
             self.day = Some(today);
             self.used = 0;
             self.remaining = None;
+        }
+    }
+
+    /// When no more than `limit` will have been spent.
+    fn free_after(&self, limit: u64, now: Timestamp) -> Timestamp {
+        match &self.hours {
+            Some(hours) => hours.frees_at(limit).unwrap_or(now + ASK_AGAIN),
+            None => self.midnight_after(now),
         }
     }
 
@@ -199,15 +260,42 @@ mod tests {
         let told_at = at("2026-11-08T03:16:00Z");
         daily.observe(Some(30_000), Some(0), told_at);
         let later = told_at + SignedDuration::from_mins(59);
-        assert_eq!(daily.check(Priority::Poll, later), Err(told_at + ASK_AGAIN));
+        assert_eq!(daily.check(Priority::Poll, 1, later), Err(told_at + ASK_AGAIN));
         // One request learns what the day is like now.
         let again = told_at + ASK_AGAIN;
-        assert_eq!(daily.check(Priority::Poll, again), Ok(()));
-        assert_eq!(daily.check(Priority::Poll, again), Err(again + ASK_AGAIN));
+        assert_eq!(daily.check(Priority::Poll, 1, again), Ok(()));
+        assert_eq!(daily.check(Priority::Poll, 1, again), Err(again + ASK_AGAIN));
         daily.set_zone(TimeZone::get("America/New_York").unwrap());
         assert_eq!(
-            daily.check(Priority::Poll, again),
+            daily.check(Priority::Poll, 1, again),
             Err(at("2026-11-08T05:00:00Z"))
         );
+    }
+
+    #[test]
+    fn an_allowance_of_the_last_24_hours_is_never_exceeded_around_midnight_and_survives_a_restart() {
+        let mut daily = Daily::new(1_000, 100);
+        daily.roll();
+        let evening = at("2026-11-08T23:30:00Z");
+        assert_eq!(daily.check(Priority::Write, 1_000, evening), Ok(()));
+        daily.take(1_000, evening);
+        let morning = at("2026-11-09T00:30:00Z");
+        let free = at("2026-11-10T00:00:00Z");
+        assert_eq!(daily.check(Priority::Write, 1, morning), Err(free));
+        let mut next = Daily::new(1_000, 100);
+        next.roll();
+        assert!(next.restore_quota(&daily.quota().unwrap()));
+        assert_eq!(next.check(Priority::Write, 1, morning), Err(free));
+        assert_eq!(next.check(Priority::Write, 1, free), Ok(()));
+    }
+
+    #[test]
+    fn a_costly_request_needs_room_for_all_of_it() {
+        let mut daily = Daily::new(100, 10);
+        let now = at("2026-11-08T12:00:00Z");
+        assert_eq!(daily.check(Priority::Write, 8, now), Ok(()));
+        daily.take(8, now);
+        assert!(daily.check(Priority::Write, 3, now).is_err());
+        assert!(daily.check(Priority::Write, 2, now).is_ok());
     }
 }

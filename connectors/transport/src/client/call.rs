@@ -44,6 +44,8 @@ pub struct Call {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What a success is expected to be.
     pub expect: Expect,
+    /// How often it counts against the daily allowance.
+    pub cost: u32,
 }
 
 impl Call {
@@ -59,6 +61,7 @@ impl Call {
             action,
             headers: Vec::new(),
             expect: Expect::Json,
+            cost: 1,
         }
     }
 
@@ -79,6 +82,7 @@ impl Call {
             action,
             headers: Vec::new(),
             expect: Expect::Json,
+            cost: 1,
         }
     }
 
@@ -94,6 +98,7 @@ impl Call {
             action,
             headers: Vec::new(),
             expect: Expect::Json,
+            cost: 1,
         }
     }
 
@@ -101,6 +106,13 @@ impl Call {
     #[must_use]
     pub const fn as_search(mut self) -> Self {
         self.pool = Pool::Search;
+        self
+    }
+
+    /// The same call, counting `cost` times against the daily allowance.
+    #[must_use]
+    pub const fn costing(mut self, cost: u32) -> Self {
+        self.cost = cost;
         self
     }
 

@@ -43,6 +43,12 @@ pub trait Grant: Send + Sync {
         refresh: &SecretString,
         now: Timestamp,
     ) -> Result<TokenPair, Refusal>;
+
+    /// Shortest time between two purchases, where a vendor sells only so many: a token that is refused sooner is not
+    /// replaced before, however often the program is restarted meanwhile.
+    fn spacing(&self) -> SignedDuration {
+        SignedDuration::ZERO
+    }
 }
 
 /// Why an answer of a token endpoint holds no token.

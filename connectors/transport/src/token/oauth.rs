@@ -67,6 +67,8 @@ pub struct OAuth {
     store: Arc<dyn TokenStore>,
     // Held across a refresh on purpose: whoever comes meanwhile waits for that refresh instead of starting another.
     live: Mutex<Option<Live>>,
+    /// The token endpoint asked to be left alone until then.
+    closed_until: std::sync::Mutex<Option<(Timestamp, String)>>,
 }
 
 struct Live {
@@ -104,6 +106,7 @@ impl OAuth {
             grant,
             store,
             live: Mutex::new(None),
+            closed_until: std::sync::Mutex::default(),
         }
     }
 
@@ -132,6 +135,7 @@ impl OAuth {
             *live = Some(newer);
             return Ok(bearer);
         }
+        self.check_spacing(live.as_ref(), now)?;
         let refresh = live.as_ref().map_or_else(
             || self.config.refresh_token.clone(),
             |known| known.pair.refresh.clone(),
@@ -148,6 +152,39 @@ impl OAuth {
         let bearer = fresh.bearer();
         *live = Some(fresh);
         Ok(bearer)
+    }
+
+    /// Whether a token may be bought now: not within the grant's spacing, and not while the endpoint wants its peace.
+    fn check_spacing(&self, known: Option<&Live>, now: Timestamp) -> Result<(), CallError> {
+        let spacing = self
+            .grant
+            .as_ref()
+            .map(|grant| grant.spacing())
+            .unwrap_or_default();
+        let young = known
+            .filter(|known| now.duration_since(known.pair.issued_at).abs() < spacing)
+            .map(|known| {
+                let policy = "a token was bought just before, and the vendor sells only so many".to_owned();
+                (known.pair.issued_at + spacing, policy)
+            });
+        let closed = self.closed().clone().filter(|(until, _)| now < *until);
+        match young.or(closed) {
+            Some((until, policy)) => Err(failed(
+                Cause::Throttled {
+                    until,
+                    policy: policy.clone(),
+                },
+                format!("no new access token before {until}: {policy}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn closed(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, String)>> {
+        // An instant stays usable whatever happened to whoever held it.
+        self.closed_until
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn load(&self, now: Timestamp) -> Result<Option<Live>, CallError> {
@@ -193,7 +230,7 @@ impl OAuth {
                 Ok(pair) => return Ok(pair),
                 Err(fault) => fault,
             };
-            match fault {
+            match &fault {
                 Fault::Denied { .. } if !has_looked_again => {
                     has_looked_again = true;
                     match self.store.load().await {
@@ -202,6 +239,10 @@ impl OAuth {
                         }
                         _ => return Err(self.explain(&fault, &refresh)),
                     }
+                }
+                Fault::Budget { until, policy } if self.grant.is_some() => {
+                    *self.closed() = Some((*until, policy.clone()));
+                    return Err(self.explain(&fault, &refresh));
                 }
                 Fault::Send(_) | Fault::Broken(_) if tries < TRIES_MAX => {
                     tokio::time::sleep(PAUSE * tries).await;
@@ -601,6 +642,10 @@ mod tests {
             ])
         }
 
+        fn spacing(&self) -> SignedDuration {
+            SignedDuration::from_mins(1)
+        }
+
         fn read(
             &self,
             status: http::StatusCode,
@@ -691,5 +736,49 @@ mod tests {
             assert!(!error.message.contains("planted"), "{}", error.message);
             assert_eq!(plain.script.seen.load(Ordering::SeqCst), 1);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r15_tokens_are_bought_with_the_vendors_spacing_and_a_closed_counter_is_left_alone() {
+        let plain = scene(&[
+            (200, r#"{"access":"first"}"#),
+            (200, r#"{"access":"second"}"#),
+            (403, "{}"),
+        ]);
+        let ask = async |oauth: &OAuth, stale, at| {
+            let bearer = oauth.bearer(stale, &plain.wire, &plain.budget, at).await;
+            bearer.map(|bearer| bearer.secret.expose_secret().to_owned())
+        };
+        let oauth = || {
+            OAuth::new(
+                plain.oauth.config.clone(),
+                Some(Arc::new(Elsewhere)),
+                plain.store.clone(),
+            )
+        };
+        assert_eq!(ask(&oauth(), None, now()).await.unwrap(), "first");
+        // Twenty restarts, each of which is told that the token is not good: it was bought just before.
+        for restart in 1..=20 {
+            let at = now() + SignedDuration::from_secs(restart * 2);
+            let fresh = oauth();
+            assert_eq!(ask(&fresh, None, at).await.unwrap(), "first");
+            let error = ask(&fresh, Some(1), at).await.unwrap_err();
+            assert!(matches!(error.cause, Cause::Throttled { .. }), "{error:?}");
+        }
+        assert_eq!(plain.script.seen.load(Ordering::SeqCst), 1);
+        let fresh = oauth();
+        let later = now() + SignedDuration::from_mins(2);
+        ask(&fresh, None, later).await.unwrap();
+        assert_eq!(ask(&fresh, Some(1), later).await.unwrap(), "second");
+        let much_later = later + SignedDuration::from_mins(2);
+        for _ in 0..5 {
+            let error = ask(&fresh, Some(2), much_later).await.unwrap_err();
+            assert!(matches!(error.cause, Cause::Throttled { .. }), "{error:?}");
+        }
+        assert_eq!(
+            plain.script.seen.load(Ordering::SeqCst),
+            3,
+            "asked once, then left alone"
+        );
     }
 }
