@@ -4,6 +4,7 @@
 //! leaves the records *that vendor* would show. Ids are the vendor's native ids, instants are simulated time.
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
+use serde::Deserialize;
 
 /// A user or queue to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,8 +283,24 @@ pub enum PersonChange {
     LastName(String),
 }
 
+/// What not every CRM can show. A situation that hangs on it is not played where it cannot be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// A flag that says of an automatic reply that its sender is away.
+    AbsenceFlag,
+    /// How a meeting ended.
+    MeetingResult,
+    /// Leads that become contacts.
+    Conversion,
+}
+
 /// Acts of people and systems in one CRM. Acts on ids that do not exist do nothing.
 pub trait Crm {
+    /// Whether this CRM can show it; unless it says otherwise, everything but conversions.
+    fn shows(&self, feature: Feature) -> bool {
+        feature != Feature::Conversion
+    }
     /// Adds a user or queue; answers its id.
     fn add_owner(&mut self, at: Timestamp, owner: NewOwner) -> String;
     /// A form submission; answers the person's id.
@@ -294,6 +311,10 @@ pub trait Crm {
     fn change_person(&mut self, at: Timestamp, person: &str, change: PersonChange);
     /// Merges `loser` into `winner`; answers the id that survives (it may be new).
     fn merge_people(&mut self, at: Timestamp, winner: &str, loser: &str) -> String;
+    /// A lead becomes a contact; answers the contact's id, or the given one where nothing is ever converted.
+    fn convert_person(&mut self, _at: Timestamp, person: &str) -> String {
+        person.to_owned()
+    }
     /// Deletes a person record.
     fn delete_person(&mut self, at: Timestamp, person: &str);
     /// A person's id by address.

@@ -19,8 +19,8 @@ use super::{
     org::{Changes, Org, STAGES},
 };
 use crate::crm::{
-    Call, Crm, DealStep, Form, FormKind, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner, NewPerson, NewTask,
-    PersonChange, TaskAct, TaskView,
+    Call, Crm, DealStep, Feature, Form, FormKind, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner, NewPerson,
+    NewTask, PersonChange, TaskAct, TaskView,
 };
 
 /// A date in UTC, where everybody of the team works.
@@ -173,6 +173,14 @@ impl Org {
 }
 
 impl Crm for Org {
+    fn shows(&self, feature: Feature) -> bool {
+        match feature {
+            // Neither a message nor an event has a field for it.
+            Feature::AbsenceFlag | Feature::MeetingResult => false,
+            Feature::Conversion => true,
+        }
+    }
+
     fn add_owner(&mut self, at: Timestamp, owner: NewOwner) -> String {
         let by = self.integration_user.clone();
         if owner.is_queue {
@@ -274,6 +282,21 @@ impl Crm for Org {
 
     fn merge_people(&mut self, at: Timestamp, winner: &str, loser: &str) -> String {
         self.merge(at, winner, loser)
+    }
+
+    fn convert_person(&mut self, at: Timestamp, person: &str) -> String {
+        match self.person(person) {
+            Some((Kind::Lead, lead)) => {
+                let by = self.actor(
+                    self.store
+                        .row(Kind::Lead, &lead)
+                        .and_then(|row| row.cells.text("OwnerId")),
+                );
+                self.convert(at, &lead, &by).1
+            }
+            Some((_, contact)) => contact,
+            None => person.to_owned(),
+        }
     }
 
     fn delete_person(&mut self, at: Timestamp, person: &str) {
