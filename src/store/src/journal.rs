@@ -62,7 +62,7 @@ impl Damage {
              then run `followupd store confirm`: nothing is written before"
         };
         let what = if self.is_empty() {
-            "the file ends too early: the cache beside it knows later entries"
+            "entries that were written are not there"
         } else {
             "these bytes are damaged"
         };

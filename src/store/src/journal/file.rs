@@ -61,8 +61,18 @@ impl FileJournal {
             .write(true)
             .open(path)
             .map_err(StoreError::io("opening", path))?;
-        let bytes = read_all(&mut file, path)?;
-        let walk = frame::walk(&bytes, visit)?;
+        let mut bytes = read_all(&mut file, path)?;
+        let was_emptied = !is_new && bytes.is_empty();
+        if was_emptied {
+            file.write_all_at(HEADER, 0)
+                .and_then(|()| file.sync_all())
+                .map_err(StoreError::io("writing", path))?;
+            bytes.extend_from_slice(HEADER);
+        }
+        let mut walk = frame::walk(&bytes, visit)?;
+        if was_emptied {
+            walk.miss_the_first();
+        }
         let is_mended = is_ours_without_header(&bytes, &walk);
         if is_mended {
             file.write_all_at(HEADER, 0)

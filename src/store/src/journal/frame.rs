@@ -97,6 +97,15 @@ pub(super) struct Walk {
     pub(super) damage: Vec<Damage>,
 }
 
+impl Walk {
+    /// Notes that a journal of which only the beginning is left held at least one entry: every opening writes one.
+    pub(super) fn miss_the_first(&mut self) {
+        let end = self.good_len;
+        self.damage.push(damage(&[], end..end, 1..2));
+        self.last_seq = 1;
+    }
+}
+
 /// Visits every frame that verifies and whose number is higher than all before it.
 pub(super) fn walk(bytes: &[u8], visit: VisitEntry<'_>) -> Result<Walk, StoreError> {
     let mut walk = Walk::default();

@@ -238,6 +238,26 @@ fn a_journal_older_than_the_cache_freezes_until_it_is_confirmed() {
 }
 
 #[test]
+fn an_emptied_journal_freezes_until_it_is_confirmed_and_is_whole_after() {
+    let dir = filled();
+    fs::remove_dir_all(dir.path().join("cache")).unwrap();
+    fs::write(dir.path().join("journal.log"), b"").unwrap();
+    for _ in 0..2 {
+        let (store, opening) = open(dir.path());
+        assert_eq!(parts(&opening.problems), ["journal"]);
+        let frozen = FreezeReason::JournalDamaged { entries: 1 };
+        assert_eq!(store.ledger().frozen(), Some(&frozen));
+    }
+    let (mut store, _) = open(dir.path());
+    store.confirm(at(9)).unwrap();
+    drop(store);
+    let (store, opening) = open(dir.path());
+    assert!(opening.problems.is_empty() && store.ledger().frozen().is_none());
+    drop(store);
+    assert!(Store::verify(dir.path()).unwrap().is_empty());
+}
+
+#[test]
 fn a_rebuild_drops_the_cache_and_keeps_the_journal() {
     let dir = filled();
     assert!(Store::verify(dir.path()).unwrap().is_empty());
