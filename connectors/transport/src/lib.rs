@@ -16,6 +16,7 @@ pub mod client;
 pub mod error;
 pub mod guard;
 pub mod http;
+pub mod row;
 pub mod send;
 pub mod text;
 pub mod token;
