@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{DealId, PersonId, Record, RecordKind, RecordRef, Task, TaskOrigin, TaskStatus};
 use followup_rules::{
-    model::{ClosedByUs, Crossing, Facts, GapKey, OwnTask, RuleId, Subject},
+    model::{Background, ClosedByUs, Crossing, Facts, GapKey, OwnTask, RuleId, Subject},
     subjects_of,
 };
 use followup_store::{
@@ -89,6 +89,7 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
         tasks,
         own_tasks,
         batch_sizes: gathered.batch_sizes,
+        background: Background::default(),
     })
 }
 

@@ -10,6 +10,7 @@ use followup_core::{OwnerId, TaskStatus};
 use jiff::Timestamp;
 
 use crate::{
+    bundles,
     context::{Context, start_of_next_day},
     fold,
     model::{Evaluation, Gap, GapKey, Outcome, OwnTask, RuleId, TaskVerdict},
@@ -105,10 +106,9 @@ fn lead_of(evaluation: &mut Evaluation) -> Option<&mut Gap> {
 }
 
 fn has_open_task(evaluation: &Evaluation) -> bool {
-    evaluation
-        .tasks
-        .values()
-        .any(|verdict| matches!(verdict, TaskVerdict::Keep | TaskVerdict::Snoozed(_)))
+    evaluation.tasks.iter().any(|(key, verdict)| {
+        matches!(verdict, TaskVerdict::Keep | TaskVerdict::Snoozed(_)) && !bundles::is_bundle(key)
+    })
 }
 
 /// How far beyond the soft caps a gap may go.
@@ -140,17 +140,11 @@ fn take_room(load: &mut OwnerLoad, factor: u32, context: &Context<'_>) -> bool {
 /// Queues the leading gap; what was folded into it may lead in its place.
 fn queue_lead(evaluation: &mut Evaluation, context: &Context<'_>) {
     let mut owner = None;
-    for gap in &mut evaluation.gaps {
-        match gap.outcome {
-            Outcome::Task => {
-                owner.clone_from(&gap.owner);
-                gap.outcome = Outcome::Queued;
-            }
-            Outcome::Folded(_) => gap.outcome = Outcome::Task,
-            Outcome::Bundled | Outcome::Digest | Outcome::Queued | Outcome::Held(_) | Outcome::Blocked(_) => {
-            }
-        }
+    if let Some(lead) = lead_of(evaluation) {
+        owner.clone_from(&lead.owner);
+        lead.outcome = Outcome::Queued;
     }
+    fold::unfold(&mut evaluation.gaps);
     fold::fold(&mut evaluation.gaps);
     let again_at = start_of_next_day(context.calendar(owner.as_ref()), context.now);
     evaluation.wake_at = Some(evaluation.wake_at.map_or(again_at, |known| known.min(again_at)));

@@ -10,7 +10,7 @@ use followup_core::TaskStatus;
 use jiff::Timestamp;
 
 use crate::{
-    caps,
+    bundles, caps,
     context::{Context, Wake, next_turn, start_of_next_day},
     finding::{Finding, State},
     fold,
@@ -102,6 +102,10 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
     let mut wake = Wake::new(context.now);
     let mut judged = Vec::new();
     let humans = index.judged_with(&subject);
+    let deal = match &subject {
+        Subject::Deal(id) => index.deal(id),
+        Subject::Human(_) => None,
+    };
     let mut reports = Vec::with_capacity(RuleId::BUILT.len());
     for rule in rules::built_rules() {
         if context.delivery(rule.id()) == Delivery::Off {
@@ -127,7 +131,20 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
             judge_all(
                 found.findings,
                 rule,
-                human,
+                Some(human),
+                index,
+                context,
+                &mut rule_wake,
+                &mut judged,
+            );
+        }
+        if let Some(found) = deal.and_then(|deal| rule.find_on_deal(deal, index, context)) {
+            rule_wake.consider_any(found.wake.at());
+            quiet = found.quiet;
+            judge_all(
+                found.findings,
+                rule,
+                None,
                 index,
                 context,
                 &mut rule_wake,
@@ -176,11 +193,11 @@ fn split(judged: Vec<Judged<'_>>, subject: &Subject) -> (Vec<Gap>, Vec<Skip>) {
     (gaps, skips)
 }
 
-/// Judges what one rule found with one human. Of several records with the same gap the older one keeps it.
+/// Judges what one rule found with one human or on one deal. Of several records with the same gap the older one keeps it.
 fn judge_all<'a>(
     mut findings: Vec<Finding<'a>>,
     rule: &'static dyn Rule,
-    human: &Human<'a>,
+    human: Option<&Human<'a>>,
     index: &Index<'a>,
     context: &Context<'_>,
     wake: &mut Wake,
@@ -205,7 +222,7 @@ fn judge_all<'a>(
 fn judge_one<'a>(
     finding: &Finding<'a>,
     rule: &'static dyn Rule,
-    human: &Human<'a>,
+    human: Option<&Human<'a>>,
     index: &Index<'a>,
     context: &Context<'_>,
     kept: Option<&Finding<'a>>,
@@ -253,7 +270,9 @@ fn judge_one<'a>(
         match tasks::age(task, case.calendar, now, wake) {
             tasks::Age::Snoozed(until) => return (Fate::Snoozed(until), is_kept),
             tasks::Age::Expired => return (Fate::Expired, is_kept),
-            tasks::Age::Stale if outcome == Outcome::Task => outcome = Outcome::Digest,
+            tasks::Age::Stale if matches!(outcome, Outcome::Task | Outcome::Bundled) => {
+                outcome = Outcome::Digest;
+            }
             tasks::Age::Stale | tasks::Age::Fresh => {}
         }
     }
@@ -265,9 +284,18 @@ fn judge_one<'a>(
 fn free_outcome(finding: &Finding<'_>, rule: RuleId, context: &Context<'_>) -> Outcome {
     if finding.weakness.is_some() || context.delivery(rule) == Delivery::Digest {
         Outcome::Digest
+    } else if rule.is_always_bundled() || is_in_list(finding) {
+        Outcome::Bundled
     } else {
         Outcome::Task
     }
+}
+
+/// Whether an open list of the owner's holds a finding.
+fn is_in_list(finding: &Finding<'_>) -> bool {
+    finding
+        .task
+        .is_some_and(|task| task.status == TaskStatus::Open && bundles::is_bundle(&task.key))
 }
 
 /// Whether a younger finding asks for the same thing as one that is kept: by another record of the human or, for rules
@@ -282,9 +310,12 @@ fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> b
         return true;
     }
     let is_open = |finding: &Finding<'_>| finding.task.is_some_and(|task| task.status == TaskStatus::Open);
-    let are_merged = finding.record.merged.is_some() || kept.record.merged.is_some();
+    let (Some(record), Some(kept_record)) = (finding.record, kept.record) else {
+        return false;
+    };
+    let are_merged = record.merged.is_some() || kept_record.merged.is_some();
     let folds = are_merged && finding.subject == kept.subject && !(is_open(finding) && is_open(kept));
-    finding.record.id != kept.record.id && !folds
+    record.id != kept_record.id && !folds
 }
 
 /// The instants at which an open gap may change by time alone: the owner's day and hours, and its own age.
@@ -318,6 +349,7 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         evidence: evidence_of(case),
         suppressors,
         attempts: finding.attempts.clone(),
+        deal: finding.deal.clone(),
     }
 }
 
@@ -343,14 +375,20 @@ fn due_at(case: &Case<'_, '_>, opened_at: Timestamp) -> Timestamp {
 fn evidence_of(case: &Case<'_, '_>) -> Vec<EvidenceLine> {
     let finding = case.finding;
     let fact = case.rule.fact(finding);
-    if finding.basis.is_empty() {
-        return vec![EvidenceLine {
-            record: finding.record.id.record().clone(),
-            version: finding.record.stamp.modified_at,
-            fact,
-        }];
-    }
-    let mut lines: Vec<EvidenceLine> = Vec::new();
+    let anchor = finding.record.map_or_else(
+        || case.deal.map(|deal| (deal.id.record(), deal.stamp.modified_at)),
+        |record| Some((record.id.record(), record.stamp.modified_at)),
+    );
+    let is_told = finding.basis.is_empty() || finding.record.is_none();
+    let mut lines: Vec<EvidenceLine> = anchor
+        .filter(|_| is_told)
+        .map(|(record, version)| EvidenceLine {
+            record: record.clone(),
+            version,
+            fact: fact.clone(),
+        })
+        .into_iter()
+        .collect();
     for activity in &finding.basis {
         let fact = if lines.is_empty() {
             fact.clone()

@@ -1,12 +1,12 @@
 //! What a rule finds with one human, before suppression: an anchor, its clock, and whether the follow-up happened.
 
-use followup_core::{Activity, ActivityKind, Deal, OwnerId, Person, PersonId};
+use followup_core::{Activity, ActivityKind, Deal, OwnerId, Person, PersonId, Source};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::{Context, Wake, later},
     index::{Human, Index, is_open_at},
-    model::{Attempts, GapKey, OwnTask, RuleId, Subject},
+    model::{Attempts, DealFacts, GapKey, OwnTask, RuleId, Subject},
     policy::Due,
     predicates::{self, AnswerKind},
 };
@@ -29,8 +29,8 @@ pub(crate) enum State<'a> {
 pub(crate) struct Finding<'a> {
     /// What makes it unique.
     pub(crate) key: GapKey,
-    /// The person record the anchor is about.
-    pub(crate) record: &'a Person,
+    /// The person record the anchor is about; `None` where the anchor is a deal.
+    pub(crate) record: Option<&'a Person>,
     /// What it is about.
     pub(crate) subject: Subject,
     /// Who should act, as far as the records tell.
@@ -53,9 +53,18 @@ pub(crate) struct Finding<'a> {
     pub(crate) basis: Vec<&'a Activity>,
     /// For rules about attempts: what was tried.
     pub(crate) attempts: Option<Attempts>,
+    /// For rules about deals: what the deal shows.
+    pub(crate) deal: Option<DealFacts>,
 }
 
-/// What a rule found with one human.
+impl Finding<'_> {
+    /// The source of the person record, as a word of policy files.
+    pub(crate) fn source_word(&self) -> &'static str {
+        self.record.map_or(Source::Other, |record| record.source).as_str()
+    }
+}
+
+/// What a rule found with one human or deal.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
     /// Every anchor that matters now or to one of our tasks.

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod problem;
 
 mod attempts;
+mod bundles;
 mod caps;
 mod context;
 mod evaluate;
@@ -27,6 +28,7 @@ mod tasks;
 mod wording;
 
 pub use crate::{
+    bundles::{bundle_key, is_bundle},
     caps::{OwnerLoad, apply_caps, owner_load},
     context::Context,
     evaluate::{evaluate, judge, subjects_of},

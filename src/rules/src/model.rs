@@ -16,6 +16,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod background;
+
+pub use self::background::{AmountEntry, Background, Passages, Segment, StageKey, StageTable};
 use crate::policy::Span;
 
 /// Declares an enum whose variants have one fixed word each.
@@ -144,6 +147,47 @@ impl RuleId {
                 | Self::AfterHoursLead
                 | Self::ReEngaged
                 | Self::NoShow
+        )
+    }
+
+    /// Whether its gaps are always delivered by an owner's list: outcome `bundled`, even for one.
+    pub const fn is_always_bundled(self) -> bool {
+        matches!(
+            self,
+            Self::NoNextStep
+                | Self::CloseDatePassed
+                | Self::StaleLead
+                | Self::OutcomeMissing
+                | Self::RequiredField
+                | Self::NoOwner
+                | Self::LoopInLeader
+        )
+    }
+
+    /// Whether it asks somebody else than the subject's owner (the admin, a leader, the owner as such): its gaps neither
+    /// lead the subject's task nor fold into it.
+    pub const fn is_aside(self) -> bool {
+        matches!(
+            self,
+            Self::NoOwner | Self::Backlog | Self::LoopInLeader | Self::CrossCrmCollision | Self::SyncHealth
+        )
+    }
+
+    /// Whether nobody but the admin is asked: a record without valid owner is no obstacle.
+    pub const fn is_for_admin(self) -> bool {
+        matches!(self, Self::NoOwner | Self::CrossCrmCollision | Self::SyncHealth)
+    }
+
+    /// Whether its anchor is a deal in its current stage: leaving the stage ends the gap.
+    pub const fn is_of_stage(self) -> bool {
+        matches!(
+            self,
+            Self::ProposalWaiting
+                | Self::StageStalled
+                | Self::NoNextStep
+                | Self::CloseDatePassed
+                | Self::RequiredField
+                | Self::SingleThreaded
         )
     }
 }
@@ -378,6 +422,8 @@ pub struct Facts {
     pub own_tasks: Vec<OwnTask>,
     /// For people with source `api`: how many people share their creation time within 5 minutes (1 = alone).
     pub batch_sizes: BTreeMap<PersonId, u32>,
+    /// What is known beside the records.
+    pub background: Background,
 }
 
 /// A kind of record whose absence can be concluded, if it is readable.
@@ -520,6 +566,25 @@ pub struct Attempts {
     pub has_called: bool,
 }
 
+/// What a gap about a deal tells beside its instants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DealFacts {
+    /// The deal's amount in minor units, whatever the currency.
+    pub amount_minor: Option<i64>,
+    /// When the current stage was entered.
+    pub stage_entered_at: Timestamp,
+    /// The last touch or conversation, if there was one.
+    pub contact_at: Option<Timestamp>,
+    /// Touches since the last conversation.
+    pub unanswered: u32,
+    /// The wait that was over.
+    pub limit: Option<Span>,
+    /// What the stage asks for and the record does not have, in plain words.
+    pub empty_fields: Vec<String>,
+    /// Who is told at the same time, beside the one who is asked.
+    pub also_told: Option<OwnerId>,
+}
+
 /// A rule's finding that a touch is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -547,6 +612,8 @@ pub struct Gap {
     pub suppressors: Vec<SuppressorCheck>,
     /// For rules about attempts: what was tried.
     pub attempts: Option<Attempts>,
+    /// For rules about deals: what the deal shows.
+    pub deal: Option<DealFacts>,
 }
 
 impl Gap {

@@ -11,10 +11,10 @@ mod next_attempt;
 mod one_channel;
 mod reply_waiting;
 
-use followup_core::{ActivityKind, Person};
+use followup_core::{ActivityKind, Deal, Person};
 
 use crate::{
-    context::Context,
+    context::{Context, Wake},
     finding::{Finding, Found},
     index::{Human, Index},
     model::{EvidenceKind, Gap, RuleId},
@@ -60,8 +60,29 @@ pub(crate) trait Rule: Sync {
         false
     }
 
+    /// Whether it asks about deals that were won.
+    fn is_about_won_deals(&self) -> bool {
+        false
+    }
+
     /// What is owed to a human, and what became of the gaps our tasks hold.
-    fn find<'a>(&self, human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Found<'a>;
+    fn find<'a>(&self, _human: &Human<'a>, _index: &Index<'a>, context: &Context<'_>) -> Found<'a> {
+        Found {
+            findings: Vec::new(),
+            quiet: ("not_a_deal", "the rule is about deals".to_owned()),
+            wake: Wake::new(context.now),
+        }
+    }
+
+    /// Likewise on a deal; `None` if the rule is about people.
+    fn find_on_deal<'a>(
+        &self,
+        _deal: &'a Deal,
+        _index: &Index<'a>,
+        _context: &Context<'_>,
+    ) -> Option<Found<'a>> {
+        None
+    }
 
     /// The sentence of the rule that applied, with its threshold.
     fn clause(&self, finding: &Finding<'_>, context: &Context<'_>) -> String;

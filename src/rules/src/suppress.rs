@@ -24,8 +24,8 @@ use crate::{
 pub(crate) struct Case<'f, 'a> {
     pub(crate) finding: &'f Finding<'a>,
     pub(crate) rule: &'static dyn Rule,
-    /// The human whose anchor it is.
-    pub(crate) human: &'f Human<'a>,
+    /// The human whose anchor it is; `None` where the anchor is a deal, which is about all its people.
+    pub(crate) human: Option<&'f Human<'a>>,
     /// The deal, if the subject is one.
     pub(crate) deal: Option<&'a Deal>,
     /// Everybody the subject is made of.
@@ -37,6 +37,14 @@ pub(crate) struct Case<'f, 'a> {
     pub(crate) has_open_task: bool,
     /// The same human has an older gap of the same rule.
     pub(crate) is_duplicate: bool,
+}
+
+impl<'f, 'a> Case<'f, 'a> {
+    /// The human whose anchor it is or, where that is a deal, everybody on it.
+    pub(crate) fn concerned(&self) -> Vec<&'f Human<'a>> {
+        self.human
+            .map_or_else(|| self.people.clone(), |human| vec![human])
+    }
 }
 
 /// What a suppressor says.

@@ -9,6 +9,7 @@ use followup_core::{RecordRef, TaskKey, TaskStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    bundles,
     calendar::Calendar,
     context::{Context, Wake, later},
     evaluate::{Fate, Judged},
@@ -77,13 +78,13 @@ fn snoozed_until(task: &OwnTask) -> Option<Timestamp> {
 
 /// The open task of ours into which the facts of a subject's open gaps go, if there is one: the oldest that stays.
 ///
-/// With it, the gap with outcome `task` amends that task ([`crate::render_into`]); without it, the gap opens a task under
+/// Lists carry no subject. With it, the gap with outcome `task` amends that task ([`crate::render_into`]); without it, the gap opens a task under
 /// its own key.
 pub fn carrier<'f>(evaluation: &Evaluation, facts: &'f Facts) -> Option<&'f OwnTask> {
     facts
         .own_tasks
         .iter()
-        .filter(|task| task.status == TaskStatus::Open)
+        .filter(|task| task.status == TaskStatus::Open && !bundles::is_bundle(&task.key))
         .filter(|task| {
             matches!(
                 evaluation.tasks.get(&task.key),
@@ -162,10 +163,23 @@ fn moot_or_keep(task: &OwnTask, index: &Index<'_>, context: &Context<'_>) -> Tas
         return TaskVerdict::Keep;
     } else if task.gaps.iter().all(|gap| is_off(gap.rule)) && !task.gaps.is_empty() {
         MootReason::PolicyChanged
+    } else if is_stage_left(task, index) {
+        MootReason::StageLeft
     } else {
         MootReason::AnchorGone
     };
     TaskVerdict::Moot(reason.as_str())
+}
+
+/// Whether a task asks about a stage that its deal left after the task was created.
+fn is_stage_left(task: &OwnTask, index: &Index<'_>) -> bool {
+    let Subject::Deal(id) = &task.subject else {
+        return false;
+    };
+    task.gaps.iter().any(|gap| gap.rule.is_of_stage())
+        && index
+            .deal(id)
+            .is_some_and(|deal| deal.stage_entered_at > task.created_at)
 }
 
 /// A record of a follow-up that was made, or became known, after a task was created.

@@ -3,7 +3,7 @@
 //! Texts are plain: a connector escapes them its vendor's way. Names come from web forms; control characters are
 //! stripped here. Subject lines and bodies of mails are never part of a text.
 
-use followup_core::{Person, PersonId, Source, TaskStatus};
+use followup_core::{Deal, Person, PersonId, Source, TaskStatus};
 use jiff::Timestamp;
 
 use crate::{
@@ -37,11 +37,14 @@ pub struct TaskText {
 }
 
 /// What a rule may look at while it puts a gap in words.
+#[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     calendar: &'a Calendar,
     /// When the text was or is written first: an open task's creation, else now. What depends on the date is told as
     /// of then, so that a text does not change from day to day.
     written_at: Timestamp,
+    /// The deal, if the gap is about one.
+    pub(crate) deal: Option<&'a Deal>,
 }
 
 impl Scene<'_> {
@@ -156,12 +159,17 @@ fn text_of(
     let scene = Scene {
         calendar: context.calendar(lead.owner.as_ref()),
         written_at: task.map_or(context.now, |task| task.created_at),
+        deal: deal_of(lead, facts),
     };
     let person = person_of(lead, facts);
     let words = words_of(lead, person, &scene);
     let mut happened = words.happened;
     for gap in folded {
         let other = person_of(gap, facts);
+        let scene = Scene {
+            deal: deal_of(gap, facts),
+            ..scene
+        };
         happened.extend(words_of(gap, other, &scene).happened.into_iter().take(1));
     }
     if happened.len() > HAPPENED_LINES_MAX {
@@ -178,7 +186,7 @@ fn text_of(
     ]
     .join("\n\n");
     TaskText {
-        subject: subject_line(person, &words.headline),
+        subject: subject_line(person, scene.deal, &words.headline),
         body,
         marker: marker::format_marker(&marker_of(task, lead, folded, context)),
     }
@@ -294,8 +302,9 @@ fn why(lead: &Gap, folded: &[&Gap], context: &Context<'_>) -> String {
 }
 
 /// `Follow up: {person} ({company}) — {fact}`, shortened at company and name before the fact.
-fn subject_line(person: Option<&Person>, headline: &str) -> String {
-    let name = person.map_or_else(|| "a person".to_owned(), name_of);
+fn subject_line(person: Option<&Person>, deal: Option<&Deal>, headline: &str) -> String {
+    let whom = || deal.map_or_else(|| "a person".to_owned(), deal_name);
+    let name = person.map_or_else(whom, name_of);
     let company = person.and_then(company_of);
     let full = company.map(|company| format!("Follow up: {name} ({company}) — {headline}"));
     if let Some(full) = full.filter(|full| full.chars().count() <= SUBJECT_CHARS_MAX) {
@@ -358,6 +367,9 @@ fn person_of<'a>(gap: &Gap, facts: &'a Facts) -> Option<&'a Person> {
         return by_id(id);
     }
     let anchor = &gap.key.anchor;
+    if let Some(deal) = deal_of(gap, facts).filter(|deal| deal.id.record() == anchor) {
+        return deal.people.iter().find_map(by_id);
+    }
     let person = facts.people.iter().find(|person| person.id.record() == anchor);
     person.or_else(|| {
         let activity = facts
@@ -368,7 +380,25 @@ fn person_of<'a>(gap: &Gap, facts: &'a Facts) -> Option<&'a Person> {
     })
 }
 
-fn count(number: i64, unit: &str) -> String {
+/// The deal a gap is about.
+fn deal_of<'a>(gap: &Gap, facts: &'a Facts) -> Option<&'a Deal> {
+    let Subject::Deal(id) = &gap.subject else {
+        return None;
+    };
+    facts.deals.iter().find(|deal| deal.id == *id)
+}
+
+/// What to call a deal.
+pub(crate) fn deal_name(deal: &Deal) -> String {
+    let name = clean(&deal.name);
+    if name.is_empty() {
+        "this deal".to_owned()
+    } else {
+        name
+    }
+}
+
+pub(crate) fn count(number: i64, unit: &str) -> String {
     if number == 1 {
         format!("1 {unit}")
     } else {

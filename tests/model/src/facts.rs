@@ -6,7 +6,7 @@ use followup_core::{
     Activity, ActivityId, ActivityKind, CallOutcome, ConnectionId, ContactFlags, Direction, Owner, OwnerId,
     OwnerKind, Person, PersonId, RecordRef, Source, Stamp, TaskId,
 };
-use followup_rules::model::{ConnectionCoverage, Coverage, EvidenceKind, Facts, OwnTask, Readable, Subject};
+use followup_rules::model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, OwnTask, Readable, Subject};
 use jiff::{SignedDuration, Timestamp};
 
 /// When the person came: a Monday at nine.
@@ -127,6 +127,7 @@ pub fn facts(is_called: bool, has_mail: bool, own_tasks: Vec<OwnTask>) -> Facts 
         tasks: Vec::new(),
         own_tasks,
         batch_sizes: BTreeMap::new(),
+        background: Background::default(),
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     calendar::{Calendar, Calendars, WeeklyHours},
-    model::{ConnectionCoverage, Coverage, EvidenceKind, Facts, Readable},
+    model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, Readable},
     policy::{Policy, Unbuilt},
     problem::{
         Problem,
@@ -308,6 +308,7 @@ fn read_facts(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> (Facts, OwnTasks) {
         activities,
         tasks,
         own_tasks: own_tasks.values().cloned().collect(),
+        background: Background::default(),
     };
     (facts, own_tasks)
 }

@@ -28,7 +28,7 @@ impl Rule for AfterHoursLead {
     }
 
     fn clause(&self, finding: &Finding<'_>, _context: &Context<'_>) -> String {
-        let source = finding.record.source.as_str();
+        let source = finding.source_word();
         format!(
             "an inbound person (source {source}) who asked outside the owner's hours, without a human touch at the \
              next opening"
@@ -36,7 +36,7 @@ impl Rule for AfterHoursLead {
     }
 
     fn fact(&self, finding: &Finding<'_>) -> String {
-        format!("inquiry outside hours, source {}", finding.record.source.as_str())
+        format!("inquiry outside hours, source {}", finding.source_word())
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {

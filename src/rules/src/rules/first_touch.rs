@@ -28,7 +28,7 @@ impl Rule for FirstTouch {
     }
 
     fn clause(&self, finding: &Finding<'_>, context: &Context<'_>) -> String {
-        let source = finding.record.source.as_str();
+        let source = finding.source_word();
         let within = context
             .rule(self.id())
             .map(|rule| *rule.within_by.get(source).unwrap_or(&rule.within));
@@ -37,7 +37,7 @@ impl Rule for FirstTouch {
     }
 
     fn fact(&self, finding: &Finding<'_>) -> String {
-        format!("inquiry, source {}", finding.record.source.as_str())
+        format!("inquiry, source {}", finding.source_word())
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {

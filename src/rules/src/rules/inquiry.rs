@@ -213,7 +213,7 @@ fn judge<'a>(
             anchor: inquiry.record.id.record().clone(),
             crossing: Crossing::at(inquiry.asked_at),
         }),
-        record: inquiry.record,
+        record: Some(inquiry.record),
         subject,
         owner: owner.cloned(),
         anchor_at: inquiry.asked_at,
@@ -225,6 +225,7 @@ fn judge<'a>(
         task,
         basis: inquiry.form.into_iter().collect(),
         attempts: None,
+        deal: None,
     }
 }
 

@@ -209,7 +209,7 @@ fn judge<'a>(
     }
     let finding = Finding {
         key,
-        record: record_of(anchor, deal, human),
+        record: Some(record_of(anchor, deal, human)),
         subject,
         owner,
         anchor_at: anchor.at,
@@ -224,6 +224,7 @@ fn judge<'a>(
         task,
         basis: basis_of(&run),
         attempts: Some(step),
+        deal: None,
     };
     Ok(Owed { finding, run })
 }
@@ -335,7 +336,7 @@ fn settle<'a>(
     let record = record_of(anchor, deal, human);
     Some(Finding {
         key: key.clone(),
-        record,
+        record: Some(record),
         subject,
         owner,
         anchor_at: anchor.at,
@@ -347,6 +348,7 @@ fn settle<'a>(
         task: Some(task),
         basis: vec![anchor],
         attempts: None,
+        deal: None,
     })
 }
 

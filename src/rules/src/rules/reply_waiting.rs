@@ -323,7 +323,7 @@ fn judge<'a>(
     let record = named_record(message.activity, human);
     Finding {
         key,
-        record,
+        record: Some(record),
         subject,
         owner: owner.cloned(),
         anchor_at: at,
@@ -339,6 +339,7 @@ fn judge<'a>(
         task,
         basis,
         attempts: None,
+        deal: None,
     }
 }
 

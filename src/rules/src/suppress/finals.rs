@@ -4,7 +4,7 @@ use followup_core::{DealState, OwnerKind};
 use jiff::Timestamp;
 
 use super::{Case, Reading};
-use crate::{attempts::Channels, finding::State, model::RuleId, policy::Span, predicates};
+use crate::{attempts::Channels, finding::State, index::Human, model::RuleId, policy::Span, predicates};
 
 /// How long a touch on a deal shows that the deal is being worked.
 const WORKED_WITHIN: Span = Span::BusinessDays(10);
@@ -39,17 +39,22 @@ pub(crate) fn expiry_at(case: &Case<'_, '_>) -> Option<Timestamp> {
     Some(case.calendar.add(case.finding.anchor_at, max_age))
 }
 
+/// Whether something holds for the human of the anchor or, on a deal, for everybody on it.
+fn holds_for_all(case: &Case<'_, '_>, holds: impl Fn(&Human<'_>) -> bool) -> bool {
+    let concerned = case.concerned();
+    !concerned.is_empty() && concerned.into_iter().all(holds)
+}
+
 /// An address of the human lies in a domain of tests or spam.
 pub(super) fn excluded(case: &Case<'_, '_>, _: Timestamp) -> Reading {
     let domains = &case.context.policy.excluded_domains;
-    let is_excluded = case
-        .human
-        .records
-        .iter()
-        .flat_map(|record| &record.emails)
-        .filter_map(|email| email.rsplit_once('@'))
-        .any(|(_, domain)| domains.contains(&domain.to_ascii_lowercase()));
-    if is_excluded {
+    let is_excluded = |human: &Human<'_>| {
+        let emails = human.records.iter().flat_map(|record| &record.emails);
+        emails
+            .filter_map(|email| email.rsplit_once('@'))
+            .any(|(_, domain)| domains.contains(&domain.to_ascii_lowercase()))
+    };
+    if holds_for_all(case, is_excluded) {
         Reading::Final("an address lies in an excluded domain".to_owned())
     } else {
         Reading::Clear
@@ -58,15 +63,14 @@ pub(super) fn excluded(case: &Case<'_, '_>, _: Timestamp) -> Reading {
 
 /// The lead the anchor is about was converted: gaps of the lead end, messages move to the contact.
 pub(super) fn converted(case: &Case<'_, '_>, _: Timestamp) -> Reading {
-    let record = case.finding.record;
-    let Some(conversion) = &record.converted else {
+    let Some(conversion) = case.finding.record.and_then(|record| record.converted.as_ref()) else {
         return Reading::Clear;
     };
     let moves_on = case.finding.key.rule == RuleId::ReplyWaiting
         && conversion
             .contact
             .as_ref()
-            .is_some_and(|contact| case.human.has(contact));
+            .is_some_and(|contact| case.human.is_some_and(|human| human.has(contact)));
     if moves_on {
         Reading::ClearBecause("the message moved to the contact the lead became")
     } else {
@@ -94,7 +98,9 @@ pub(super) fn closed_won(case: &Case<'_, '_>, _: Timestamp) -> Reading {
 }
 
 fn closed(case: &Case<'_, '_>, state: DealState, detail: &str) -> Reading {
-    if case.deal.is_some_and(|deal| deal.state == state) {
+    if case.rule.is_about_won_deals() && state == DealState::Won {
+        Reading::ClearBecause("the rule is about deals that were won")
+    } else if case.deal.is_some_and(|deal| deal.state == state) {
         Reading::Final(detail.to_owned())
     } else {
         Reading::Clear
@@ -103,45 +109,80 @@ fn closed(case: &Case<'_, '_>, state: DealState, detail: &str) -> Reading {
 
 /// The person's status ends all follow-up.
 pub(super) fn disqualified(case: &Case<'_, '_>, _: Timestamp) -> Reading {
-    let dead = [case.finding.record, case.human.shown]
-        .into_iter()
-        .filter_map(|record| record.status.as_deref())
-        .find(|status| {
-            case.context
-                .policy
-                .dead_statuses
-                .contains(&status.trim().to_lowercase())
-        });
+    let is_dead = |status: &&str| {
+        let dead = &case.context.policy.dead_statuses;
+        dead.contains(&status.trim().to_lowercase())
+    };
+    let status_of = |human: &Human<'_>| {
+        human
+            .shown
+            .status
+            .clone()
+            .filter(|status| is_dead(&status.as_str()))
+    };
+    let of_record = case.finding.record.and_then(|record| record.status.clone());
+    let dead = of_record.filter(|status| is_dead(&status.as_str())).or_else(|| {
+        let all: Option<Vec<String>> = case.concerned().into_iter().map(status_of).collect();
+        all?.into_iter().next()
+    });
     dead.map_or(Reading::Clear, |status| {
         Reading::Final(format!("the person's status is `{status}`"))
     })
 }
 
-/// Every channel that has an address or number is closed by the person.
+/// Every channel that has an address or number is closed by the person; on a deal, by everybody who has any.
 pub(super) fn optout(case: &Case<'_, '_>, _: Timestamp) -> Reading {
-    let records = &case.human.records;
-    let any =
-        |flag: fn(&followup_core::ContactFlags) -> bool| records.iter().any(|record| flag(&record.flags));
-    let has_email = records.iter().any(|record| !record.emails.is_empty());
-    let has_phone = records.iter().any(|record| !record.phones.is_empty());
-    let nothing = any(|flags| flags.do_not_contact);
-    let email_closed = nothing || any(|flags| flags.email_optout);
-    let phone_closed = nothing || any(|flags| flags.do_not_call);
-    let is_closed = (has_email || has_phone) && (!has_email || email_closed) && (!has_phone || phone_closed);
-    if is_closed {
+    let reach: Vec<Reach> = case.concerned().into_iter().map(Reach::of).collect();
+    let reachable = || reach.iter().filter(|reach| reach.has_email || reach.has_phone);
+    if reachable().next().is_some() && reachable().all(Reach::is_closed) {
         Reading::Final("the person asked not to be contacted on any channel that is known".to_owned())
-    } else if email_closed || phone_closed {
+    } else if reach.iter().any(|reach| reach.email_closed || reach.phone_closed) {
         Reading::ClearBecause("one channel is closed, another is open")
     } else {
         Reading::Clear
     }
 }
 
+/// What is known of a human's channels, and which of them the human closed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "two facts about each of two channels"
+)]
+struct Reach {
+    has_email: bool,
+    has_phone: bool,
+    email_closed: bool,
+    phone_closed: bool,
+}
+
+impl Reach {
+    fn of(human: &Human<'_>) -> Self {
+        let records = &human.records;
+        let any =
+            |flag: fn(&followup_core::ContactFlags) -> bool| records.iter().any(|record| flag(&record.flags));
+        let nothing = any(|flags| flags.do_not_contact);
+        Self {
+            has_email: records.iter().any(|record| !record.emails.is_empty()),
+            has_phone: records.iter().any(|record| !record.phones.is_empty()),
+            email_closed: nothing || any(|flags| flags.email_optout),
+            phone_closed: nothing || any(|flags| flags.do_not_call),
+        }
+    }
+
+    const fn is_closed(&self) -> bool {
+        (!self.has_email || self.email_closed) && (!self.has_phone || self.phone_closed)
+    }
+}
+
 /// The only address bounced. It only changes the suggested channel, but for rules that ask for another attempt.
 pub(super) fn bounced(case: &Case<'_, '_>, _: Timestamp) -> Reading {
-    if !predicates::is_only_address_bounced(case.human) {
-        Reading::Clear
-    } else if case.rule.is_attempt() && !Channels::of(case.human).has_phone {
+    let Some(human) = case
+        .human
+        .filter(|human| predicates::is_only_address_bounced(human))
+    else {
+        return Reading::Clear;
+    };
+    if case.rule.is_attempt() && !Channels::of(human).has_phone {
         Reading::Final("the only address bounced and no phone number may be used".to_owned())
     } else {
         Reading::ClearBecause("an address bounced: another channel is suggested")
@@ -150,6 +191,9 @@ pub(super) fn bounced(case: &Case<'_, '_>, _: Timestamp) -> Reading {
 
 /// Nobody valid to give it to.
 pub(super) fn owner_invalid(case: &Case<'_, '_>, _: Timestamp) -> Reading {
+    if case.finding.key.rule.is_for_admin() {
+        return Reading::ClearBecause("it goes to the admin");
+    }
     let Some(id) = &case.finding.owner else {
         return Reading::Final("there is no owner".to_owned());
     };
@@ -179,13 +223,13 @@ pub(super) fn handled_elsewhere(case: &Case<'_, '_>, now: Timestamp) -> Reading 
     if matches!(case.finding.state, State::Elsewhere) {
         return Reading::Final("a colleague answered on another record of the same human".to_owned());
     }
-    if !case.rule.yields_to_worked_deal() {
+    let Some(human) = case.human.filter(|_| case.rule.yields_to_worked_deal()) else {
         return Reading::Clear;
-    }
+    };
     let visible_at = case.finding.visible_at;
     let since = case.calendar.subtract(visible_at, WORKED_WITHIN);
     let until = if case.has_open_task { visible_at } else { now };
-    let is_worked = case.human.deals_open_at(visible_at).any(|deal| {
+    let is_worked = human.deals_open_at(visible_at).any(|deal| {
         case.index.facts.activities.iter().any(|activity| {
             let is_on_deal = activity.deals.contains(&deal.id)
                 || activity.people.iter().any(|person| deal.people.contains(person));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{Case, Hold, Reading};
 use crate::{
     context::{TICK, later, start_of_next_day},
+    index::Human,
     model::{GapKey, OwnTask},
     policy::Span,
     predicates::{self, AnswerKind},
@@ -58,10 +59,18 @@ pub(super) fn rep_absent(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     })
 }
 
-/// The latest absence notice of the buyer still holds.
+/// The latest absence notice of the buyer still holds; on a deal, of everybody, until the first is back.
 pub(super) fn buyer_ooo(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
-    let notice = case
-        .human
+    let away: Option<Vec<Hold>> = case
+        .concerned()
+        .into_iter()
+        .map(|human| away(case, human, at))
+        .collect();
+    away?.into_iter().min_by_key(|hold| hold.until)
+}
+
+fn away(case: &Case<'_, '_>, human: &Human<'_>, at: Timestamp) -> Option<Hold> {
+    let notice = human
         .activities
         .iter()
         .rev()
@@ -246,7 +255,8 @@ pub(super) fn grace(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     if case.has_open_task {
         return None;
     }
-    let records = case.human.records.iter().map(|record| &record.stamp);
+    let people = case.human.into_iter().flat_map(|human| &human.records);
+    let records = people.map(|record| &record.stamp);
     let deal = case.deal.map(|deal| &deal.stamp);
     let by_user = |stamp: &&Stamp| matches!(stamp.modified_by, Editor::User(_));
     longest(records.chain(deal).filter(by_user).filter_map(|stamp| {

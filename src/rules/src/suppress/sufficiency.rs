@@ -129,7 +129,11 @@ fn connections_of<'c>(case: &'c Case<'_, '_>) -> BTreeSet<&'c ConnectionId> {
 }
 
 fn records_of<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = &'c RecordRef> {
-    let people = case.human.records.iter().map(|record| record.id.record());
+    let concerned = case
+        .concerned()
+        .into_iter()
+        .flat_map(|human| human.records.iter());
+    let people = concerned.map(|record| record.id.record());
     people.chain(case.deal.map(|deal| deal.id.record()))
 }
 

@@ -130,7 +130,7 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
             anchor: record(RecordKind::Call, "c2"),
             crossing: Crossing::NONE,
         },
-        record: human.shown,
+        record: Some(human.shown),
         subject: human.subject(),
         owner: None,
         anchor_at: monday(),
@@ -142,11 +142,12 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
         task: None,
         basis: Vec::new(),
         attempts: None,
+        deal: None,
     };
     let case = Case {
         finding: &finding,
         rule: &Attempt,
-        human,
+        human: Some(human),
         deal: None,
         people: vec![human],
         index: &index,
