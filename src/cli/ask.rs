@@ -6,6 +6,7 @@ use crate::{
     exit::{Exit, Failure},
     health,
     queries::{self, Request, Response},
+    telemetry,
 };
 
 /// Gets the answer; with `--json` prints it and answers its exit status, else hands it to `print`.
@@ -40,6 +41,8 @@ async fn response(common: &Common, request: &Request) -> anyhow::Result<Response
         );
         return Err(Failure::new(Exit::State, message).into());
     }
+    // What is mended while the state is opened must be told.
+    telemetry::start("warn", false);
     let opened = context::open(common).await?;
     let health = health::load(opened.app.data_dir());
     let response = queries::answer(opened.app.engine(), &health, request).await;

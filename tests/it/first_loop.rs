@@ -112,6 +112,36 @@ fn a_lost_state_directory_makes_no_second_task_and_writes_wait_for_confirmation(
 }
 
 #[test]
+fn an_older_journal_put_back_is_told_by_status_and_what_a_rep_dismissed_stays_dismissed() {
+    let scene = Scene::begun();
+    let (owner, _) = scene.owner(0);
+    scene.form("priya@acme.example.com", "demo", &owner);
+    let journal = scene.path("state/journal.log");
+    let backup = std::fs::read(&journal).unwrap();
+    scene.advance("6m");
+    assert_eq!(scene.run_once().cycle()["tasks_created"], json!(1));
+    let id = scene.tasks()[0]["id"].as_str().unwrap().to_owned();
+    scene.delete(&format!("/crm/objects/2026-09/tasks/{id}"));
+    scene.advance("10m");
+    scene.run_once();
+
+    std::fs::write(&journal, backup).unwrap();
+    let status = scene.answer(&["status"]);
+    assert!(
+        status.stderr.contains("entries that were written are not there"),
+        "{status:?}"
+    );
+    for _ in 0..2 {
+        scene.advance("10m");
+        assert_eq!(scene.run_once().status, 5, "frozen until the admin has looked");
+    }
+    assert_eq!(scene.tasks().len(), 0);
+    assert_eq!(scene.answer(&["store", "confirm"]).status, 0);
+    let report = scene.run_once();
+    assert_eq!((report.status, scene.tasks().len()), (0, 0), "{report:?}");
+}
+
+#[test]
 fn an_adopted_task_still_closes_by_itself() {
     let scene = Scene::begun();
     let (owner, _) = scene.owner(0);
