@@ -104,6 +104,39 @@ pub enum CallOutcome {
     Unknown,
 }
 
+impl CallOutcome {
+    /// Every outcome, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Connected,
+        Self::Voicemail,
+        Self::NoAnswer,
+        Self::Busy,
+        Self::WrongNumber,
+        Self::Missed,
+        Self::Declined,
+        Self::Unknown,
+    ];
+
+    /// The word used in mapping files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Voicemail => "voicemail",
+            Self::NoAnswer => "no-answer",
+            Self::Busy => "busy",
+            Self::WrongNumber => "wrong-number",
+            Self::Missed => "missed",
+            Self::Declined => "declined",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads a word of [`Self::as_str`]; `None` for any other.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|outcome| outcome.as_str() == word)
+    }
+}
+
 /// How a meeting ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
