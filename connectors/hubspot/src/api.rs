@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_transport::{Call, CallError, Client, Priority};
-use jiff::Timestamp;
+pub(crate) use followup_transport::Turn;
+use followup_transport::{Call, CallError, Client};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,13 +21,6 @@ const LINK_ROUNDS_MAX: usize = 200;
 const OWNERS_PAGE: usize = 100;
 /// Pages of owners after which a server that never ends is given up.
 const OWNER_PAGES_MAX: usize = 1_000;
-
-/// One request's standing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Turn {
-    pub(crate) priority: Priority,
-    pub(crate) now: Timestamp,
-}
 
 /// Which way a search is sorted.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use followup_transport::{Call, CallError, Cause, Client, Effect, Failure, Priority, Vendor as _, Verdict};
+use followup_transport::{
+    Call, CallError, Cause, Client, Effect, Failure, Vendor as _, Verdict, server_time,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -24,6 +26,7 @@ use crate::{
 
 pub(crate) use describe::is_absent;
 pub(crate) use export::Job;
+pub(crate) use followup_transport::Turn;
 
 /// Queries in one composite (REST guide "Composite"): five, and the call counts once.
 const QUERIES_MAX: usize = 5;
@@ -39,15 +42,6 @@ const PATH_MAX: usize = 6_000;
 const ROUNDS_MAX: usize = 500;
 /// Calls in flight: an org allows 25 long ones at once, a Developer Edition 5.
 const AT_ONCE: usize = 5;
-/// A server's clock farther from ours than this is not believed.
-const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
-
-/// One request's standing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Turn {
-    pub(crate) priority: Priority,
-    pub(crate) now: Timestamp,
-}
 
 /// A page of a query, and when the org answered, by its own clock where that is known.
 #[derive(Debug, Clone)]
@@ -337,20 +331,6 @@ fn reference(place: usize) -> String {
     format!("part{place}")
 }
 
-/// The org's own time at which it answered, if its header makes sense; a clock of ours that runs ahead must not make
-/// us believe that we have read further than the org has got.
-fn server_time(headers: &HeaderMap, now: Timestamp) -> Timestamp {
-    let said = headers
-        .get(http::header::DATE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
-        .map(|zoned| zoned.timestamp());
-    match said {
-        Some(at) if at.duration_since(now).abs() <= SKEW_MAX => at.min(now),
-        _ => now,
-    }
-}
-
 /// A part of a composite that was refused, as the same refusal alone would be.
 fn refused(action: &str, status: u16, body: &Value, now: Timestamp) -> CallError {
     let verdict = SalesforceVendor.classify(&Failure {
@@ -445,30 +425,6 @@ pub(crate) fn is_too_large(error: &CallError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(date: &'static str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::DATE, HeaderValue::from_static(date));
-        headers
-    }
-
-    #[test]
-    fn r14_the_orgs_clock_only_holds_ours_back() {
-        let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
-        for (date, expected) in [
-            ("Mon, 02 Mar 2026 09:50:00 GMT", "2026-03-02T09:50:00Z"),
-            ("Mon, 02 Mar 2026 10:10:00 GMT", "2026-03-02T10:00:00Z"),
-            ("Mon, 02 Mar 2020 09:50:00 GMT", "2026-03-02T10:00:00Z"),
-            ("today", "2026-03-02T10:00:00Z"),
-        ] {
-            assert_eq!(
-                server_time(&headers(date), now),
-                expected.parse().unwrap(),
-                "{date}"
-            );
-        }
-        assert_eq!(server_time(&HeaderMap::new(), now), now);
-    }
 
     #[test]
     fn a_refused_part_reads_as_the_same_refusal_alone() {

@@ -37,7 +37,7 @@ use decode::decode;
 use health::{Health, Tries};
 use judge::{Asked, Failed, Next};
 
-pub use call::{Call, Expect, Kind};
+pub use call::{Call, Expect, Kind, Turn};
 
 /// Most tries of one call.
 const TRIES_MAX: u32 = 4;

@@ -18,15 +18,17 @@ pub mod guard;
 pub mod http;
 pub mod row;
 pub mod send;
+mod server_time;
 pub mod text;
 pub mod token;
 pub mod vendor;
 
 pub use budget::{Budget, BudgetLimits, Pool, Priority, Throttle};
-pub use client::{Answer, Call, Client, ClientParts, Expect, Kind};
+pub use client::{Answer, Call, Client, ClientParts, Expect, Kind, Turn};
 pub use error::{CallError, Cause, Effect};
 pub use guard::{AllowList, Guarded};
 pub use http::HttpTransport;
 pub use send::{Future, Reached, SendError, SendLimits, Transport};
+pub use server_time::server_time;
 pub use token::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
 pub use vendor::{Failure, HiddenError, Limit, RateView, Vendor, Verdict};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_transport::{Call, CallError, Cause, Priority};
+use followup_transport::{Call, CallError, Cause};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -134,16 +134,6 @@ impl Api {
             .flatten()
             .filter_map(|object| object.get("name")?.as_str().map(str::to_owned))
             .collect())
-    }
-}
-
-impl Turn {
-    /// A look around.
-    pub(crate) const fn look(now: jiff::Timestamp) -> Self {
-        Self {
-            priority: Priority::Poll,
-            now,
-        }
     }
 }
 

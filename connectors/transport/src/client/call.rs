@@ -1,6 +1,7 @@
 //! One request in a connector's words.
 
 use http::{HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::budget::{Pool, Priority};
@@ -21,6 +22,33 @@ pub enum Expect {
     Json,
     /// Comma-separated text; decoded as a JSON string.
     Csv,
+}
+
+/// One request's standing: who goes first, and the present as the caller knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// Who goes first.
+    pub priority: Priority,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Turn {
+    /// A look around.
+    pub const fn look(now: Timestamp) -> Self {
+        Self {
+            priority: Priority::Poll,
+            now,
+        }
+    }
+
+    /// The write side.
+    pub const fn write(now: Timestamp) -> Self {
+        Self {
+            priority: Priority::Write,
+            now,
+        }
+    }
 }
 
 /// One request in a connector's words.

@@ -1,0 +1,52 @@
+//! What an answer's own clock says.
+
+use http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+
+/// A server's clock farther from ours than this is not believed.
+const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// The vendor's own time at which it answered, if its header makes sense: a clock of ours that runs ahead must not make us
+/// believe that we have read further than the CRM has got.
+pub fn server_time(headers: &HeaderMap, now: Timestamp) -> Timestamp {
+    let said = headers
+        .get(http::header::DATE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
+        .map(|zoned| zoned.timestamp());
+    match said {
+        Some(at) if at.duration_since(now).abs() <= SKEW_MAX => at.min(now),
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(date: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::DATE, HeaderValue::from_static(date));
+        headers
+    }
+
+    #[test]
+    fn r14_the_orgs_clock_only_holds_ours_back() {
+        let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
+        for (date, expected) in [
+            ("Mon, 02 Mar 2026 09:50:00 GMT", "2026-03-02T09:50:00Z"),
+            ("Mon, 02 Mar 2026 10:10:00 GMT", "2026-03-02T10:00:00Z"),
+            ("Mon, 02 Mar 2020 09:50:00 GMT", "2026-03-02T10:00:00Z"),
+            ("today", "2026-03-02T10:00:00Z"),
+        ] {
+            assert_eq!(
+                server_time(&headers(date), now),
+                expected.parse().unwrap(),
+                "{date}"
+            );
+        }
+        assert_eq!(server_time(&HeaderMap::new(), now), now);
+    }
+}
