@@ -4,10 +4,13 @@
 //! contract ([`Connector`]) carries them back. This crate knows no async runtime, no HTTP and no storage.
 //!
 //! Read in this order: [`id`] (names of records), [`person`], [`deal`], [`activity`], [`task`] (the records),
-//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`error`].
+//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`batch`] and [`cursor`] (what every
+//! connector does with them), [`error`].
 
 pub mod activity;
+pub mod batch;
 pub mod connector;
+pub mod cursor;
 pub mod deal;
 pub mod error;
 pub mod id;
@@ -17,6 +20,7 @@ pub mod subject_line;
 pub mod task;
 
 pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, MeetingResult};
+pub use batch::Batch;
 pub use connector::{
     Capability, Connector, Cursor, Future, Gone, Lane, Page, PageEnd, Probe, ProbeProblem, PullRequest,
     Quarantined, SpentQuota, Stream, StreamAccess, Usage,
@@ -29,7 +33,7 @@ pub use id::{
 };
 pub use person::{
     Absence, Account, ContactFlags, Conversion, Editor, Merge, Owner, OwnerKind, OwnerSpell, Person, Source,
-    Stamp,
+    Stamp, normalize_email,
 };
 pub use record::Record;
 pub use task::{

@@ -235,3 +235,8 @@ pub struct Owner {
     /// CRM change stamp.
     pub stamp: Stamp,
 }
+
+/// An address as it is compared: trimmed, lower-case.
+pub fn normalize_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}

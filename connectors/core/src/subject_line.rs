@@ -2,6 +2,9 @@
 //!
 //! Both run at the edge (in a connector, or when a test case is loaded), so that no subject line travels inward.
 
+/// Turns a normalized subject line into its keyed hash.
+pub type SubjectHash = dyn Fn(&str) -> String + Send + Sync;
+
 /// Reply and forward prefixes of common mail clients, lower-case.
 const PREFIXES: &[&str] = &[
     "re", "aw", "fw", "fwd", "wg", "sv", "antw", "tr", "rv", "res", "enc",

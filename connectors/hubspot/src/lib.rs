@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use followup_core::{
     ConnectionId, Connector, ConnectorError, CreateOutcome, FoundTask, Future, Page, Probe, Provider,
     PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
-    WriteOutcome,
+    WriteOutcome, normalize_email,
 };
 use followup_transport::{
     Budget, CallError, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport,
@@ -38,14 +38,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{Api, Turn},
     kept::Kept,
-    map::{OwnerDirectory, Stages, normalize_email},
+    map::{OwnerDirectory, Stages},
     paths::Paths,
     tasks::KeyMode,
     wire::{AccountWire, OwnerWire},
 };
 
 pub use config::{BURST_MAX, DAILY_MAX, HubspotConfig};
-pub use map::SubjectHash;
+pub use followup_core::subject_line::SubjectHash;
 pub use mapping::Mapping;
 pub use paths::allow_list;
 pub use vendor::HubspotVendor;
@@ -228,17 +228,10 @@ impl Connector for Hubspot {
     }
 
     fn quota(&self) -> Option<SpentQuota> {
-        self.budget().spent().map(|(day, used)| SpentQuota {
-            day: day.to_string(),
-            used,
-        })
+        self.budget().quota()
     }
 
     fn restore_quota(&self, spent: &SpentQuota) {
-        if let Ok(day) = spent.day.parse() {
-            self.budget().restore(day, spent.used);
-        } else {
-            tracing::warn!(day = %spent.day, "a stored day cannot be read; its count is dropped");
-        }
+        self.budget().restore_quota(spent);
     }
 }

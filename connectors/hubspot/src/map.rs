@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use followup_core::{
     AccountId, ConnectionId, DealId, Editor, Gone, OwnerId, PersonId, Record, RecordKind, RecordRef, Stamp,
-    Stream,
+    Stream, normalize_email, subject_line::SubjectHash,
 };
 use jiff::Timestamp;
 
@@ -20,9 +20,6 @@ use crate::{mapping::Mapping, schema::Schema, wire::Object};
 
 pub(crate) use owner::map_owner;
 pub(crate) use task::key_in_body;
-
-/// Turns a normalized subject line into its keyed hash.
-pub type SubjectHash = dyn Fn(&str) -> String + Send + Sync;
 
 /// Owners by what mails and owner fields name.
 #[derive(Debug, Clone, Default)]
@@ -189,11 +186,6 @@ impl Context<'_> {
             })
             .collect()
     }
-}
-
-/// An address as it is compared: trimmed, lower-case.
-pub(crate) fn normalize_email(email: &str) -> String {
-    email.trim().to_lowercase()
 }
 
 /// Addresses of a `;`-separated property.

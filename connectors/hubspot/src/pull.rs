@@ -19,7 +19,9 @@ mod leads;
 mod list;
 mod window;
 
-use followup_core::{ConnectorError, Gone, Lane, Page, PageEnd, PullRequest, Quarantined, Record, Stream};
+use followup_core::{
+    Batch, ConnectorError, Gone, Lane, Page, PageEnd, PullRequest, Quarantined, Record, Stream,
+};
 use followup_transport::Priority;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -43,38 +45,10 @@ const SETTLED_OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 const SETTLED_BEHIND: SignedDuration = SignedDuration::from_mins(1);
 /// Before this instant nothing is asked for: HubSpot answers 500 to a bound of epoch zero.
 const EARLIEST_MS: i64 = 1_000;
-/// Records of a page, by what became of them.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub(crate) records: Vec<Record>,
-    pub(crate) gone: Vec<Gone>,
-    pub(crate) quarantined: Vec<Quarantined>,
-}
-
-impl Batch {
-    fn page(self, position: &Position, end: PageEnd, total: Option<u64>) -> Page {
-        Page {
-            records: self.records,
-            gone: self.gone,
-            quarantined: self.quarantined,
-            cursor: cursor::write(position),
-            end,
-            total,
-            seen: None,
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        self.records.extend(other.records);
-        self.gone.extend(other.gone);
-        self.quarantined.extend(other.quarantined);
-    }
-}
-
 impl Hubspot {
     pub(crate) async fn pull_page(&self, request: PullRequest) -> Result<Page, ConnectorError> {
         let turn = Turn {
-            priority: priority(request.stream, request.lane),
+            priority: Priority::of(request.stream, request.lane),
             now: request.now,
         };
         if request.stream == Stream::Owners {
@@ -94,7 +68,7 @@ impl Hubspot {
                 is_small: true,
                 relinked_at: None,
             };
-            return Ok(Batch::default().page(&done, PageEnd::ReadTo(turn.now), None));
+            return Ok(Batch::default().page(cursor::write(&done), PageEnd::ReadTo(turn.now), None));
         }
         let position = match &request.cursor {
             Some(cursor) => cursor::read(cursor, request.stream)?,
@@ -172,7 +146,9 @@ impl Hubspot {
             relinked_at: last.relinked_at,
         };
         match which.1 {
-            Lane::Backfill => return Ok(Batch::default().page(&rest, PageEnd::ReadTo(since), None)),
+            Lane::Backfill => {
+                return Ok(Batch::default().page(cursor::write(&rest), PageEnd::ReadTo(since), None));
+            }
             Lane::Sweep => {
                 let at = ListAt::start(Part::Live, turn.now);
                 return self.list_page(which, schema, at, turn).await;
@@ -190,7 +166,7 @@ impl Hubspot {
         }
         match open_window(which.1, &last, turn.now) {
             Some(window) => self.window_page(which, schema, window, turn).await,
-            None => Ok(Batch::default().page(&rest, PageEnd::ReadTo(since), None)),
+            None => Ok(Batch::default().page(cursor::write(&rest), PageEnd::ReadTo(since), None)),
         }
     }
 
@@ -219,7 +195,7 @@ impl Hubspot {
         // A portal without any user does not exist: such an answer proves nothing about absence.
         let seen: Vec<_> = batch.records.iter().map(|record| record.id().clone()).collect();
         let seen = (lane == Lane::Sweep && !seen.is_empty()).then_some(seen);
-        let mut page = batch.page(&done, PageEnd::ReadTo(turn.now), total);
+        let mut page = batch.page(cursor::write(&done), PageEnd::ReadTo(turn.now), total);
         page.seen = seen;
         Ok(page)
     }
@@ -348,20 +324,6 @@ fn open_window(lane: Lane, last: &LastPass, now: Timestamp) -> Option<window::Wi
         step: Step::Range { at: from, skip: 0 },
         relinked_at: last.relinked_at,
     })
-}
-
-/// Who goes first: leads and activities before the rest.
-fn priority(stream: Stream, lane: Lane) -> Priority {
-    match lane {
-        Lane::Backfill => Priority::Backfill,
-        Lane::Settled => Priority::Settled,
-        Lane::Sweep => Priority::Sweep,
-        Lane::Hot => match stream {
-            Stream::Contacts | Stream::Leads => Priority::Hot,
-            stream if stream.activity_kind().is_some() => Priority::Hot,
-            _ => Priority::Poll,
-        },
-    }
 }
 
 /// The id and modification instant of a search hit.

@@ -60,35 +60,14 @@ impl Position {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Text {
-    v: u32,
-    #[serde(flatten)]
-    position: Position,
-}
-
 /// Writes a position as a cursor.
 pub(crate) fn write(position: &Position) -> Cursor {
-    let text = Text {
-        v: VERSION,
-        position: position.clone(),
-    };
-    // A plain struct of texts and numbers always serializes.
-    Cursor(serde_json::to_string(&text).unwrap_or_default())
+    Cursor::write(VERSION, position)
 }
 
 /// Reads a cursor of ours.
 pub(crate) fn read(cursor: &Cursor, stream: Stream) -> Result<Position, ConnectorError> {
-    let failed = |message: &str| ConnectorError::Cursor {
-        stream: stream.to_string(),
-        message: message.to_owned(),
-    };
-    let text: Text =
-        serde_json::from_str(&cursor.0).map_err(|_| failed("it is not one this version wrote"))?;
-    if text.v != VERSION {
-        return Err(failed("it was written by another version"));
-    }
-    Ok(text.position)
+    cursor.read(VERSION, stream)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ use crate::{
 };
 
 pub use config::{API_VERSION, BURST_MAX, DAILY_MAX, OVERLAP, SalesforceConfig};
-pub use map::SubjectHash;
+pub use followup_core::subject_line::SubjectHash;
 pub use mapping::Mapping;
 pub use paths::allow_list;
 pub use vendor::SalesforceVendor;
@@ -187,17 +187,10 @@ impl Connector for Salesforce {
     }
 
     fn quota(&self) -> Option<SpentQuota> {
-        self.budget().spent().map(|(day, used)| SpentQuota {
-            day: day.to_string(),
-            used,
-        })
+        self.budget().quota()
     }
 
     fn restore_quota(&self, spent: &SpentQuota) {
-        if let Ok(day) = spent.day.parse() {
-            self.budget().restore(day, spent.used);
-        } else {
-            tracing::warn!(day = %spent.day, "a stored day cannot be read; its count is dropped");
-        }
+        self.budget().restore_quota(spent);
     }
 }

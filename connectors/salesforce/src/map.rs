@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
     ConnectionId, DealId, Editor, Gone, OwnerId, PersonId, Record, RecordKind, RecordRef, Stamp, Stream,
+    subject_line::SubjectHash,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -29,9 +30,6 @@ pub(crate) use owner::OwnerFacts;
 pub(crate) use task::KEY_MARK;
 #[cfg(test)]
 pub(crate) use task::key_in_text;
-
-/// Turns a normalized subject line into its keyed hash.
-pub type SubjectHash = dyn Fn(&str) -> String + Send + Sync;
 
 /// Rows of detail tables, by the row they belong to.
 #[derive(Debug, Clone, Default)]
@@ -240,9 +238,4 @@ fn was_closed_at_once(row: &Row) -> Result<bool, String> {
     Ok(row
         .instant("CompletedDateTime")?
         .is_some_and(|completed| completed.duration_since(created).as_secs() <= 1))
-}
-
-/// An address as it is compared: trimmed, lower-case.
-pub(crate) fn normalize_email(email: &str) -> String {
-    email.trim().to_lowercase()
 }

@@ -23,9 +23,7 @@ mod window;
 
 use std::fmt;
 
-use followup_core::{
-    ConnectorError, Gone, Lane, Page, PageEnd, PullRequest, Quarantined, Record, RecordRef, Stream,
-};
+use followup_core::{Batch, ConnectorError, Lane, Page, PageEnd, PullRequest, Stream};
 use followup_transport::{CallError, Priority};
 use jiff::{SignedDuration, Timestamp};
 
@@ -67,42 +65,6 @@ impl RawPage {
             next: window::Next::Done,
             at,
         }
-    }
-}
-
-/// Records of a page, by what became of them.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) records: Vec<Record>,
-    pub(crate) gone: Vec<Gone>,
-    pub(crate) quarantined: Vec<Quarantined>,
-}
-
-impl Batch {
-    fn page(self, position: &Position, end: PageEnd, total: Option<u64>) -> Page {
-        Page {
-            records: self.records,
-            gone: self.gone,
-            quarantined: self.quarantined,
-            cursor: cursor::write(position),
-            end,
-            total,
-            seen: None,
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        self.records.extend(other.records);
-        self.gone.extend(other.gone);
-        self.quarantined.extend(other.quarantined);
-    }
-
-    /// What is there, delivered or set aside.
-    fn seen(&self) -> Vec<RecordRef> {
-        let records = self.records.iter().map(|record| record.id().clone());
-        records
-            .chain(self.quarantined.iter().map(|record| record.id.clone()))
-            .collect()
     }
 }
 
@@ -173,7 +135,7 @@ impl Salesforce {
     async fn try_page(&self, request: &PullRequest, is_announced: bool) -> Result<Page, Fault> {
         let (stream, lane) = (request.stream, request.lane);
         let turn = Turn {
-            priority: priority(stream, lane),
+            priority: Priority::of(stream, lane),
             now: request.now,
         };
         let view = self.view(turn).await?;
@@ -220,7 +182,7 @@ impl Salesforce {
         match reading.lane {
             Lane::Backfill => {
                 let rest = Position::Follow { since };
-                Ok(Batch::default().page(&rest, PageEnd::ReadTo(since), None))
+                Ok(Batch::default().page(cursor::write(&rest), PageEnd::ReadTo(since), None))
             }
             Lane::Sweep => {
                 self.scan_page(reading, Position::scan(reading.turn.now, 0, true))
@@ -322,20 +284,6 @@ impl Missing {
             missing: self.what,
             fix: self.fix,
         }
-    }
-}
-
-/// Who goes first: leads and activities before the rest.
-fn priority(stream: Stream, lane: Lane) -> Priority {
-    match lane {
-        Lane::Backfill => Priority::Backfill,
-        Lane::Settled => Priority::Settled,
-        Lane::Sweep => Priority::Sweep,
-        Lane::Hot => match stream {
-            Stream::Leads | Stream::Contacts => Priority::Hot,
-            stream if stream.activity_kind().is_some() => Priority::Hot,
-            _ => Priority::Poll,
-        },
     }
 }
 

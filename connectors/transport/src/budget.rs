@@ -249,7 +249,11 @@ impl Budget {
     /// Takes over [`Self::quota`] of an earlier run. A smaller count for the same time is ignored; false = it cannot be
     /// read and is dropped.
     pub fn restore_quota(&self, spent: &SpentQuota) -> bool {
-        self.lock().daily.restore_quota(spent)
+        let is_read = self.lock().daily.restore_quota(spent);
+        if !is_read {
+            tracing::warn!(day = %spent.day, "a stored count of requests cannot be read; it is dropped");
+        }
+        is_read
     }
 
     /// Counters so far.

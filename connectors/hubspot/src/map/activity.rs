@@ -2,11 +2,12 @@
 //! and dropped here.
 
 use followup_core::{
-    Activity, ActivityId, ActivityKind, Direction, Meeting, OwnerId, RecordKind, Stamp, subject_line,
+    Activity, ActivityId, ActivityKind, Direction, Meeting, OwnerId, RecordKind, Stamp, normalize_email,
+    subject_line,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, addresses, normalize_email};
+use super::{Context, addresses};
 use crate::{schema::Schema, wire::Object};
 
 /// Maps a call. Direction is the HubSpot user's view: OUTBOUND is from us.

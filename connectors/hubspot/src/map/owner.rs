@@ -1,9 +1,10 @@
 //! Owners: users and queues (owners guide, `2026-09`).
 
-use followup_core::{ConnectionId, Editor, Owner, OwnerId, OwnerKind, RecordKind, RecordRef, Stamp};
+use followup_core::{
+    ConnectionId, Editor, Owner, OwnerId, OwnerKind, RecordKind, RecordRef, Stamp, normalize_email,
+};
 use jiff::Timestamp;
 
-use super::normalize_email;
 use crate::wire::{OwnerWire, parse_instant};
 
 /// Maps an owner. Archived owners are deactivated users: kept, because records still name them.

@@ -1,10 +1,12 @@
 //! Contacts and companies.
 
-use followup_core::{Account, AccountId, ContactFlags, OwnerSpell, Person, PersonId, RecordKind, Source};
+use followup_core::{
+    Account, AccountId, ContactFlags, OwnerSpell, Person, PersonId, RecordKind, Source, normalize_email,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, LeadFacts, addresses, normalize_email};
+use super::{Context, LeadFacts, addresses};
 use crate::{schema::Schema, wire::Object};
 
 /// A lead record younger than its contact's inquiry by no more than this was opened for that inquiry.

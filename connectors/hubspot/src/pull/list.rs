@@ -15,7 +15,7 @@ use super::{Batch, EARLIEST_MS, HOT_OVERLAP, SETTLED_OVERLAP, hit};
 use crate::{
     Hubspot,
     api::{Direction, Query, Turn},
-    cursor::{Part, Position},
+    cursor::{self, Part, Position},
     kept::SmallStream,
     schema::Schema,
     wire::{Object, Page},
@@ -116,7 +116,11 @@ impl Hubspot {
             };
             (done, PageEnd::ReadTo(at.started))
         };
-        let mut page = batch.page(&position, end, total.filter(|_| at.part == Part::Live));
+        let mut page = batch.page(
+            cursor::write(&position),
+            end,
+            total.filter(|_| at.part == Part::Live),
+        );
         page.seen = sighted;
         Ok(page)
     }
@@ -210,7 +214,11 @@ impl Hubspot {
             is_small: true,
             relinked_at: None,
         };
-        Ok(Some(batch.page(&done, PageEnd::ReadTo(turn.now), total)))
+        Ok(Some(batch.page(
+            cursor::write(&done),
+            PageEnd::ReadTo(turn.now),
+            total,
+        )))
     }
 
     /// All of a stream that fits one page; `None` if it has outgrown the page. The settled lane takes what the hot lane
@@ -282,7 +290,7 @@ impl Hubspot {
             is_small: true,
             relinked_at: None,
         };
-        Ok(batch.page(&done, PageEnd::ReadTo(turn.now), None))
+        Ok(batch.page(cursor::write(&done), PageEnd::ReadTo(turn.now), None))
     }
 
     /// What follows a finished window: for tasks, the archived ones created lately; for other linked records, in the

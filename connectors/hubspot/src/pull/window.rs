@@ -20,7 +20,7 @@ use super::{Batch, hit};
 use crate::{
     Hubspot,
     api::{Direction, Query, Turn},
-    cursor::{Position, Step},
+    cursor::{self, Position, Step},
     schema::Schema,
 };
 
@@ -103,7 +103,7 @@ impl Hubspot {
             self.after_window((stream, lane), schema, (read_to, window.relinked_at), turn)
                 .await?
         };
-        Ok(batch.page(&position, end, None))
+        Ok(batch.page(cursor::write(&position), end, None))
     }
 }
 

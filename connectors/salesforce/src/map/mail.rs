@@ -1,9 +1,9 @@
 //! Mails: messages with their relations, and mails other tools log as tasks (object reference:
 //! `EmailMessage`, `EmailMessageRelation`, `Task`). Bodies are never asked for; a subject line is judged, hashed and dropped here.
 
-use followup_core::{Activity, ActivityKind, Direction, OwnerId, PersonId, subject_line};
+use followup_core::{Activity, ActivityKind, Direction, OwnerId, PersonId, normalize_email, subject_line};
 
-use super::{Context, activity::plain, normalize_email};
+use super::{Context, activity::plain};
 use crate::{mapping::Logged, schema::prefix, wire::Row};
 
 /// `EmailMessage.Status` of a draft; every other value was sent or received ("Sent" stands for both).

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{Editor, Owner, OwnerId, OwnerKind, RecordKind, Stamp};
+use followup_core::{Editor, Owner, OwnerId, OwnerKind, RecordKind, Stamp, normalize_email};
 use jiff::tz::TimeZone;
 
-use super::{Context, normalize_email};
+use super::Context;
 use crate::{mapping::Mapping, wire::Row};
 
 /// Users by what other records name.

@@ -2,10 +2,11 @@
 
 use followup_core::{
     Account, AccountId, ContactFlags, Conversion, DealId, Person, PersonId, RecordKind, Source,
+    normalize_email,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Context, normalize_email};
+use super::Context;
 use crate::wire::Row;
 
 /// Maps a lead. Being there is the inquiry: a form, a phone call or a list made it.

@@ -17,7 +17,7 @@ use super::{Batch, Fault, Reading};
 use crate::{
     Salesforce,
     api::{Job, is_hidden_field},
-    cursor::Position,
+    cursor::{self, Position},
     schema::Table,
     wire::Row,
 };
@@ -83,7 +83,7 @@ impl Salesforce {
                     let rows = export.delivered;
                     self.exports().running.insert(key, export);
                     let next = Position::Export { started, part, rows };
-                    return Ok(Batch::default().page(&next, PageEnd::More, None));
+                    return Ok(Batch::default().page(cursor::write(&next), PageEnd::More, None));
                 }
                 Job::Failed(reason) => {
                     tracing::warn!(crm.connection = %self.config.connection, stream = %reading.stream, reason = %reason,
@@ -127,7 +127,7 @@ impl Salesforce {
             rows: export.delivered,
         };
         self.exports().running.insert(key, export);
-        Ok(batch.page(&next, PageEnd::More, None))
+        Ok(batch.page(cursor::write(&next), PageEnd::More, None))
     }
 
     /// Asks for a job; `None` where the org or the user has no exports.
@@ -201,5 +201,5 @@ impl Salesforce {
 /// On by id, without another try of an export.
 fn by_id(started: Timestamp, part: usize) -> Page {
     let next = Position::scan(started, part, true);
-    Batch::default().page(&next, PageEnd::More, None)
+    Batch::default().page(cursor::write(&next), PageEnd::More, None)
 }

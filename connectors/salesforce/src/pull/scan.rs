@@ -10,7 +10,7 @@ use super::{Batch, Fault, Reading, batch::kind_in, window};
 use crate::{
     Salesforce,
     api::{is_too_large, stuck},
-    cursor::Position,
+    cursor::{self, Position},
     map::KEY_MARK,
     schema::Table,
     soql::{self, Select},
@@ -36,7 +36,7 @@ impl Salesforce {
             no_export,
         } = position
         else {
-            return Ok(Batch::default().page(&position, PageEnd::More, None));
+            return Ok(Batch::default().page(cursor::write(&position), PageEnd::More, None));
         };
         // Roles are read with their opportunities.
         if reading.tables.get(part) == Some(&Table::ContactRole) {
@@ -83,7 +83,7 @@ impl Salesforce {
             no_export,
         };
         let presence = presence(reading, &batch);
-        let mut page = batch.page(&next, PageEnd::More, Some(total));
+        let mut page = batch.page(cursor::write(&next), PageEnd::More, Some(total));
         page.seen = presence;
         Ok(page)
     }
@@ -103,7 +103,7 @@ impl Salesforce {
         }
         let presence = presence(reading, &batch);
         let next = Position::scan(started, part + 1, no_export);
-        let mut page = batch.page(&next, PageEnd::More, None);
+        let mut page = batch.page(cursor::write(&next), PageEnd::More, None);
         page.seen = presence;
         Ok(page)
     }
@@ -133,7 +133,7 @@ impl Salesforce {
             }
         }
         let done = Position::Follow { since: started };
-        let mut page = batch.page(&done, PageEnd::ReadTo(started), None);
+        let mut page = batch.page(cursor::write(&done), PageEnd::ReadTo(started), None);
         page.seen = presence;
         Ok(page)
     }
@@ -191,7 +191,7 @@ fn to_export(started: jiff::Timestamp, part: usize, total: Option<u64>) -> Page 
         part,
         rows: 0,
     };
-    Batch::default().page(&next, PageEnd::More, total)
+    Batch::default().page(cursor::write(&next), PageEnd::More, total)
 }
 
 /// Whether a page shows far fewer rows than were left before it.

@@ -15,7 +15,7 @@ use super::{Batch, Fault, RawPage, Reading};
 use crate::{
     Salesforce, View,
     api::{Answered, Turn, is_too_large, stuck},
-    cursor::Position,
+    cursor::{self, Position},
     schema::Table,
     soql::{self, Select},
     wire::Row,
@@ -105,10 +105,10 @@ impl Salesforce {
                     after: Some((*at, String::new())),
                 },
             };
-            return Ok(batch.page(&next, PageEnd::More, None));
+            return Ok(batch.page(cursor::write(&next), PageEnd::More, None));
         }
         let done = Position::Follow { since: until };
-        Ok(batch.page(&done, PageEnd::ReadTo(until), None))
+        Ok(batch.page(cursor::write(&done), PageEnd::ReadTo(until), None))
     }
 
     /// The first page of a table from what was read ahead; if it is not there, it is fetched with its neighbours.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use followup_core::{Lane, Stream};
 use jiff::Timestamp;
 
 /// Who goes first. The order is the order of the words.
@@ -25,6 +26,20 @@ pub enum Priority {
 
 impl Priority {
     pub(super) const COUNT: usize = 7;
+
+    /// Who goes first among reads: leads and activities before the rest.
+    pub const fn of(stream: Stream, lane: Lane) -> Self {
+        match lane {
+            Lane::Backfill => Self::Backfill,
+            Lane::Settled => Self::Settled,
+            Lane::Sweep => Self::Sweep,
+            Lane::Hot => match stream {
+                Stream::Contacts | Stream::Leads => Self::Hot,
+                stream if stream.activity_kind().is_some() => Self::Hot,
+                _ => Self::Poll,
+            },
+        }
+    }
 }
 
 /// Which window paces a request.
