@@ -3,44 +3,30 @@
 //! Time is tokio's, paused: it moves only when everybody waits. So nothing here may touch a socket, a disk or another
 //! thread; the store is the simulated twin of the real one, and everything above it is the code the service runs.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::AtomicUsize},
-};
+mod chaos;
+mod crms;
+mod narrator;
 
-use followup_core::{ConnectionId, Record, RecordKind, TaskId};
-use followup_hubspot::{Hubspot, HubspotConfig};
-use followup_rules::{calendar::Calendar, policy::Policy};
+use std::collections::BTreeMap;
+
 use followup_sandbox::{
-    ClockMode, Fault, Reply, Sandbox, Switches, WorldConfig,
-    team::{MARKED_RULES, Score, SituationScore},
+    ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig,
+    team::{Score, SituationScore},
 };
-use followup_store::{
-    SimJournal, SimKv, Store, StoreError,
-    ledger::{Closed, TaskRow},
-};
-use followup_transport::{Future, SendError, SendLimits, TokenSource, Transport};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use crate::{
-    clock::Clock,
-    config::Mode,
-    engine::{CycleReport, Engine, Link, Rhythm},
-    planning::Outbox,
-    shared_store::{SharedStore, StoreThread},
-    subject_key,
-    sync::Silent,
-    team::TeamSettings,
-};
+use self::{chaos::Chaos, crms::CRMS, narrator::Narrator};
+use crate::{engine::Rhythm, sync::Silent};
 
 /// The Monday on which every demo begins, an hour before the team does.
 const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 
-/// Situations in a demo: every kind of the checked-in mix at least once.
+/// Situations of people known to one CRM, in each: every kind of the checked-in mix at least once.
 const SITUATIONS: u32 = 100;
+
+/// Situations of people known to both CRMs.
+const SHARED_SITUATIONS: u32 = 40;
 
 /// Wait between two cycles.
 const POLL_EVERY: SignedDuration = SignedDuration::from_mins(2);
@@ -62,13 +48,13 @@ pub struct DemoOptions {
 /// The closing figures. Truth comes from the sandbox's script, not from the daemon's view.
 #[derive(Debug, Serialize)]
 pub struct Figures {
-    /// Person records in the CRM.
+    /// Person records in the CRMs.
     pub people: u64,
-    /// Activities in the CRM.
+    /// Activities in the CRMs.
     pub activities: u64,
     /// Expected gaps that got their task.
     pub gaps_found: u64,
-    /// Tasks of ours in the CRM.
+    /// Tasks of ours in the CRMs.
     pub tasks_created: u64,
     /// Of these, completed because the follow-up happened.
     pub tasks_closed_by_evidence: u64,
@@ -119,13 +105,20 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
         as_of: begins_at,
         limits: true,
         clock: ClockMode::Tokio,
-        switches: Switches::default(),
+        switches: Switches {
+            known_to_two: SHARED_SITUATIONS,
+            salesforce: OrgSwitches {
+                people: SITUATIONS,
+                ..OrgSwitches::default()
+            },
+            ..Switches::default()
+        },
     });
-    let engine = engine(&sandbox, options.seed, begins_at)?;
+    let engine = crms::engine(&sandbox, options.seed, begins_at)?;
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
-        "A sales team on a simulated HubSpot, {} days from {begins_at}; the daemon polls every two minutes in working hours.",
+        "A sales team on a simulated HubSpot and a simulated Salesforce, {} days from {begins_at}; the daemon polls both every two minutes in working hours.",
         options.days
     ));
     let mut chaos = options.chaos.then(|| Chaos::new(options.seed, begins_at));
@@ -154,65 +147,12 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
     Ok(figures)
 }
 
-/// The service's engine over simulated stores and an in-process CRM.
-fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Result<Engine> {
-    let connection = ConnectionId::new("demo")?;
-    let config = HubspotConfig::new(connection, Url::parse("https://api.hubapi.com")?);
-    let tokens = TokenSource::fixed(&sandbox.access().access_token);
-    let hash = subject_key::keyed(seed.to_be_bytes().to_vec());
-    let transport: Arc<dyn Transport> = Arc::new(InProcess(sandbox.clone()));
-    let connector = Hubspot::new(config, transport, tokens, hash, seed).map_err(anyhow::Error::msg)?;
-    let (store, _) = Store::simulated(SimKv::default(), SimJournal::default(), now)?;
-    let clock = sandbox.clone();
-    Ok(Engine {
-        store: SharedStore::new(store, StoreThread::InPlace),
-        clock: Clock::InProcess(Arc::new(move || clock.now())),
-        policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
-        team: TeamSettings {
-            calendar: Calendar::default(),
-            owners: BTreeMap::new(),
-        },
-        links: vec![Link::new(Arc::new(connector), Mode::Enforce, None)],
-        stop: CancellationToken::new(),
-        waiting: AtomicUsize::new(0),
-        plan_turn: tokio::sync::Mutex::new(Outbox::default()),
-    })
-}
-
-/// Requests go straight to the sandbox.
-struct InProcess(Sandbox);
-
-impl Transport for InProcess {
-    fn send(
-        &self,
-        request: http::Request<bytes::Bytes>,
-        limits: SendLimits,
-    ) -> Future<'_, Result<http::Response<bytes::Bytes>, SendError>> {
-        Box::pin(async move {
-            let lost = |why: &str| Err(SendError::maybe_sent(why));
-            let answer = match tokio::time::timeout(limits.total, self.0.hubspot(request)).await {
-                Ok(Reply::Answer(answer)) => answer,
-                Ok(Reply::Closed { .. }) => return lost("the connection closed before an answer came"),
-                Err(_) => return lost("no answer in time"),
-            };
-            let announced = answer.headers().get(http::header::CONTENT_LENGTH);
-            let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-            if announced.is_some_and(|length| length > answer.body().len()) {
-                return lost("the answer was cut");
-            }
-            Ok(answer)
-        })
-    }
-}
-
 fn figures(sandbox: &Sandbox, simulated_days: u32) -> Figures {
     let score: Score = sandbox.score(TOLERANCE);
-    let stats = sandbox.stats();
-    let count = |name: &str| {
-        stats
-            .get(name)
-            .and_then(serde_json::Value::as_u64)
-            .unwrap_or_default()
+    let stats = CRMS.map(|vendor| sandbox.stats_of(vendor));
+    let count = |name: &str| -> u64 {
+        let counts = stats.iter().filter_map(|stats| stats.get(name)?.as_u64());
+        counts.sum()
     };
     Figures {
         people: score.people,
@@ -229,136 +169,5 @@ fn figures(sandbox: &Sandbox, simulated_days: u32) -> Figures {
         simulated_days,
         by_situation: score.by_situation,
         problems: score.problems,
-    }
-}
-
-/// Says what happens as it happens: arrivals, tasks that appear, tasks that end.
-#[derive(Default)]
-struct Narrator {
-    rows: BTreeMap<TaskId, bool>,
-    day: Option<String>,
-    arrivals: u64,
-}
-
-impl Narrator {
-    async fn tell(
-        &mut self,
-        engine: &Engine,
-        sandbox: &Sandbox,
-        report: &CycleReport,
-        narrate: &dyn Fn(&str),
-    ) -> Result<(), StoreError> {
-        let now = sandbox.now();
-        let day = now.strftime("%a %d %b").to_string();
-        if self.day.as_ref() != Some(&day) {
-            narrate(&format!("— {day} —"));
-            self.day = Some(day);
-        }
-        for error in &report.errors {
-            narrate(&format!("{} trouble: {error}", now.strftime("%H:%M")));
-        }
-        let people = engine.store.with(|store| Ok(store.counts()?.people)).await?;
-        if people > self.arrivals {
-            narrate(&format!(
-                "{} {} new people in the CRM",
-                now.strftime("%H:%M"),
-                people - self.arrivals
-            ));
-            self.arrivals = people;
-        }
-        let told = self.rows.clone();
-        let news = engine.store.with(move |store| news(store, &told)).await?;
-        for (id, is_closed, line) in news {
-            self.rows.insert(id, is_closed);
-            narrate(&format!("{} {line}", now.strftime("%H:%M")));
-        }
-        Ok(())
-    }
-}
-
-fn news(store: &Store, told: &BTreeMap<TaskId, bool>) -> Result<Vec<(TaskId, bool, String)>, StoreError> {
-    let mut news = Vec::new();
-    for row in store.ledger().tasks() {
-        let Some(id) = row.remote() else { continue };
-        if told.get(id).copied() == Some(row.closed.is_some()) {
-            continue;
-        }
-        let subject = match store.get(id.record())? {
-            Some(Record::Task(task)) => task.fields.map(|fields| fields.subject).unwrap_or_default(),
-            _ => id.to_string(),
-        };
-        let owner = match store.get(row.owner.record())? {
-            Some(Record::Owner(owner)) => owner.name,
-            _ => row.owner.to_string(),
-        };
-        news.push((id.clone(), row.closed.is_some(), sentence(row, &subject, &owner)));
-    }
-    Ok(news)
-}
-
-fn sentence(row: &TaskRow, subject: &str, owner: &str) -> String {
-    match row.closed.as_ref().map(|(closed, _)| closed) {
-        None => format!("task for {owner}: {subject}"),
-        Some(Closed::Evidence(record)) => {
-            format!(
-                "closed by itself ({} {} was logged): {subject}",
-                article(record.kind),
-                record.kind
-            )
-        }
-        Some(Closed::Declared) => format!("{owner} completed: {subject}"),
-        Some(Closed::Dismissed) => format!("{owner} does not want it; it will not come back: {subject}"),
-        Some(Closed::Withdrawn(why) | Closed::LetGo(why)) => format!("withdrawn ({why}): {subject}"),
-        Some(Closed::Expired | Closed::Undone) => format!("taken back: {subject}"),
-    }
-}
-
-const fn article(kind: RecordKind) -> &'static str {
-    if matches!(kind, RecordKind::Email | RecordKind::Account) {
-        "an"
-    } else {
-        "a"
-    }
-}
-
-/// A fault every few simulated hours, in turn.
-struct Chaos {
-    random: fastrand::Rng,
-    next_at: Timestamp,
-}
-
-impl Chaos {
-    const FAULTS: &'static [(&'static str, &'static str)] = &[
-        (
-            "POST /crm/objects/2026-09/tasks/batch/create",
-            "close_after_commit",
-        ),
-        ("POST *", "close_before"),
-        ("* /crm/objects/2026-09/emails*", "status:502"),
-        ("GET *", "truncate:40"),
-        ("POST *", "html:524"),
-        ("* /crm/objects/2026-09/contacts*", "throttle:burst"),
-        ("POST /crm/objects/2026-09/tasks/batch/create", "status:504"),
-        ("* *", "delay:20s"),
-    ];
-
-    fn new(seed: u64, now: Timestamp) -> Self {
-        Self {
-            random: fastrand::Rng::with_seed(seed),
-            next_at: now + SignedDuration::from_hours(1),
-        }
-    }
-
-    fn step(&mut self, sandbox: &Sandbox) {
-        let now = sandbox.now();
-        if now < self.next_at {
-            return;
-        }
-        self.next_at = now + SignedDuration::from_mins(self.random.i64(30..240));
-        let fault = self.random.choice(Self::FAULTS);
-        let times = self.random.u32(1..4);
-        if let Some(Ok(fault)) = fault.map(|(matches, kind)| Fault::new(matches, kind, times)) {
-            sandbox.set_faults(vec![fault]);
-        }
     }
 }

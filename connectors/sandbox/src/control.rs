@@ -104,7 +104,7 @@ fn score(world: &mut World, vendor: Vendor, query: &str) -> Result<Value, String
         .and_then(parse_duration)
         .and_then(|tolerance| SignedDuration::try_from(tolerance).ok())
         .ok_or_else(|| "the query must be tolerance=12m: how late a task may come and go".to_owned())?;
-    serde_json::to_value(world.score(vendor, tolerance)).map_err(|error| error.to_string())
+    serde_json::to_value(world.score_of(vendor, tolerance)).map_err(|error| error.to_string())
 }
 
 #[derive(Deserialize)]

@@ -293,6 +293,8 @@ pub enum Feature {
     MeetingResult,
     /// Leads that become contacts.
     Conversion,
+    /// People who belong to nobody.
+    Ownerless,
 }
 
 /// Acts of people and systems in one CRM. Acts on ids that do not exist do nothing.

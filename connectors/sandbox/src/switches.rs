@@ -87,6 +87,8 @@ pub struct Switches {
     pub missing_scopes: BTreeSet<String>,
     /// Scopes granted beyond the standard set.
     pub extra_scopes: BTreeSet<String>,
+    /// How many of the scripted situations are about people known to two of the world's CRMs. Default 0.
+    pub known_to_two: u32,
     /// Settings of the Salesforce org beside the portal.
     pub salesforce: OrgSwitches,
 }
@@ -122,6 +124,7 @@ impl Default for Switches {
             url_bytes_max: 8_192,
             missing_scopes: BTreeSet::new(),
             extra_scopes: BTreeSet::new(),
+            known_to_two: 0,
             salesforce: OrgSwitches::default(),
         }
     }

@@ -1,8 +1,12 @@
-//! The scripted sales team: situations with their verdicts, played on any CRM.
+//! The scripted sales team: situations with their verdicts, played on any CRMs.
 //!
-//! A [`Team`] is generated from a seed and the checked-in mix (`situations.toml`). Each situation has its own people,
-//! says what happens and when, and carries the verdict a careful human would give: which reminders are owed, from when,
-//! until when, on whose list. The verdict is written together with the situation; nothing here evaluates a rule.
+//! A [`Team`] is generated from a seed and the checked-in mix (`situations.toml`). It works in one CRM or in several, where
+//! each rep has a login of the same address; a [`Site`] says which. Each situation has its own people, says what happens
+//! where and when, and carries the verdict a careful human would give: which reminders are owed, from when, until when,
+//! on whose list, in which CRM. The verdict is written together with the situation; nothing here evaluates a rule.
+//!
+//! Most situations are about people known to one CRM alone, some about people known to two. A CRM that cannot show what
+//! a situation hangs on ([`crate::crm::Feature`]) does without it.
 //!
 //! Invariants: equal seeds give equal acts; every act is carried out at its own instant and in time order; no two
 //! situations share a record. Only what a rep does *to a reminder* depends on the run, and it waits for the reminder.
@@ -12,26 +16,30 @@
 mod act;
 mod calendar;
 mod cast;
+mod casting;
 mod kinds;
 mod mix;
 mod score;
 mod script;
 mod situation;
+mod truth;
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde_json::{Value, json};
+use jiff::Timestamp;
 
+pub use casting::Scale;
 pub use score::{Score, SituationScore};
+pub use situation::Site;
 
 use self::{
     act::{Act, Added, carry_out},
     calendar::Calendar,
     cast::Cast,
+    casting::{Lists, Part},
     mix::Mix,
-    script::Script,
-    situation::{Ending, Expect, Situation, Subject},
+    script::{Script, Setting},
+    situation::{Situation, Step},
 };
 use crate::crm::{Crm, TaskState, TaskView};
 
@@ -52,35 +60,25 @@ type Slot = (Timestamp, u64);
 #[derive(Debug)]
 pub struct Team {
     situations: Vec<Situation>,
-    /// What is still to happen, by situation.
-    agenda: BTreeMap<Slot, (usize, Act)>,
+    /// What is still to happen, by situation, and in which CRM.
+    agenda: BTreeMap<Slot, (usize, Site, Act)>,
     planned: u64,
     added: Added,
 }
 
 impl Team {
-    /// Hires the reps and writes a fortnight of situations from `as_of` on, one for each of `people`.
+    /// Hires the reps into every CRM and writes a fortnight of situations from `as_of` on.
     ///
-    /// With no people only the owners are added. Nothing happens before `as_of`, and nothing at all before
-    /// [`Team::run_until`].
-    ///
-    /// # Panics
-    /// Never: the checked-in mix is proved by a test.
-    pub fn new(seed: u64, people: u32, as_of: Timestamp, crm: &mut dyn Crm) -> Self {
-        Self::starting_with(0, seed, people, as_of, crm)
-    }
-
-    /// As [`Team::new`], with invented people from number `first` on: two teams of one world share no buyer when their
-    /// numbers do not meet. Their reps are the same people.
+    /// Where `scale` asks for nothing, only the owners are added. Nothing happens before `as_of`, and nothing at all
+    /// before [`Team::run_until`], which wants the same CRMs in the same order.
     ///
     /// # Panics
     /// Never: the checked-in mix is proved by a test.
-    pub fn starting_with(first: u32, seed: u64, people: u32, as_of: Timestamp, crm: &mut dyn Crm) -> Self {
+    pub fn new(seed: u64, scale: &Scale, as_of: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let calendar = Calendar::starting(as_of);
-        let cast = Cast::hire(people, as_of, crm);
+        let cast = Cast::hire(scale.people(), as_of, crms);
         let mix = Mix::checked_in().expect("a test proves the checked-in situation mix");
-        let count = usize::try_from(people).unwrap_or(0);
         let mut team = Self {
             situations: Vec::new(),
             agenda: BTreeMap::new(),
@@ -88,12 +86,22 @@ impl Team {
             added: Added::default(),
         };
         let mut lists = Lists::default();
-        for (turn, (name, play)) in mix.draw(count, &mut rng).into_iter().enumerate() {
-            let serial = first.saturating_add(u32::try_from(turn).unwrap_or(0));
+        for (turn, part) in casting::parts(&mix, scale, crms, &mut rng)
+            .into_iter()
+            .enumerate()
+        {
+            let serial = u32::try_from(turn).unwrap_or(0);
             let write = |rep_turn: usize, mut rng: fastrand::Rng| {
                 let (rep, colleague) = cast.pair(rep_turn);
-                let people = (rep, colleague, cast.gone.clone());
-                let mut script = Script::new(name, serial, calendar, people, &mut rng);
+                let Part { name, play, sites } = &part;
+                let setting = Setting {
+                    calendar,
+                    rep,
+                    colleague,
+                    others: cast.others(),
+                    sites: sites.clone(),
+                };
+                let mut script = Script::new(name, serial, setting, &mut rng);
                 play(&mut script);
                 script.finish()
             };
@@ -113,25 +121,25 @@ impl Team {
 
     fn add(&mut self, mut situation: Situation) {
         let index = self.situations.len();
-        for (at, act) in std::mem::take(&mut situation.steps) {
-            self.plan(at, index, act);
+        for Step { at, site, act } in std::mem::take(&mut situation.steps) {
+            self.plan(at, (index, site, act));
         }
         self.situations.push(situation);
     }
 
-    fn plan(&mut self, at: Timestamp, situation: usize, act: Act) {
+    fn plan(&mut self, at: Timestamp, act: (usize, Site, Act)) {
         self.planned += 1;
-        self.agenda.insert((at, self.planned), (situation, act));
+        self.agenda.insert((at, self.planned), act);
     }
 
     /// Carries out everything up to and including `now`, each act at its own instant.
     ///
-    /// Reps look at their task list at `now`: what they do to a reminder happens the scripted time after it was
+    /// Reps look at their task lists at `now`: what they do to a reminder happens the scripted time after it was
     /// created, or at `now` if that has passed.
-    pub fn run_until(&mut self, now: Timestamp, crm: &mut dyn Crm) {
-        self.carry_out_due(now, crm);
-        self.notice_reminders(now, crm);
-        self.carry_out_due(now, crm);
+    pub fn run_until(&mut self, now: Timestamp, crms: &mut [&mut dyn Crm]) {
+        self.carry_out_due(now, crms);
+        self.notice_reminders(now, crms);
+        self.carry_out_due(now, crms);
     }
 
     /// The instant of the next act planned so far; a rep who awaits a reminder has none yet.
@@ -139,15 +147,16 @@ impl Team {
         self.agenda.first_key_value().map(|((at, _), _)| *at)
     }
 
-    fn carry_out_due(&mut self, now: Timestamp, crm: &mut dyn Crm) {
+    fn carry_out_due(&mut self, now: Timestamp, crms: &mut [&mut dyn Crm]) {
         while let Some(entry) = self.agenda.first_entry() {
             let (at, _) = *entry.key();
             if at > now {
                 return;
             }
-            let (index, act) = entry.remove();
-            if let Some(situation) = self.situations.get_mut(index) {
-                let added = carry_out(act, situation, at, crm);
+            let (index, site, act) = entry.remove();
+            let crm = crms.get_mut(site.0);
+            if let (Some(situation), Some(crm)) = (self.situations.get_mut(index), crm) {
+                let added = carry_out(act, situation, (site, at), *crm);
                 self.added.people += added.people;
                 self.added.activities += added.activities;
             }
@@ -155,76 +164,29 @@ impl Team {
     }
 
     /// Plans what reps do to the reminders they wait for.
-    fn notice_reminders(&mut self, now: Timestamp, crm: &dyn Crm) {
-        if !self
-            .situations
-            .iter()
-            .any(|situation| situation.awaits_reminder(now))
-        {
+    fn notice_reminders(&mut self, now: Timestamp, crms: &[&mut dyn Crm]) {
+        let mut awaited = self.situations.iter().enumerate();
+        if !awaited.any(|(_, situation)| situation.awaits_reminder(now)) {
             return;
         }
-        let tasks = crm.tasks();
+        let tasks: Vec<Vec<TaskView>> = crms.iter().map(|crm| crm.tasks()).collect();
         let mut noticed = Vec::new();
         for (index, situation) in self.situations.iter_mut().enumerate() {
             if !situation.awaits_reminder(now) {
                 continue;
             }
-            for (at, act) in react(situation, &tasks) {
-                noticed.push((at.max(now), index, act));
+            for (at, site, act) in react(situation, &tasks) {
+                noticed.push((at.max(now), (index, site, act)));
             }
         }
-        for (at, index, act) in noticed {
-            self.plan(at, index, act);
-        }
-    }
-
-    /// What the script expects, and what stands on the reps' task lists: the `/_sandbox/truth` document.
-    ///
-    /// Ids are native ones; `subject` is null until the record exists. A reminder that a rep closes by hand has no
-    /// `until` before they did.
-    pub fn truth(&self, crm: &dyn Crm) -> Value {
-        let situations: Vec<Value> = self.situations.iter().map(situation_json).collect();
-        let tasks: Vec<Value> = crm
-            .tasks()
-            .iter()
-            .filter(|task| task.key.is_some())
-            .map(task_json)
-            .collect();
-        json!({ "situations": situations, "tasks": tasks })
-    }
-}
-
-/// How many reminders a day the script lets one rep have, so that nobody's are put off for another day.
-const REMINDERS_A_DAY: u32 = 4;
-
-/// The reminders of every rep and day.
-#[derive(Debug, Default)]
-struct Lists(BTreeMap<(String, Date), u32>);
-
-impl Lists {
-    fn have_room(&self, situation: &Situation) -> bool {
-        let mut more = self.0.clone();
-        days_of(situation).all(|day| {
-            let reminders = more.entry(day).or_default();
-            *reminders += 1;
-            *reminders <= REMINDERS_A_DAY
-        })
-    }
-
-    fn take(&mut self, situation: &Situation) {
-        for day in days_of(situation) {
-            *self.0.entry(day).or_default() += 1;
+        for (at, act) in noticed {
+            self.plan(at, act);
         }
     }
 }
 
-fn days_of(situation: &Situation) -> impl Iterator<Item = (String, Date)> {
-    let expects = situation.expects.iter();
-    expects.map(|expect| (expect.owner.clone(), expect.from.to_zoned(TimeZone::UTC).date()))
-}
-
-/// The acts that open reactions of `situation` come to, now that `tasks` exist.
-fn react(situation: &mut Situation, tasks: &[TaskView]) -> Vec<(Timestamp, Act)> {
+/// The acts that open reactions of `situation` come to, now that `tasks` exist in the CRMs.
+fn react(situation: &mut Situation, tasks: &[Vec<TaskView>]) -> Vec<(Timestamp, Site, Act)> {
     let mut acts = Vec::new();
     let mut reactions = std::mem::take(&mut situation.reactions);
     for reaction in reactions.iter_mut().filter(|reaction| !reaction.is_planned) {
@@ -235,59 +197,21 @@ fn react(situation: &mut Situation, tasks: &[TaskView]) -> Vec<(Timestamp, Act)>
             task.key.is_some()
                 && task.state == TaskState::Open
                 && task.created_at >= expect.from
-                && situation.is_about_subject(task)
+                && situation.is_about_subject(expect.site, task)
         };
-        if let Some(task) = tasks.iter().find(is_it) {
+        if let Some(task) = tasks
+            .get(expect.site.0)
+            .and_then(|tasks| tasks.iter().find(is_it))
+        {
             reaction.is_planned = true;
             let act = Act::OnReminder {
                 task: task.id.clone(),
                 to: reaction.to,
                 act: reaction.act.clone(),
             };
-            acts.push((task.created_at + reaction.after, act));
+            acts.push((task.created_at + reaction.after, expect.site, act));
         }
     }
     situation.reactions = reactions;
     acts
-}
-
-fn situation_json(situation: &Situation) -> Value {
-    let kind = match situation.subject {
-        Subject::Person(_) => "person",
-        Subject::Deal => "deal",
-    };
-    let expect: Vec<Value> = situation.expects.iter().map(expect_json).collect();
-    json!({
-        "name": situation.name,
-        "subject": situation.subject_id(),
-        "subject_kind": kind,
-        "expect": expect,
-    })
-}
-
-fn expect_json(expect: &Expect) -> Value {
-    let ending = match expect.ending {
-        Ending::Answered => "answered",
-        Ending::Moot => "moot",
-        Ending::ByRep => "by_rep",
-        Ending::Never => "never",
-    };
-    json!({
-        "rule": expect.rule,
-        "from": expect.from,
-        "until": expect.until,
-        "owner": expect.owner,
-        "ending": ending,
-    })
-}
-
-fn task_json(task: &TaskView) -> Value {
-    let state = match task.state {
-        TaskState::Open => "open",
-        TaskState::Done => "done",
-        TaskState::Deferred => "deferred",
-        TaskState::Deleted => "deleted",
-    };
-    let subject = task.deals.first().or_else(|| task.people.first());
-    json!({ "id": task.id, "task_key": task.key, "state": state, "subject": subject })
 }

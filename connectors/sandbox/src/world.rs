@@ -18,7 +18,7 @@ use crate::{
     hubspot::{Answer, Portal},
     salesforce::{Org, OrgSwitches, PRIVATE_KEY},
     switches::Switches,
-    team::{Score, Team},
+    team::{Scale, Score, Site, Team},
 };
 
 /// What a world starts from. Equal configurations and equal requests give equal worlds.
@@ -45,6 +45,16 @@ pub enum Vendor {
     Hubspot,
     /// The Salesforce org.
     Salesforce,
+}
+
+impl Vendor {
+    /// Its place among the CRMs the team works in.
+    const fn site(self) -> Site {
+        match self {
+            Self::Hubspot => Site(0),
+            Self::Salesforce => Site(1),
+        }
+    }
 }
 
 /// How to get into the Salesforce org. Login host and instance are whatever host the client uses.
@@ -103,8 +113,6 @@ pub(crate) struct World {
     pub(crate) portal: Portal,
     pub(crate) org: Org,
     team: Team,
-    /// The team at work in the org.
-    org_team: Team,
     pub(crate) faults: Faults,
     stats: BTreeMap<Vendor, Stats>,
 }
@@ -113,12 +121,23 @@ impl World {
     /// Lets the team catch up and answers the simulated date.
     pub(crate) fn catch_up(&mut self) -> Timestamp {
         let now = self.clock.now();
-        self.team.run_until(now, &mut self.portal);
         self.org.acts_are_late = true;
-        self.org_team.run_until(now, &mut self.org);
+        self.team.run_until(now, &mut [&mut self.portal, &mut self.org]);
         self.org.acts_are_late = false;
         self.org.tidy(now);
         now
+    }
+
+    /// The CRMs, each at the place of its [`Vendor::site`].
+    fn crms(&self) -> [&dyn Crm; 2] {
+        [&self.portal, &self.org]
+    }
+
+    fn crm(&self, vendor: Vendor) -> &dyn Crm {
+        match vendor {
+            Vendor::Hubspot => &self.portal,
+            Vendor::Salesforce => &self.org,
+        }
     }
 
     /// One of the CRMs, for acts.
@@ -149,18 +168,17 @@ impl World {
     }
 
     pub(crate) fn truth(&self, vendor: Vendor) -> Value {
-        match vendor {
-            Vendor::Hubspot => self.team.truth(&self.portal),
-            Vendor::Salesforce => self.org_team.truth(&self.org),
-        }
+        self.team.truth(vendor.site(), self.crm(vendor))
     }
 
-    pub(crate) fn score(&mut self, vendor: Vendor, tolerance: SignedDuration) -> Score {
+    pub(crate) fn score(&mut self, tolerance: SignedDuration) -> Score {
         let now = self.catch_up();
-        match vendor {
-            Vendor::Hubspot => self.team.score(&self.portal, now, tolerance),
-            Vendor::Salesforce => self.org_team.score(&self.org, now, tolerance),
-        }
+        self.team.score(&self.crms(), now, tolerance)
+    }
+
+    pub(crate) fn score_of(&mut self, vendor: Vendor, tolerance: SignedDuration) -> Score {
+        let now = self.catch_up();
+        self.team.score_of(vendor.site(), &self.crms(), now, tolerance)
     }
 
     /// One request; the second value is what still has to happen to its answer.
@@ -237,18 +255,19 @@ impl Sandbox {
     /// A world as configured, at its first instant.
     pub fn new(config: WorldConfig) -> Self {
         let salesforce = config.switches.salesforce.clone();
-        let org_people = salesforce.people;
+        let scale = Scale {
+            alone: vec![config.people, salesforce.people],
+            shared: config.switches.known_to_two,
+        };
         let mut org = Org::new(config.seed, salesforce, config.limits, config.as_of);
-        let org_team = Team::starting_with(config.people, config.seed, org_people, config.as_of, &mut org);
         let mut portal = Portal::new(config.seed, config.switches, config.limits);
-        let team = Team::new(config.seed, config.people, config.as_of, &mut portal);
+        let team = Team::new(config.seed, &scale, config.as_of, &mut [&mut portal, &mut org]);
         let clock = Clock::new(config.clock, config.as_of);
         let world = World {
             clock,
             portal,
             org,
             team,
-            org_team,
             faults: Faults::default(),
             stats: BTreeMap::new(),
         };
@@ -356,14 +375,14 @@ impl Sandbox {
         self.world().faults.set(faults);
     }
 
-    /// The tasks judged against the script at the present date; a reminder may be `tolerance` late.
+    /// The tasks of all CRMs judged against the script at the present date; a reminder may be `tolerance` late.
     pub fn score(&self, tolerance: SignedDuration) -> Score {
-        self.score_of(Vendor::Hubspot, tolerance)
+        self.world().score(tolerance)
     }
 
-    /// As [`Sandbox::score`], of either CRM.
+    /// As [`Sandbox::score`], of what the script plays in one CRM alone.
     pub fn score_of(&self, vendor: Vendor, tolerance: SignedDuration) -> Score {
-        self.world().score(vendor, tolerance)
+        self.world().score_of(vendor, tolerance)
     }
 
     /// Lets the script catch up, then lets somebody act in one of the CRMs; answers what they answer.
@@ -387,8 +406,6 @@ impl Sandbox {
 
     /// The instant of the next scripted act planned so far, in any of the CRMs.
     pub fn next_act_at(&self) -> Option<Timestamp> {
-        let world = self.world();
-        let (here, there) = (world.team.next_act_at(), world.org_team.next_act_at());
-        here.into_iter().chain(there).min()
+        self.world().team.next_act_at()
     }
 }

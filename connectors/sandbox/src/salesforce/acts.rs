@@ -175,8 +175,8 @@ impl Org {
 impl Crm for Org {
     fn shows(&self, feature: Feature) -> bool {
         match feature {
-            // Neither a message nor an event has a field for it.
-            Feature::AbsenceFlag | Feature::MeetingResult => false,
+            // Neither a message nor an event has a field for it; a lead always has an owner, if only a queue.
+            Feature::AbsenceFlag | Feature::MeetingResult | Feature::Ownerless => false,
             Feature::Conversion => true,
         }
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     cast::{OUR_DOMAIN, Persona, persona},
-    situation::{Situation, Subject},
+    situation::{Site, Situation, Subject},
 };
 use crate::crm::{
     Call, CallResult, Crm, DealStep, Form, FormKind, Mail, MeetingEnd, NewDeal, NewMeeting, NewPerson,
@@ -36,6 +36,8 @@ pub(crate) enum Act {
     Change { who: usize, change: PersonChange },
     /// Two records of one human become one.
     Merge { winner: usize, loser: usize },
+    /// A lead becomes a contact.
+    Convert { who: usize },
     /// The buyer writes to us.
     MailIn {
         who: usize,
@@ -68,8 +70,8 @@ pub(crate) enum Act {
         by: String,
         starts_at: Timestamp,
     },
-    /// It took place.
-    MeetingHeld,
+    /// How it ended is recorded.
+    MeetingEnds(MeetingEnd),
     /// A deal is opened.
     Deal { who: usize, owner: String },
     /// The deal moves.
@@ -115,26 +117,40 @@ impl Added {
     };
 }
 
-/// Carries `act` out; acts on records that never came to be do nothing.
-pub(crate) fn carry_out(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn Crm) -> Added {
+/// Where and when an act is carried out.
+#[derive(Debug, Clone, Copy)]
+struct Scene {
+    site: Site,
+    at: Timestamp,
+}
+
+/// Carries `act` out in the CRM at `site`; acts on records that never came to be do nothing.
+pub(crate) fn carry_out(
+    act: Act,
+    situation: &mut Situation,
+    (site, at): (Site, Timestamp),
+    crm: &mut dyn Crm,
+) -> Added {
+    let scene = Scene { site, at };
     match act {
-        Act::Form { .. }
-        | Act::Person { .. }
-        | Act::Import { .. }
-        | Act::Change { .. }
-        | Act::Merge { .. } => on_people(act, situation, at, crm),
+        Act::Form { .. } | Act::Person { .. } | Act::Import { .. } => on_people(act, situation, scene, crm),
+        Act::Change { .. } | Act::Merge { .. } | Act::Convert { .. } => {
+            on_known_people(&act, situation, scene, crm);
+            Added::NOTHING
+        }
         Act::MailIn { .. } | Act::MailOut { .. } => on_mail(act, situation, at, crm),
-        Act::Call { .. } | Act::Note { .. } | Act::Meeting { .. } | Act::MeetingHeld => {
-            on_activity(act, situation, at, crm)
+        Act::Call { .. } | Act::Note { .. } | Act::Meeting { .. } | Act::MeetingEnds(_) => {
+            on_activity(act, situation, scene, crm)
         }
         Act::Deal { .. } | Act::MoveDeal(_) | Act::HumanTask { .. } | Act::OnReminder { .. } => {
-            on_deal_or_task(act, situation, at, crm);
+            on_deal_or_task(act, situation, scene, crm);
             Added::NOTHING
         }
     }
 }
 
-fn on_people(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn Crm) -> Added {
+fn on_people(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Crm) -> Added {
+    let Scene { site, at } = scene;
     match act {
         Act::Form { who, kind, owner } => {
             let Some(buyer) = situation.personas.get(who).cloned() else {
@@ -151,7 +167,7 @@ fn on_people(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn C
             };
             let id = crm.submit_form(at, form);
             Added {
-                people: u64::from(remember(situation, who, id)),
+                people: u64::from(remember(situation, site, who, id)),
                 activities: 0,
             }
         }
@@ -166,7 +182,7 @@ fn on_people(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn C
             };
             let id = crm.add_person(at, record(buyer, origin, is_customer, owner));
             Added {
-                people: u64::from(remember(situation, who, id)),
+                people: u64::from(remember(situation, site, who, id)),
                 activities: 0,
             }
         }
@@ -175,29 +191,44 @@ fn on_people(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn C
             for number in first..first + count {
                 let stranger = record(persona(number), PersonOrigin::Import, false, owner.clone());
                 let id = crm.add_person(at, stranger);
-                situation.records.people_ever.insert(id);
+                situation.records_mut(site).people_ever.insert(id);
             }
             Added {
                 people: u64::from(count),
                 activities: 0,
             }
         }
+        _ => Added::NOTHING,
+    }
+}
+
+/// What happens to records that are there.
+fn on_known_people(act: &Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Crm) {
+    let Scene { site, at } = scene;
+    match act {
         Act::Change { who, change } => {
-            if let Some(id) = situation.records.people.get(&who) {
-                crm.change_person(at, id, change);
+            if let Some(id) = person_in(situation, site, *who) {
+                crm.change_person(at, &id, change.clone());
             }
-            Added::NOTHING
         }
         Act::Merge { winner, loser } => {
-            let people = &situation.records.people;
-            if let (Some(kept), Some(lost)) = (people.get(&winner), people.get(&loser)) {
-                let survivor = crm.merge_people(at, kept, lost);
-                remember(situation, winner, survivor.clone());
-                remember(situation, loser, survivor);
+            let people = (
+                person_in(situation, site, *winner),
+                person_in(situation, site, *loser),
+            );
+            if let (Some(kept), Some(lost)) = people {
+                let survivor = crm.merge_people(at, &kept, &lost);
+                remember(situation, site, *winner, survivor.clone());
+                remember(situation, site, *loser, survivor);
             }
-            Added::NOTHING
         }
-        _ => Added::NOTHING,
+        Act::Convert { who } => {
+            if let Some(lead) = person_in(situation, site, *who) {
+                let contact = crm.convert_person(at, &lead);
+                remember(situation, site, *who, contact);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -215,10 +246,22 @@ fn record(buyer: Persona, origin: PersonOrigin, is_customer: bool, owner: String
 }
 
 /// Keeps the id; true if the situation had no such record before.
-fn remember(situation: &mut Situation, who: usize, id: String) -> bool {
-    let is_new = situation.records.people_ever.insert(id.clone());
-    situation.records.people.insert(who, id);
+fn remember(situation: &mut Situation, site: Site, who: usize, id: String) -> bool {
+    let records = situation.records_mut(site);
+    let is_new = records.people_ever.insert(id.clone());
+    records.people.insert(who, id);
     is_new
+}
+
+/// Present id of a person in a CRM.
+fn person_in(situation: &Situation, site: Site, who: usize) -> Option<String> {
+    situation.records(site)?.people.get(&who).cloned()
+}
+
+/// The deal in a CRM, as a list.
+fn deals_in(situation: &Situation, site: Site) -> Vec<String> {
+    let deal = situation.records(site).and_then(|records| records.deal.clone());
+    deal.into_iter().collect()
 }
 
 fn on_mail(act: Act, situation: &Situation, at: Timestamp, crm: &mut dyn Crm) -> Added {
@@ -261,8 +304,9 @@ fn on_mail(act: Act, situation: &Situation, at: Timestamp, crm: &mut dyn Crm) ->
     })
 }
 
-fn on_activity(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn Crm) -> Added {
-    let deals: Vec<String> = situation.records.deal.iter().cloned().collect();
+fn on_activity(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Crm) -> Added {
+    let Scene { site, at } = scene;
+    let deals = deals_in(situation, site);
     match act {
         Act::Call {
             who,
@@ -271,10 +315,10 @@ fn on_activity(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn
             result,
             duration,
         } => {
-            let Some(person) = situation.records.people.get(&who) else {
+            let Some(person) = person_in(situation, site, who) else {
                 return Added::NOTHING;
             };
-            let people = vec![person.clone()];
+            let people = vec![person];
             crm.log_call(
                 at,
                 Call {
@@ -288,31 +332,31 @@ fn on_activity(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn
             );
         }
         Act::Note { who, by } => {
-            let Some(person) = situation.records.people.get(&who) else {
+            let Some(person) = person_in(situation, site, who) else {
                 return Added::NOTHING;
             };
-            crm.log_note(at, &by, person);
+            crm.log_note(at, &by, &person);
         }
         Act::Meeting { who, by, starts_at } => {
-            let Some(person) = situation.records.people.get(&who) else {
+            let Some(person) = person_in(situation, site, who) else {
                 return Added::NOTHING;
             };
             let ends_at = starts_at + SignedDuration::from_mins(30);
-            let people = vec![person.clone()];
-            situation.records.meeting = Some(crm.book_meeting(
-                at,
-                NewMeeting {
-                    by,
-                    starts_at,
-                    ends_at,
-                    people,
-                    deals,
-                },
-            ));
+            let people = vec![person];
+            let meeting = NewMeeting {
+                by,
+                starts_at,
+                ends_at,
+                people,
+                deals,
+            };
+            let booked = crm.book_meeting(at, meeting);
+            situation.records_mut(site).meeting = Some(booked);
         }
-        Act::MeetingHeld => {
-            if let Some(meeting) = &situation.records.meeting {
-                crm.end_meeting(at, meeting, MeetingEnd::Held);
+        Act::MeetingEnds(end) => {
+            let records = situation.records(site);
+            if let Some(meeting) = records.and_then(|records| records.meeting.as_deref()) {
+                crm.end_meeting(at, meeting, end);
             }
             return Added::NOTHING;
         }
@@ -321,10 +365,11 @@ fn on_activity(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn
     Added::ACTIVITY
 }
 
-fn on_deal_or_task(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut dyn Crm) {
+fn on_deal_or_task(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Crm) {
+    let Scene { site, at } = scene;
     match act {
         Act::Deal { who, owner } => {
-            let Some(person) = situation.records.people.get(&who) else {
+            let Some(person) = person_in(situation, site, who) else {
                 return;
             };
             let company = situation
@@ -334,23 +379,24 @@ fn on_deal_or_task(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut
             let deal = NewDeal {
                 name: format!("{company}: first order"),
                 owner,
-                people: vec![person.clone()],
+                people: vec![person],
                 amount: Some(12_000),
                 close_on: None,
             };
-            situation.records.deal = Some(crm.add_deal(at, deal));
+            let opened = crm.add_deal(at, deal);
+            situation.records_mut(site).deal = Some(opened);
         }
         Act::MoveDeal(step) => {
-            if let Some(deal) = &situation.records.deal {
-                crm.move_deal(at, deal, step);
+            for deal in deals_in(situation, site) {
+                crm.move_deal(at, &deal, step);
             }
         }
         Act::HumanTask { who, owner, due_at } => {
-            let Some(person) = situation.records.people.get(&who) else {
+            let Some(person) = person_in(situation, site, who) else {
                 return;
             };
             let deals = match situation.subject {
-                Subject::Deal => situation.records.deal.iter().cloned().collect(),
+                Subject::Deal => deals_in(situation, site),
                 Subject::Person(_) => Vec::new(),
             };
             let subject = "Prepare the next conversation".to_owned();
@@ -360,13 +406,13 @@ fn on_deal_or_task(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut
                     owner,
                     due_at,
                     subject,
-                    people: vec![person.clone()],
+                    people: vec![person],
                     deals,
                 },
             );
-            situation.records.human_tasks.insert(id);
+            situation.records_mut(site).human_tasks.insert(id);
         }
-        Act::OnReminder { task, to, act } => on_reminder(situation, &task, to, act, at, crm),
+        Act::OnReminder { task, to, act } => on_reminder(situation, scene, (&task, to), act, crm),
         _ => {}
     }
 }
@@ -374,10 +420,9 @@ fn on_deal_or_task(act: Act, situation: &mut Situation, at: Timestamp, crm: &mut
 /// A rep's own hand on a reminder, and what it changes about what is expected.
 fn on_reminder(
     situation: &mut Situation,
-    task: &str,
-    to: usize,
+    Scene { site, at }: Scene,
+    (task, to): (&str, usize),
     act: TaskAct,
-    at: Timestamp,
     crm: &mut dyn Crm,
 ) {
     crm.act_on_task(at, task, act.clone());
@@ -387,7 +432,8 @@ fn on_reminder(
     match act {
         TaskAct::Complete | TaskAct::Defer | TaskAct::Delete => {
             expect.until = Some(at);
-            situation.records.closed_by_rep.insert(task.to_owned(), act);
+            let closed = &mut situation.records_mut(site).closed_by_rep;
+            closed.insert(task.to_owned(), act);
         }
         TaskAct::Reassign(owner) => expect.owner = owner,
         TaskAct::Rename(subject) => expect.renamed = Some(subject),

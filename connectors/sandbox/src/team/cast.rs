@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use super::situation::Site;
 use crate::crm::{Crm, NewOwner};
 
 /// Domain of the selling company.
@@ -88,13 +89,20 @@ const COMPANY_TAIL: [&str; 11] = [
     "Software",
 ];
 
-/// A user of the CRM.
+/// A user of every CRM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rep {
-    /// Native owner id.
-    pub(crate) id: String,
-    /// Mail address.
+    /// Native owner ids, by site.
+    pub(crate) ids: Vec<String>,
+    /// Mail address, the same everywhere.
     pub(crate) email: String,
+}
+
+impl Rep {
+    /// Native owner id in one CRM.
+    pub(crate) fn id(&self, site: Site) -> String {
+        self.ids.get(site.0).cloned().unwrap_or_default()
+    }
 }
 
 /// A buyer as the script imagines them.
@@ -112,21 +120,35 @@ pub(crate) struct Persona {
     pub(crate) phone: Option<String>,
 }
 
-/// The users of the CRM.
+/// The users of the CRMs.
 #[derive(Debug)]
 pub(crate) struct Cast {
     reps: Vec<Rep>,
+    others: Others,
+}
+
+/// Who owns records and is nobody to be reminded.
+#[derive(Debug, Clone)]
+pub(crate) struct Others {
     /// A user who left and still owns records.
     pub(crate) gone: Rep,
+    /// A queue.
+    pub(crate) queue: Rep,
 }
 
 impl Cast {
-    /// Adds the users a run with `people` people needs.
-    pub(crate) fn hire(people: u32, at: Timestamp, crm: &mut dyn Crm) -> Self {
+    /// Adds the users a run with `people` people needs to every CRM.
+    pub(crate) fn hire(people: u32, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let count = REPS_MIN.max(people / PEOPLE_PER_REP);
-        let reps = (0..count).map(|number| hire(number, true, at, crm)).collect();
-        let gone = hire(count, false, at, crm);
-        Self { reps, gone }
+        let reps = (0..count)
+            .map(|number| hire(user(number, true), at, crms))
+            .collect();
+        let gone = hire(user(count, false), at, crms);
+        let queue = hire(queue(), at, crms);
+        Self {
+            reps,
+            others: Others { gone, queue },
+        }
     }
 
     /// How many reps there are.
@@ -134,16 +156,22 @@ impl Cast {
         self.reps.len()
     }
 
+    /// Who else owns records.
+    pub(crate) const fn others(&self) -> &Others {
+        &self.others
+    }
+
     /// The rep whose turn it is, and a colleague of theirs.
     pub(crate) fn pair(&self, turn: usize) -> (Rep, Rep) {
+        let gone = &self.others.gone;
         let mut from_turn = self.reps.iter().cycle().skip(turn % self.reps.len().max(1));
-        let rep = from_turn.next().unwrap_or(&self.gone);
-        let colleague = from_turn.nth(2).unwrap_or(&self.gone);
+        let rep = from_turn.next().unwrap_or(gone);
+        let colleague = from_turn.nth(2).unwrap_or(gone);
         (rep.clone(), colleague.clone())
     }
 }
 
-fn hire(number: u32, is_active: bool, at: Timestamp, crm: &mut dyn Crm) -> Rep {
+fn user(number: u32, is_active: bool) -> NewOwner {
     let first_name = pick(&REP_FIRST, number);
     let last_name = pick(&REP_LAST, number + number / 8);
     let email = format!(
@@ -156,16 +184,33 @@ fn hire(number: u32, is_active: bool, at: Timestamp, crm: &mut dyn Crm) -> Rep {
     } else {
         format!("rep{number}.{email}")
     };
-    let owner = NewOwner {
-        email: email.clone(),
+    NewOwner {
+        email,
         first_name,
         last_name,
         is_queue: false,
         is_active,
-    };
+    }
+}
+
+fn queue() -> NewOwner {
+    NewOwner {
+        email: format!("inbound@{OUR_DOMAIN}"),
+        first_name: "Inbound".to_owned(),
+        last_name: "Leads".to_owned(),
+        is_queue: true,
+        is_active: true,
+    }
+}
+
+fn hire(owner: NewOwner, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Rep {
+    let ids = crms
+        .iter_mut()
+        .map(|crm| crm.add_owner(at, owner.clone()))
+        .collect();
     Rep {
-        id: crm.add_owner(at, owner),
-        email,
+        ids,
+        email: owner.email,
     }
 }
 

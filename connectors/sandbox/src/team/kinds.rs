@@ -9,13 +9,15 @@ mod inquiries;
 mod quiet;
 mod remote;
 mod replies;
+mod shared;
 
 use super::script::Script;
 
 /// Writes one situation.
 pub(crate) type Play = fn(&mut Script<'_>);
 
-const KINDS: &[&[(&str, Play)]] = &[
+/// Kinds of people known to one CRM.
+pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
     inquiries::KINDS,
     quiet::KINDS,
@@ -23,20 +25,8 @@ const KINDS: &[&[(&str, Play)]] = &[
     replies::KINDS,
 ];
 
-/// The script of a kind.
-pub(crate) fn play(name: &str) -> Option<Play> {
-    KINDS
-        .iter()
-        .copied()
-        .flatten()
-        .find(|(kind, _)| *kind == name)
-        .map(|(_, play)| *play)
-}
-
-/// Every kind that has a script.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().copied().flatten().map(|(kind, _)| *kind)
-}
+/// Kinds of people known to two CRMs.
+pub(crate) const SHARED: &[&[(&str, Play)]] = &[shared::KINDS];
 
 /// Rule ids the verdicts name.
 mod rule {
@@ -78,17 +68,36 @@ mod tests {
     use crate::team::{
         act::{Act, Outbound},
         calendar::Calendar,
-        cast::Rep,
-        situation::Situation,
+        cast::{Others, Rep},
+        script::Setting,
+        situation::{Site, Situation, Step},
     };
 
     const MINUTES: fn(i64) -> jiff::SignedDuration = jiff::SignedDuration::from_mins;
 
     fn rep(name: &str) -> Rep {
         Rep {
-            id: name.to_owned(),
+            ids: vec![format!("{name}-here"), format!("{name}-there")],
             email: format!("{name}@example.org"),
         }
+    }
+
+    fn write(name: &str, play: Play, as_of: Timestamp, seed: u64) -> Situation {
+        let others = Others {
+            gone: rep("gone"),
+            queue: rep("queue"),
+        };
+        let setting = Setting {
+            calendar: Calendar::starting(as_of),
+            rep: rep("ana"),
+            colleague: rep("ben"),
+            others: &others,
+            sites: vec![Site(0), Site(1)],
+        };
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut script = Script::new(name, 7, setting, &mut rng);
+        play(&mut script);
+        script.finish()
     }
 
     /// Every kind under several seeds and first days of the week.
@@ -103,14 +112,8 @@ mod tests {
         (0..200u64)
             .zip(starts.into_iter().cycle())
             .flat_map(|(seed, as_of)| {
-                names().map(move |name| {
-                    let calendar = Calendar::starting(as_of);
-                    let mut rng = fastrand::Rng::with_seed(seed);
-                    let mut script =
-                        Script::new(name, 7, calendar, (rep("ana"), rep("ben"), rep("gone")), &mut rng);
-                    play(name).unwrap()(&mut script);
-                    (as_of, script.finish())
-                })
+                let kinds = ALONE.iter().chain(SHARED).copied().flatten();
+                kinds.map(move |(name, play)| (as_of, write(name, *play, as_of, seed)))
             })
     }
 
@@ -144,7 +147,7 @@ mod tests {
         for (_, situation) in all() {
             for expect in &situation.expects {
                 let near = |at: Timestamp| at >= expect.from - MINUTES(30) && at < expect.from + MINUTES(30);
-                for (at, act) in situation.steps.iter().filter(|(at, _)| near(*at)) {
+                for Step { at, act, .. } in situation.steps.iter().filter(|step| near(step.at)) {
                     let is_asking = matches!(act, Act::Form { .. } | Act::HumanTask { .. })
                         || matches!(
                             act,
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn our_people_act_in_office_hours_but_for_one_kind() {
         for (_, situation) in all().filter(|(_, s)| s.name != "night-inquiry-answered-before-opening") {
-            for (at, act) in &situation.steps {
+            for Step { at, act, .. } in &situation.steps {
                 let is_ours = match act {
                     Act::MailOut { kind, .. } => *kind != Outbound::Automated,
                     Act::Call { .. }
@@ -174,6 +177,7 @@ mod tests {
                     | Act::Meeting { .. }
                     | Act::Change { .. }
                     | Act::Merge { .. }
+                    | Act::Convert { .. }
                     | Act::MoveDeal(_)
                     | Act::HumanTask { .. }
                     | Act::Person { .. } => true,
@@ -191,7 +195,7 @@ mod tests {
     #[test]
     fn every_kind_happens_and_can_be_judged_within_a_fortnight() {
         for (as_of, situation) in all() {
-            let first = situation.steps.iter().map(|(at, _)| *at).min().unwrap();
+            let first = situation.steps.iter().map(|step| step.at).min().unwrap();
             assert!(first > as_of, "{} begins at {first}", situation.name);
             let end = as_of + jiff::SignedDuration::from_hours(14 * 24);
             assert!(

@@ -1,10 +1,13 @@
 //! The checked-in mix of situations: which kinds occur, how often at least, and how often beyond that.
+//!
+//! Kinds of people known to one CRM and kinds of people known to two are drawn apart.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::kinds::{self, Play};
+use crate::crm::Feature;
 
 const CHECKED_IN: &str = include_str!("../../situations.toml");
 
@@ -40,18 +43,44 @@ struct Entry {
     at_least: u32,
     /// Share of the further occurrences.
     weight: u32,
+    /// What the CRM must be able to show.
+    #[serde(default)]
+    needs: Vec<Feature>,
+    /// What the other CRM must be able to show.
+    #[serde(default)]
+    needs_there: Vec<Feature>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     situation: Vec<Entry>,
+    #[serde(default)]
+    shared: Vec<Entry>,
+}
+
+/// What the CRMs must be able to show for a kind to be played in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// At home.
+    pub(crate) here: Vec<Feature>,
+    /// In the other CRM.
+    pub(crate) there: Vec<Feature>,
+}
+
+/// A kind with its script.
+#[derive(Debug)]
+struct Kind {
+    entry: Entry,
+    needs: Needs,
+    play: Play,
 }
 
 /// A proved mix.
 #[derive(Debug)]
 pub(crate) struct Mix {
-    entries: Vec<(Entry, Play)>,
+    alone: Vec<Kind>,
+    shared: Vec<Kind>,
 }
 
 impl Mix {
@@ -62,52 +91,89 @@ impl Mix {
 
     fn parse(text: &str) -> Result<Self, MixError> {
         let file: File = toml::from_str(text).map_err(|error| MixError::Decode(Box::new(error)))?;
-        let mut entries = Vec::new();
-        let mut names = BTreeSet::new();
-        for entry in file.situation {
-            let play = kinds::play(&entry.name).ok_or_else(|| MixError::Unknown(entry.name.clone()))?;
-            if !names.insert(entry.name.clone()) {
-                return Err(MixError::NotOnce(entry.name));
-            }
-            if entry.at_least == 0 || entry.what.trim().is_empty() {
-                return Err(MixError::Idle(entry.name));
-            }
-            entries.push((entry, play));
-        }
-        if let Some(unused) = kinds::names().find(|name| !names.contains(*name)) {
-            return Err(MixError::NotOnce(unused.to_owned()));
-        }
-        if entries.iter().all(|(entry, _)| entry.weight == 0) {
-            return Err(MixError::Weightless);
-        }
-        Ok(Self { entries })
+        Ok(Self {
+            alone: prove(file.situation, kinds::ALONE)?,
+            shared: prove(file.shared, kinds::SHARED)?,
+        })
     }
 
-    /// `count` situations: every kind's minimum in file order, the rest drawn by weight.
-    pub(crate) fn draw(&self, count: usize, rng: &mut fastrand::Rng) -> Vec<(&str, Play)> {
-        let minimum = self
-            .entries
-            .iter()
-            .flat_map(|(entry, play)| (0..entry.at_least).map(move |_| (entry.name.as_str(), *play)));
-        let mut drawn: Vec<_> = minimum.take(count).collect();
-        let total = self
-            .entries
-            .iter()
-            .map(|(entry, _)| entry.weight)
-            .sum::<u32>()
-            .max(1);
-        while drawn.len() < count {
-            let mut ticket = rng.u32(0..total);
-            for (entry, play) in &self.entries {
-                if ticket < entry.weight {
-                    drawn.push((entry.name.as_str(), *play));
-                    break;
-                }
-                ticket -= entry.weight;
-            }
-        }
-        drawn
+    /// `count` situations of kinds whose needs are met: every kind's minimum in file order, the rest drawn by weight.
+    pub(crate) fn draw(
+        &self,
+        count: usize,
+        is_met: impl Fn(&Needs) -> bool,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<(&str, Play)> {
+        let drawn = draw(&self.alone, count, is_met, rng);
+        drawn.into_iter().map(|(name, play, _)| (name, play)).collect()
     }
+
+    /// As [`Self::draw`], of people known to two CRMs.
+    pub(crate) fn draw_shared(
+        &self,
+        count: usize,
+        is_met: impl Fn(&Needs) -> bool,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<(&str, Play, &Needs)> {
+        draw(&self.shared, count, is_met, rng)
+    }
+}
+
+/// Joins entries with the scripts of their names.
+fn prove(entries: Vec<Entry>, scripts: &[&[(&str, Play)]]) -> Result<Vec<Kind>, MixError> {
+    let scripts = || scripts.iter().copied().flatten();
+    let mut proved = Vec::new();
+    let mut names = BTreeSet::new();
+    for mut entry in entries {
+        let play = scripts()
+            .find(|(name, _)| *name == entry.name)
+            .map(|(_, play)| *play);
+        let play = play.ok_or_else(|| MixError::Unknown(entry.name.clone()))?;
+        if !names.insert(entry.name.clone()) {
+            return Err(MixError::NotOnce(entry.name));
+        }
+        if entry.at_least == 0 || entry.what.trim().is_empty() {
+            return Err(MixError::Idle(entry.name));
+        }
+        let needs = Needs {
+            here: std::mem::take(&mut entry.needs),
+            there: std::mem::take(&mut entry.needs_there),
+        };
+        proved.push(Kind { entry, needs, play });
+    }
+    if let Some((unused, _)) = scripts().find(|(name, _)| !names.contains(*name)) {
+        return Err(MixError::NotOnce((*unused).to_owned()));
+    }
+    if proved.iter().all(|kind| kind.entry.weight == 0) {
+        return Err(MixError::Weightless);
+    }
+    Ok(proved)
+}
+
+fn draw<'a>(
+    kinds: &'a [Kind],
+    count: usize,
+    is_met: impl Fn(&Needs) -> bool,
+    rng: &mut fastrand::Rng,
+) -> Vec<(&'a str, Play, &'a Needs)> {
+    let kinds: Vec<&Kind> = kinds.iter().filter(|kind| is_met(&kind.needs)).collect();
+    let shown = |kind: &'a Kind| (kind.entry.name.as_str(), kind.play, &kind.needs);
+    let minimum = kinds
+        .iter()
+        .flat_map(|kind| (0..kind.entry.at_least).map(move |_| shown(kind)));
+    let mut drawn: Vec<_> = minimum.take(count).collect();
+    let total = kinds.iter().map(|kind| kind.entry.weight).sum::<u32>();
+    while total > 0 && drawn.len() < count {
+        let mut ticket = rng.u32(0..total);
+        for kind in &kinds {
+            if ticket < kind.entry.weight {
+                drawn.push(shown(kind));
+                break;
+            }
+            ticket -= kind.entry.weight;
+        }
+    }
+    drawn
 }
 
 #[cfg(test)]
@@ -121,13 +187,15 @@ mod tests {
     #[test]
     fn the_checked_in_mix_has_every_script_once_with_a_minimum() {
         let mix = Mix::checked_in().unwrap();
-        assert_eq!(mix.entries.len(), kinds::names().count());
-        assert!(mix.entries.len() >= 16);
+        let count = |scripts: &[&[(&str, Play)]]| scripts.iter().map(|group| group.len()).sum::<usize>();
+        assert_eq!(mix.alone.len(), count(kinds::ALONE));
+        assert_eq!(mix.shared.len(), count(kinds::SHARED));
+        assert!(mix.alone.len() >= 16 && mix.shared.len() >= 10);
     }
 
     #[test]
     fn a_mix_is_refused_by_name() {
-        let known = kinds::names().next().unwrap();
+        let (known, _) = kinds::ALONE[0][0];
         let error = |text: &str| Mix::parse(text).unwrap_err().to_string();
         assert!(error(&entry("no-such-thing", 1)).contains("`no-such-thing`"));
         assert!(error(&entry(known, 0)).contains(known));
@@ -137,13 +205,33 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_people_meet_every_minimum() {
+    fn every_minimum_is_met_by_a_large_enough_run() {
         let mix = Mix::checked_in().unwrap();
-        let drawn = mix.draw(100, &mut fastrand::Rng::with_seed(1));
-        assert_eq!(drawn.len(), 100);
-        for (entry, _) in &mix.entries {
-            let n = drawn.iter().filter(|(name, _)| *name == entry.name).count();
-            assert!(n >= entry.at_least as usize, "{} occurs {n} times", entry.name);
+        let rng = &mut fastrand::Rng::with_seed(1);
+        let drawn = mix.draw(120, |_| true, rng);
+        assert_eq!(drawn.len(), 120);
+        for kind in &mix.alone {
+            let n = drawn.iter().filter(|(name, _)| *name == kind.entry.name).count();
+            assert!(
+                n >= kind.entry.at_least as usize,
+                "{} occurs {n} times",
+                kind.entry.name
+            );
         }
+        let shared = mix.draw_shared(30, |_| true, rng);
+        assert!(
+            mix.shared
+                .iter()
+                .all(|kind| shared.iter().any(|(name, ..)| *name == kind.entry.name))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_never_drawn() {
+        let mix = Mix::checked_in().unwrap();
+        let is_met = |needs: &Needs| !needs.here.contains(&Feature::AbsenceFlag);
+        let drawn = mix.draw(400, is_met, &mut fastrand::Rng::with_seed(2));
+        assert_eq!(drawn.len(), 400);
+        assert!(drawn.iter().all(|(name, _)| *name != "away-buyer-is-left-alone"));
     }
 }

@@ -3,14 +3,14 @@
 //! Only what is due at the instant of judging is judged, so a run may be stopped anywhere. Judged is what the CRM shows,
 //! never what the daemon says about itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
     Team,
-    situation::{Ending, Expect, Situation},
+    situation::{Ending, Expect, Site, Situation},
 };
 use crate::crm::{Crm, TaskAct, TaskState, TaskView};
 
@@ -52,51 +52,101 @@ pub struct Score {
     pub problems: Vec<String>,
 }
 
+/// A task, and the CRM it is in.
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    site: Site,
+    task: &'a TaskView,
+}
+
+impl Found<'_> {
+    fn is(&self, other: &Found<'_>) -> bool {
+        self.site == other.site && self.task.id == other.task.id
+    }
+}
+
 impl Team {
-    /// Judges the CRM at `now`. A reminder may come, and may go, up to `tolerance` after it should.
-    pub fn score(&self, crm: &dyn Crm, now: Timestamp, tolerance: SignedDuration) -> Score {
-        let tasks = crm.tasks();
-        let (reminders, human): (Vec<_>, Vec<_>) = tasks.iter().partition(|task| task.key.is_some());
+    /// Judges all the CRMs at `now`. A reminder may come, and may go, up to `tolerance` after it should.
+    pub fn score(&self, crms: &[&dyn Crm], now: Timestamp, tolerance: SignedDuration) -> Score {
         let mut score = Score {
             people: self.added.people,
             activities: self.added.activities,
-            tasks_created: count(reminders.len()),
             ..Score::default()
         };
-        let mut placed = BTreeSet::new();
-        for situation in &self.situations {
-            let own: Vec<&TaskView> = reminders
+        let judged = self.situations.iter().collect();
+        self.judge(&mut score, judged, crms, |_| true, (now, tolerance));
+        score
+    }
+
+    /// As [`Team::score`], of one CRM: what plays there alone. People and activities are those of all CRMs.
+    pub fn score_of(
+        &self,
+        site: Site,
+        crms: &[&dyn Crm],
+        now: Timestamp,
+        tolerance: SignedDuration,
+    ) -> Score {
+        let mut score = Score {
+            people: self.added.people,
+            activities: self.added.activities,
+            ..Score::default()
+        };
+        let plays_there = |situation: &&Situation| situation.sites == [site];
+        let judged = self.situations.iter().filter(plays_there).collect();
+        self.judge(&mut score, judged, crms, |of| of == site, (now, tolerance));
+        score
+    }
+
+    fn judge(
+        &self,
+        score: &mut Score,
+        judged: Vec<&Situation>,
+        crms: &[&dyn Crm],
+        is_judged: impl Fn(Site) -> bool,
+        (now, tolerance): (Timestamp, SignedDuration),
+    ) {
+        let tasks: Vec<Vec<TaskView>> = crms.iter().map(|crm| crm.tasks()).collect();
+        let all = tasks.iter().enumerate().flat_map(|(place, tasks)| {
+            let site = Site(place);
+            tasks.iter().map(move |task| Found { site, task })
+        });
+        let all = all.filter(|found| is_judged(found.site));
+        let (reminders, human): (Vec<_>, Vec<_>) = all.partition(|found| found.task.key.is_some());
+        score.tasks_created = count(reminders.len());
+        let is_of = |situation: &Situation, found: &Found<'_>| situation.concerns(found.site, found.task);
+        for situation in judged {
+            let own: Vec<Found<'_>> = reminders
                 .iter()
                 .copied()
-                .filter(|task| situation.concerns(task))
+                .filter(|found| is_of(situation, found))
                 .collect();
-            placed.extend(own.iter().map(|task| task.id.as_str()));
             let mut judge = Judge {
                 situation,
                 now,
                 tolerance,
-                score: &mut score,
+                score,
                 is_right: true,
             };
             judge.judge(&own, &human);
         }
-        for task in reminders.iter().filter(|task| !placed.contains(task.id.as_str())) {
-            score.wrong_tasks += 1;
-            score.problems.push(format!(
-                "task {} is about nobody in the script: {}",
-                task.id, task.subject
-            ));
+        for found in &reminders {
+            if !self.situations.iter().any(|situation| is_of(situation, found)) {
+                score.wrong_tasks += 1;
+                score.problems.push(format!(
+                    "task {} is about nobody in the script: {}",
+                    found.task.id, found.task.subject
+                ));
+            }
         }
         score.shared_keys(&reminders);
-        score
     }
 }
 
 impl Score {
-    /// A key belongs to one reminder in the whole CRM.
-    fn shared_keys(&mut self, reminders: &[&TaskView]) {
+    /// A key belongs to one reminder in all the CRMs.
+    fn shared_keys(&mut self, reminders: &[Found<'_>]) {
         let mut by_key: BTreeMap<&str, &TaskView> = BTreeMap::new();
-        for task in reminders {
+        for Found { task, .. } in reminders {
             let Some(key) = task.key.as_deref() else { continue };
             if let Some(first) = by_key.get(key) {
                 self.duplicates += 1;
@@ -119,8 +169,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn judge(&mut self, reminders: &[&TaskView], human: &[&TaskView]) {
-        let mut spare: Vec<&TaskView> = reminders.to_vec();
+    fn judge(&mut self, reminders: &[Found<'_>], human: &[Found<'_>]) {
+        let mut spare: Vec<Found<'_>> = reminders.to_vec();
         for expect in &self.situation.expects {
             self.one_expected(expect, &mut spare);
         }
@@ -128,13 +178,10 @@ impl Judge<'_> {
             self.unexpected(task, reminders);
         }
         for task in reminders {
-            self.count_closing(task);
+            self.count_closing(*task);
         }
-        for task in human
-            .iter()
-            .filter(|task| self.situation.records.human_tasks.contains(&task.id))
-        {
-            if task.state != TaskState::Open {
+        for Found { site, task } in human {
+            if self.situation.is_by_human(*site, task) && task.state != TaskState::Open {
                 self.wrong(&format!("a human's own task {} was closed", task.id));
             }
         }
@@ -150,9 +197,9 @@ impl Judge<'_> {
     }
 
     /// Takes the reminder of `expect` out of `spare` and judges it.
-    fn one_expected(&mut self, expect: &Expect, spare: &mut Vec<&TaskView>) {
+    fn one_expected(&mut self, expect: &Expect, spare: &mut Vec<Found<'_>>) {
         let latest = expect.from + self.tolerance;
-        let in_time = |task: &&TaskView| (expect.from..=latest).contains(&task.created_at);
+        let in_time = |found: &Found<'_>| (expect.from..=latest).contains(&found.task.created_at);
         let is_optional = expect.until.is_some_and(|until| until <= latest);
         if let Some(place) = spare.iter().position(in_time) {
             let task = spare.remove(place);
@@ -170,14 +217,21 @@ impl Judge<'_> {
         }
     }
 
-    fn placed_right(&mut self, expect: &Expect, task: &TaskView) {
+    fn placed_right(&mut self, expect: &Expect, Found { site, task }: Found<'_>) {
+        if site != expect.site {
+            self.wrong(&format!(
+                "task {} is in CRM {}, not in {}",
+                task.id, site.0, expect.site.0
+            ));
+            return;
+        }
         if task.owner.as_deref() != Some(expect.owner.as_str()) {
             self.wrong(&format!(
                 "task {} is on the list of {:?}, not of {}",
                 task.id, task.owner, expect.owner
             ));
         }
-        if !self.situation.is_about_subject(task) {
+        if !self.situation.is_about_subject(site, task) {
             self.wrong(&format!(
                 "task {} hangs on {:?}{:?}, not on the subject",
                 task.id, task.people, task.deals
@@ -191,8 +245,8 @@ impl Judge<'_> {
         }
     }
 
-    fn closed_right(&mut self, expect: &Expect, task: &TaskView) {
-        if let Some(act) = self.situation.records.closed_by_rep.get(&task.id) {
+    fn closed_right(&mut self, expect: &Expect, Found { site, task }: Found<'_>) {
+        if let Some(act) = self.situation.closed_by_rep(site, task) {
             let left_as = match act {
                 TaskAct::Complete => TaskState::Done,
                 TaskAct::Defer => TaskState::Deferred,
@@ -237,22 +291,24 @@ impl Judge<'_> {
     }
 
     /// A reminder no expectation accounts for.
-    fn unexpected(&mut self, task: &TaskView, reminders: &[&TaskView]) {
-        let is_live_double = |other: &&&TaskView| {
-            let was_first = (other.created_at, other.id.as_str()) < (task.created_at, task.id.as_str());
+    fn unexpected(&mut self, spare: Found<'_>, reminders: &[Found<'_>]) {
+        let task = spare.task;
+        let mut others = reminders.iter().filter(|found| !found.is(&spare));
+        let is_live_double = |found: &&Found<'_>| {
+            let other = found.task;
+            let was_first =
+                (other.created_at, found.site, &other.id) < (task.created_at, spare.site, &task.id);
             let was_open =
                 other.state == TaskState::Open || other.closed_at.is_some_and(|at| at > task.created_at);
-            other.id != task.id && other.key != task.key && was_first && was_open
+            other.key != task.key && was_first && was_open
         };
-        if reminders
-            .iter()
-            .any(|other| other.id != task.id && other.key == task.key)
-        {
+        if others.clone().any(|other| other.task.key == task.key) {
             // Counted by its key.
             self.problem(&format!("task {} doubles another by key", task.id));
-        } else if let Some(first) = reminders.iter().find(is_live_double) {
+        } else if let Some(first) = others.find(is_live_double) {
             self.score.duplicates += 1;
-            self.problem(&format!("task {} came while {} was open", task.id, first.id));
+            let id = &first.task.id;
+            self.problem(&format!("task {} came while {id} was open", task.id));
         } else {
             self.wrong(&format!(
                 "task {} of {} is not owed: {}",
@@ -261,8 +317,8 @@ impl Judge<'_> {
         }
     }
 
-    fn count_closing(&mut self, task: &TaskView) {
-        if self.situation.records.closed_by_rep.contains_key(&task.id) {
+    fn count_closing(&mut self, Found { site, task }: Found<'_>) {
+        if self.situation.closed_by_rep(site, task).is_some() {
             return;
         }
         match task.state {
@@ -279,7 +335,11 @@ impl Judge<'_> {
 
     fn problem(&mut self, words: &str) {
         self.is_right = false;
-        let subject = self.situation.subject_id().unwrap_or("-");
+        let sites = self.situation.sites.iter();
+        let subjects: Vec<&str> = sites
+            .filter_map(|site| self.situation.subject_id(*site))
+            .collect();
+        let subject = subjects.join(", ");
         self.score
             .problems
             .push(format!("{} ({subject}): {words}", self.situation.name));

@@ -10,6 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 use super::{act::Act, cast::Persona};
 use crate::crm::{TaskAct, TaskView};
 
+/// One of the CRMs a team works in, by its place among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site(pub usize);
+
+/// Something that happens in one of the CRMs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// In which CRM.
+    pub(crate) site: Site,
+    /// What.
+    pub(crate) act: Act,
+}
+
 /// What the situation's gaps are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -41,8 +56,12 @@ pub(crate) struct Expect {
     pub(crate) from: Timestamp,
     /// The reminder has no reason to stay open after this; `None` while it has.
     pub(crate) until: Option<Timestamp>,
-    /// Whose list it belongs on.
+    /// In which CRM.
+    pub(crate) site: Site,
+    /// Whose list it belongs on, by the owner id there.
     pub(crate) owner: String,
+    /// The same person in every CRM: the mail address.
+    pub(crate) list_of: String,
     /// How it ends.
     pub(crate) ending: Ending,
     /// A subject line the rep wrote over ours, which must stay.
@@ -67,23 +86,25 @@ pub(crate) struct Reaction {
 pub(crate) struct Situation {
     /// Its kind.
     pub(crate) name: String,
+    /// The CRMs it plays in.
+    pub(crate) sites: Vec<Site>,
     /// What its gaps are about.
     pub(crate) subject: Subject,
     /// Buyers by slot.
     pub(crate) personas: Vec<Persona>,
     /// What happens, in no particular order.
-    pub(crate) steps: Vec<(Timestamp, Act)>,
+    pub(crate) steps: Vec<Step>,
     /// What is expected, by time.
     pub(crate) expects: Vec<Expect>,
     /// What reps do to reminders.
     pub(crate) reactions: Vec<Reaction>,
     /// From here on everything about it can be judged.
     pub(crate) ends_at: Timestamp,
-    /// Records it has brought into the CRM.
-    pub(crate) records: Records,
+    /// Records it has brought into each CRM.
+    pub(crate) records: BTreeMap<Site, Records>,
 }
 
-/// Native ids and what reps did to reminders, as the run goes.
+/// Native ids of one CRM and what reps did to reminders there, as the run goes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records {
     /// Present id of the person in each slot.
@@ -100,35 +121,59 @@ pub(crate) struct Records {
     pub(crate) closed_by_rep: BTreeMap<String, TaskAct>,
 }
 
+impl Records {
+    fn names_people_of(&self, task: &TaskView) -> bool {
+        task.people.iter().any(|id| self.people_ever.contains(id))
+    }
+
+    fn names_deal_of(&self, task: &TaskView) -> bool {
+        self.deal.as_ref().is_some_and(|deal| task.deals.contains(deal))
+    }
+}
+
 impl Situation {
-    /// Native id of the subject, once it exists.
-    pub(crate) fn subject_id(&self) -> Option<&str> {
+    /// What it has brought into a CRM.
+    pub(crate) fn records(&self, site: Site) -> Option<&Records> {
+        self.records.get(&site)
+    }
+
+    /// What it has brought into a CRM, to add to.
+    pub(crate) fn records_mut(&mut self, site: Site) -> &mut Records {
+        self.records.entry(site).or_default()
+    }
+
+    /// Native id of the subject in a CRM, once it exists there.
+    pub(crate) fn subject_id(&self, site: Site) -> Option<&str> {
+        let records = self.records(site)?;
         match self.subject {
-            Subject::Person(slot) => self.records.people.get(&slot).map(String::as_str),
-            Subject::Deal => self.records.deal.as_deref(),
+            Subject::Person(slot) => records.people.get(&slot).map(String::as_str),
+            Subject::Deal => records.deal.as_deref(),
         }
     }
 
-    /// The task hangs on one of the situation's records.
-    pub(crate) fn concerns(&self, task: &TaskView) -> bool {
-        task.people.iter().any(|id| self.records.people_ever.contains(id))
-            || self
-                .records
-                .deal
-                .as_ref()
-                .is_some_and(|deal| task.deals.contains(deal))
+    /// A task of a CRM hangs on one of the situation's records.
+    pub(crate) fn concerns(&self, site: Site, task: &TaskView) -> bool {
+        self.records(site)
+            .is_some_and(|records| records.names_people_of(task) || records.names_deal_of(task))
     }
 
-    /// The task hangs on the subject itself.
-    pub(crate) fn is_about_subject(&self, task: &TaskView) -> bool {
-        match self.subject {
-            Subject::Person(_) => task.people.iter().any(|id| self.records.people_ever.contains(id)),
-            Subject::Deal => self
-                .records
-                .deal
-                .as_ref()
-                .is_some_and(|deal| task.deals.contains(deal)),
-        }
+    /// A task of a CRM hangs on the subject itself.
+    pub(crate) fn is_about_subject(&self, site: Site, task: &TaskView) -> bool {
+        self.records(site).is_some_and(|records| match self.subject {
+            Subject::Person(_) => records.names_people_of(task),
+            Subject::Deal => records.names_deal_of(task),
+        })
+    }
+
+    /// A task was written by one of its people.
+    pub(crate) fn is_by_human(&self, site: Site, task: &TaskView) -> bool {
+        self.records(site)
+            .is_some_and(|records| records.human_tasks.contains(&task.id))
+    }
+
+    /// How a rep closed a reminder by hand, if one did.
+    pub(crate) fn closed_by_rep(&self, site: Site, task: &TaskView) -> Option<&TaskAct> {
+        self.records(site)?.closed_by_rep.get(&task.id)
     }
 
     /// A reminder is awaited by a rep who will do something to it.

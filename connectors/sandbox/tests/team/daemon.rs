@@ -7,8 +7,8 @@
 )]
 
 use followup_sandbox::{
-    crm::{NewTask, TaskState, TaskView},
-    team::{Score, Team},
+    crm::{Crm, NewTask, TaskState, TaskView},
+    team::{Scale, Score, Site, Team},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -52,6 +52,10 @@ pub(crate) enum Flaw {
     Rewrites,
     /// Closes humans' tasks.
     Tidies,
+    /// Does not know that people of two CRMs are one human: each gets its own task.
+    Splits,
+    /// Puts what belongs into the second CRM into the first.
+    WrongCrm,
 }
 
 /// How late a task may come and go.
@@ -62,47 +66,93 @@ const STEP: SignedDuration = SignedDuration::from_mins(5);
 /// A played run.
 pub(crate) struct Run {
     pub(crate) team: Team,
-    pub(crate) crm: FakeCrm,
+    pub(crate) crms: Vec<FakeCrm>,
     pub(crate) scores: Vec<Score>,
 }
 
-/// Plays `days` days from `as_of` on, judging every twelve hours.
+impl Run {
+    /// The CRM of a run in one.
+    pub(crate) fn crm(&self) -> &FakeCrm {
+        &self.crms[0]
+    }
+
+    /// The CRMs, as the team knows them.
+    pub(crate) fn shown(&self) -> Vec<&dyn Crm> {
+        shown(&self.crms)
+    }
+}
+
+/// CRMs to act in.
+pub(crate) fn open(crms: &mut [FakeCrm]) -> Vec<&mut dyn Crm> {
+    crms.iter_mut().map(|crm| crm as &mut dyn Crm).collect()
+}
+
+fn shown(crms: &[FakeCrm]) -> Vec<&dyn Crm> {
+    crms.iter().map(|crm| crm as &dyn Crm).collect()
+}
+
+/// Plays `days` days from `as_of` on in one CRM, judging every twelve hours.
 pub(crate) fn play(seed: u64, people: u32, as_of: &str, days: i64, flaw: Flaw) -> Run {
+    play_in(
+        vec![FakeCrm::default()],
+        seed,
+        &Scale::of(people),
+        as_of,
+        days,
+        flaw,
+    )
+}
+
+/// As [`play`], in these CRMs.
+pub(crate) fn play_in(
+    mut crms: Vec<FakeCrm>,
+    seed: u64,
+    scale: &Scale,
+    as_of: &str,
+    days: i64,
+    flaw: Flaw,
+) -> Run {
     let as_of: Timestamp = as_of.parse().unwrap();
-    let mut crm = FakeCrm::default();
-    let mut team = Team::new(seed, people, as_of, &mut crm);
+    let mut team = Team::new(seed, scale, as_of, &mut open(&mut crms));
     let mut scores = Vec::new();
     let steps = days * 24 * 12;
     for step in 1..=steps {
         let now = as_of + STEP * i32::try_from(step).unwrap();
-        team.run_until(now, &mut crm);
+        team.run_until(now, &mut open(&mut crms));
         if is_anybody_there(now) {
-            cycle(&team, &mut crm, now, flaw);
+            for place in 0..crms.len() {
+                cycle(&team, &mut crms, Site(place), now, flaw);
+            }
         }
         if step % 144 == 7 || step == steps {
-            scores.push(team.score(&crm, now, TOLERANCE));
+            scores.push(team.score(&shown(&crms), now, TOLERANCE));
         }
     }
-    Run { team, crm, scores }
+    Run { team, crms, scores }
 }
 
-fn cycle(team: &Team, crm: &mut FakeCrm, now: Timestamp, flaw: Flaw) {
+fn cycle(team: &Team, crms: &mut [FakeCrm], site: Site, now: Timestamp, flaw: Flaw) {
     if flaw == Flaw::Lazy {
         return;
     }
-    let truth = team.truth(crm);
+    let truth = team.truth(site, &crms[site.0]);
     for (index, situation) in truth["situations"].as_array().unwrap().iter().enumerate() {
         let Some(subject) = situation["subject"].as_str() else {
             continue;
         };
         let expects = situation["expect"].as_array().unwrap();
         for (nth, expect) in expects.iter().enumerate() {
-            let key = format!("{index}-{nth}");
+            let key = format!("{}-{index}-{nth}", site.0);
             let is_deal = situation["subject_kind"] == "deal";
-            one_gap(crm, now, flaw, &key, (subject, is_deal), expect);
+            let crm = if flaw == Flaw::WrongCrm { 0 } else { site.0 };
+            one_gap(&mut crms[crm], now, flaw, &key, (subject, is_deal), expect);
+            if flaw == Flaw::Splits && !is_deal && situation["name"].as_str().unwrap().starts_with("two-crms")
+            {
+                split(team, crms, (site, index), now, (&key, expect));
+            }
         }
-        if expects.is_empty() && flaw == Flaw::Unasked && crm.by_key(&format!("{index}")).is_none() {
-            crm.push_task(
+        if expects.is_empty() && flaw == Flaw::Unasked && crms[site.0].by_key(&format!("{index}")).is_none() {
+            crms[site.0].push_task(
                 now,
                 Some(format!("{index}")),
                 new_task(("1", now), subject, situation["subject_kind"] == "deal"),
@@ -110,6 +160,7 @@ fn cycle(team: &Team, crm: &mut FakeCrm, now: Timestamp, flaw: Flaw) {
         }
     }
     if flaw == Flaw::Tidies {
+        let crm = &mut crms[site.0];
         let human: Vec<_> = crm
             .tasks
             .iter()
@@ -119,6 +170,37 @@ fn cycle(team: &Team, crm: &mut FakeCrm, now: Timestamp, flaw: Flaw) {
         for id in &human {
             crm.close_task(now, id, TaskState::Done);
         }
+    }
+}
+
+/// Writes the same reminder in the other CRM, under a key of its own.
+fn split(
+    team: &Team,
+    crms: &mut [FakeCrm],
+    (site, index): (Site, usize),
+    now: Timestamp,
+    (key, expect): (&str, &Value),
+) {
+    let situations = |site: Site| team.truth(site, &crms[site.0])["situations"].clone();
+    let shared = |list: &Value| -> Vec<Value> {
+        let all = list.as_array().unwrap().iter();
+        all.filter(|one| one["name"].as_str().unwrap().starts_with("two-crms"))
+            .cloned()
+            .collect()
+    };
+    let (here, there) = (situations(site), situations(Site(1 - site.0)));
+    let own = here.as_array().unwrap().len() - shared(&here).len();
+    let other = shared(&there)[index - own].clone();
+    if let Some(subject) = other["subject"].as_str() {
+        let key = format!("{key}-there");
+        one_gap(
+            &mut crms[1 - site.0],
+            now,
+            Flaw::None,
+            &key,
+            (subject, false),
+            expect,
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test helper fails loudly")]
 
 use followup_sandbox::crm::{
-    Call, Crm, DealStep, Form, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner, NewPerson, NewTask,
+    Call, Crm, DealStep, Feature, Form, Mail, MeetingEnd, NewDeal, NewMeeting, NewOwner, NewPerson, NewTask,
     PersonChange, TaskAct, TaskState, TaskView,
 };
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ pub(crate) struct FakeCrm {
     pub(crate) tasks: Vec<TaskView>,
     people: Vec<(String, String)>,
     next_id: u32,
+    /// What it cannot show.
+    pub(crate) hides: Vec<Feature>,
 }
 
 impl FakeCrm {
@@ -66,6 +68,15 @@ impl FakeCrm {
 }
 
 impl Crm for FakeCrm {
+    fn shows(&self, feature: Feature) -> bool {
+        !self.hides.contains(&feature)
+    }
+
+    fn convert_person(&mut self, at: Timestamp, person: &str) -> String {
+        self.note(at, &format!("convert {person}"));
+        person.to_owned()
+    }
+
     fn add_owner(&mut self, at: Timestamp, owner: NewOwner) -> String {
         self.note(at, &format!("{owner:?}"));
         self.id()

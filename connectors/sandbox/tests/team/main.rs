@@ -3,11 +3,14 @@
 mod daemon;
 mod fake;
 
-use followup_sandbox::team::{Score, Team};
+use followup_sandbox::{
+    crm::Feature,
+    team::{Scale, Score, Site, Team},
+};
 use jiff::Timestamp;
 
 use crate::{
-    daemon::{Flaw, Run, TOLERANCE, play},
+    daemon::{Flaw, Run, TOLERANCE, open, play, play_in},
     fake::FakeCrm,
 };
 
@@ -83,35 +86,42 @@ fn acts_come_in_time_order_and_equal_seeds_act_alike() {
         play(5, 100, MONDAY, 14, Flaw::None),
         play(5, 100, MONDAY, 14, Flaw::None),
     );
-    assert_eq!(one.crm.book, two.crm.book);
-    assert!(one.crm.instants.is_sorted());
-    assert_ne!(one.crm.book, play(6, 100, MONDAY, 14, Flaw::None).crm.book);
+    assert_eq!(one.crm().book, two.crm().book);
+    assert!(one.crm().instants.is_sorted());
+    assert_ne!(one.crm().book, play(6, 100, MONDAY, 14, Flaw::None).crm().book);
 }
 
 #[test]
 fn acts_are_the_same_however_the_clock_is_stepped() {
     let as_of: Timestamp = MONDAY.parse().unwrap();
     let end = as_of + jiff::SignedDuration::from_hours(14 * 24);
-    let (mut at_once, mut stepped) = (FakeCrm::default(), FakeCrm::default());
-    Team::new(9, 100, as_of, &mut at_once).run_until(end, &mut at_once);
-    let mut team = Team::new(9, 100, as_of, &mut stepped);
+    let scale = Scale {
+        alone: vec![60, 40],
+        shared: 30,
+    };
+    let crms = || vec![FakeCrm::default(), FakeCrm::default()];
+    let (mut at_once, mut stepped) = (crms(), crms());
+    Team::new(9, &scale, as_of, &mut open(&mut at_once)).run_until(end, &mut open(&mut at_once));
+    let mut team = Team::new(9, &scale, as_of, &mut open(&mut stepped));
     while let Some(next) = team.next_act_at() {
-        team.run_until(next, &mut stepped);
+        team.run_until(next, &mut open(&mut stepped));
     }
-    assert_eq!(at_once.book, stepped.book);
-    assert!(at_once.instants.iter().all(|at| *at >= as_of && *at < end));
+    for (one, two) in at_once.iter().zip(&stepped) {
+        assert_eq!(one.book, two.book);
+        assert!(one.instants.iter().all(|at| *at >= as_of && *at < end));
+    }
 }
 
 #[test]
 fn an_empty_world_has_owners_only() {
     let as_of: Timestamp = MONDAY.parse().unwrap();
     let mut crm = FakeCrm::default();
-    let mut team = Team::new(1, 0, as_of, &mut crm);
-    team.run_until(as_of + jiff::SignedDuration::from_hours(999), &mut crm);
+    let mut team = Team::new(1, &Scale::default(), as_of, &mut [&mut crm]);
+    team.run_until(as_of + jiff::SignedDuration::from_hours(999), &mut [&mut crm]);
     assert!(crm.book.len() >= 7 && crm.book.iter().all(|words| words.contains("NewOwner")));
     assert_eq!(team.next_act_at(), None);
     assert_eq!(
-        team.truth(&crm),
+        team.truth(Site(0), &crm),
         serde_json::json!({"situations": [], "tasks": []})
     );
 }
@@ -121,7 +131,7 @@ fn a_larger_team_shares_no_address_and_nobody_is_reminded_more_than_four_times_a
     let run = play(2, 200, MONDAY, 14, Flaw::None);
     assert_eq!(last(&run).problems, Vec::<String>::new());
     let mut by_day = std::collections::BTreeMap::new();
-    for task in run.crm.tasks.iter().filter(|task| task.key.is_some()) {
+    for task in run.crm().tasks.iter().filter(|task| task.key.is_some()) {
         let day = task.created_at.to_string()[..10].to_owned();
         *by_day.entry((task.owner.clone(), day)).or_insert(0) += 1;
     }
@@ -237,10 +247,10 @@ fn what_humans_wrote_must_stay() {
 fn what_is_not_due_yet_is_not_judged() {
     let as_of: Timestamp = MONDAY.parse().unwrap();
     let mut crm = FakeCrm::default();
-    let mut team = Team::new(3, 100, as_of, &mut crm);
+    let mut team = Team::new(3, &Scale::of(100), as_of, &mut [&mut crm]);
     let noon = as_of + jiff::SignedDuration::from_mins(1);
-    team.run_until(noon, &mut crm);
-    let score = team.score(&crm, noon, TOLERANCE);
+    team.run_until(noon, &mut [&mut crm]);
+    let score = team.score(&[&crm], noon, TOLERANCE);
     assert_eq!((score.gaps_expected, score.gaps_missed), (0, 0));
     assert!(score.by_situation.values().all(|kind| kind.n == 0));
 }
@@ -251,11 +261,101 @@ fn a_gap_shorter_than_the_tolerance_may_go_without_a_task() {
     let end: Timestamp = "2026-03-16T08:00:00Z".parse().unwrap();
     let patient = run
         .team
-        .score(&run.crm, end, jiff::SignedDuration::from_mins(100));
+        .score(&run.shown(), end, jiff::SignedDuration::from_mins(100));
     let strict = last(&run);
     assert!(patient.gaps_missed >= 1 && patient.gaps_missed < strict.gaps_missed / 2);
     assert_eq!(
         patient.by_situation["demo-called-after-reminder"].right,
         patient.by_situation["demo-called-after-reminder"].n
+    );
+}
+
+/// A vendor without conversions and one without flags and meeting results.
+fn two() -> Vec<FakeCrm> {
+    let hides = |features: &[Feature]| {
+        let mut crm = FakeCrm::default();
+        crm.hides = features.to_vec();
+        crm
+    };
+    vec![
+        hides(&[Feature::Conversion]),
+        hides(&[Feature::AbsenceFlag, Feature::MeetingResult, Feature::Ownerless]),
+    ]
+}
+
+fn in_two(seed: u64, flaw: Flaw) -> Run {
+    let scale = Scale {
+        alone: vec![50, 50],
+        shared: 60,
+    };
+    play_in(two(), seed, &scale, MONDAY, 14, flaw)
+}
+
+#[test]
+fn a_perfect_daemon_is_right_in_two_crms_and_in_three() {
+    for seed in 1..=5 {
+        let run = in_two(seed, Flaw::None);
+        for score in &run.scores {
+            assert_eq!(score.problems, Vec::<String>::new(), "seed {seed}");
+        }
+        let score = last(&run);
+        assert_eq!(score.gaps_found, score.gaps_expected);
+        let shared = score
+            .by_situation
+            .iter()
+            .filter(|(name, _)| name.starts_with("two-crms"));
+        assert_eq!(shared.map(|(_, kind)| kind.n).sum::<u64>(), 60);
+        for site in [Site(0), Site(1)] {
+            let own = run.team.score_of(
+                site,
+                &run.shown(),
+                "2026-03-16T08:00:00Z".parse().unwrap(),
+                TOLERANCE,
+            );
+            assert_eq!(own.problems, Vec::<String>::new());
+            assert_eq!(own.by_situation.values().map(|kind| kind.n).sum::<u64>(), 50);
+        }
+    }
+    let mut three = two();
+    three.push(FakeCrm::default());
+    let scale = Scale {
+        alone: vec![20, 20, 20],
+        shared: 70,
+    };
+    let run = play_in(three, 4, &scale, MONDAY, 14, Flaw::None);
+    assert_eq!(last(&run).problems, Vec::<String>::new());
+    for crm in &run.crms {
+        assert!(crm.tasks.iter().filter(|task| task.key.is_some()).count() >= 15);
+    }
+}
+
+#[test]
+fn what_a_crm_cannot_show_is_not_played_in_it() {
+    let run = in_two(1, Flaw::None);
+    assert!(run.crms[0].book.iter().all(|words| !words.contains("convert")));
+    assert!(
+        run.crms[1]
+            .book
+            .iter()
+            .all(|words| !words.contains("is_auto_reply: true"))
+    );
+    assert!(run.crms[1].book.iter().any(|words| words.contains("convert")));
+}
+
+#[test]
+fn one_human_with_two_tasks_is_a_duplicate() {
+    let score = last(&in_two(2, Flaw::Splits)).clone();
+    assert!(score.duplicates >= 30, "{score:?}");
+    assert_eq!(score.by_situation["two-crms-inquiry-reaches-both"].right, 0);
+    assert!(score.by_situation["demo-called-after-reminder"].right >= 1);
+}
+
+#[test]
+fn a_task_in_the_other_crm_is_wrong() {
+    let score = last(&in_two(2, Flaw::WrongCrm)).clone();
+    assert!(score.wrong_tasks >= 20, "{score:?}");
+    assert_eq!(
+        score.by_situation["two-crms-inquiry-called-in-the-other"].right,
+        0
     );
 }

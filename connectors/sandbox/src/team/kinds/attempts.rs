@@ -263,7 +263,7 @@ fn second_attempt_planned_by_human(s: &mut Script<'_>) {
 fn stranger_mailed_once(s: &mut Script<'_>) {
     let day = s.day(2);
     let imported = s.calendar.time(day, 9, 40);
-    let owner = s.rep.id.clone();
+    let owner = s.rep();
     s.act(
         imported,
         Act::Person {

@@ -242,7 +242,7 @@ fn owner_changed_in_time(s: &mut Script<'_>) {
     let from = asked + wait::OTHER;
     let called = from + s.some_minutes(wait::HANDLING);
     s.asks(asked, FormKind::Other);
-    let heir = s.colleague.id.clone();
+    let heir = s.colleague();
     s.change(
         asked + SignedDuration::from_mins(70),
         PersonChange::Owner(Some(heir)),
@@ -256,7 +256,7 @@ fn owner_changed_in_time(s: &mut Script<'_>) {
 fn merged_duplicate(s: &mut Script<'_>) {
     let day = s.day(2);
     let double = s.buyer();
-    let owner = s.rep.id.clone();
+    let owner = s.rep();
     let imported = s.calendar.time(day, 9, 40);
     s.act(
         imported,

@@ -19,6 +19,7 @@ pub(super) const KINDS: &[(&str, Play)] = &[
     ("disqualified-in-time", disqualified_in_time),
     ("opted-out", opted_out),
     ("lead-without-owner", lead_without_owner),
+    ("lead-of-a-queue", lead_of_a_queue),
     ("owner-has-left", owner_has_left),
     ("human-task-due-today", human_task_due_today),
     ("meeting-ahead", meeting_ahead),
@@ -57,7 +58,7 @@ fn download_answered_in_time(s: &mut Script<'_>) {
 fn import_of_eighty(s: &mut Script<'_>) {
     let day = s.day(2);
     let at = s.some_time(day, (10, 14));
-    let (owner, serial) = (s.rep.id.clone(), s.serial());
+    let (owner, serial) = (s.rep(), s.serial());
     s.act(
         at,
         Act::Import {
@@ -103,10 +104,26 @@ fn lead_without_owner(s: &mut Script<'_>) {
     s.watched_until(s.calendar.later(asked, 1));
 }
 
+/// Whoever takes it out of the queue will answer.
+fn lead_of_a_queue(s: &mut Script<'_>) {
+    let day = s.day(1);
+    let asked = s.some_time(day, (10, 14));
+    let owner = Some(s.queue());
+    s.act(
+        asked,
+        Act::Form {
+            who: 0,
+            kind: FormKind::Demo,
+            owner,
+        },
+    );
+    s.watched_until(s.calendar.later(asked, 1));
+}
+
 fn owner_has_left(s: &mut Script<'_>) {
     let day = s.day(1);
     let asked = s.some_time(day, (10, 14));
-    let owner = Some(s.gone.id.clone());
+    let owner = Some(s.who_left());
     s.act(
         asked,
         Act::Form {

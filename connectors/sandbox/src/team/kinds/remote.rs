@@ -62,7 +62,7 @@ fn reminder_handed_on(s: &mut Script<'_>) {
     s.asks(asked, FormKind::Demo);
     s.colleague_calls(called);
     s.owes(rule::FIRST_TOUCH, from, called);
-    let colleague = s.colleague.id.clone();
+    let colleague = s.colleague();
     s.on_reminder(SignedDuration::from_mins(40), TaskAct::Reassign(colleague));
 }
 

@@ -145,7 +145,7 @@ fn reply_in_colleagues_thread(s: &mut Script<'_>) {
     let wrote = s.some_time(day + 1, (10, 11));
     let from = wrote + wait::DEAL_REPLY;
     let answered = from + s.some_minutes(wait::SOON);
-    let to = s.colleague.email.clone();
+    let to = s.colleague_email();
     s.buyer_writes_to(wrote, to, "colleague");
     s.colleague_writes(answered, "colleague");
     s.buyer_calls(answered + SignedDuration::from_mins(20));

@@ -1,0 +1,138 @@
+//! Which situations are played where, and whose turn it is.
+
+use std::collections::BTreeMap;
+
+use jiff::{civil::Date, tz::TimeZone};
+
+use super::{
+    kinds::Play,
+    mix::{Mix, Needs},
+    situation::{Site, Situation},
+};
+use crate::crm::Crm;
+
+/// How many reminders a day the script lets one rep have, so that nobody's are put off for another day.
+const REMINDERS_A_DAY: u32 = 4;
+
+/// How many situations a team lives through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Situations of people known to one CRM alone, by its place; CRMs beyond the list have none.
+    pub alone: Vec<u32>,
+    /// Situations of people known to two CRMs; none where there is only one.
+    pub shared: u32,
+}
+
+impl Scale {
+    /// As many in the only CRM there is.
+    pub fn of(people: u32) -> Self {
+        Self {
+            alone: vec![people],
+            shared: 0,
+        }
+    }
+
+    pub(super) fn people(&self) -> u32 {
+        self.alone.iter().sum::<u32>().saturating_add(self.shared)
+    }
+}
+
+/// One situation to be played.
+#[derive(Debug, Clone)]
+pub(super) struct Part<'a> {
+    pub(super) name: &'a str,
+    pub(super) play: Play,
+    /// Where; the first is home.
+    pub(super) sites: Vec<Site>,
+}
+
+/// Everything a run plays: what each CRM plays by itself, then what plays in two.
+pub(super) fn parts<'a>(
+    mix: &'a Mix,
+    scale: &Scale,
+    crms: &[&mut dyn Crm],
+    rng: &mut fastrand::Rng,
+) -> Vec<Part<'a>> {
+    let mut parts = Vec::new();
+    for (place, (crm, count)) in crms.iter().zip(&scale.alone).enumerate() {
+        let drawn = mix.draw(count_of(*count), |needs| is_shown(&needs.here, *crm), rng);
+        parts.extend(drawn.into_iter().map(|(name, play)| Part {
+            name,
+            play,
+            sites: vec![Site(place)],
+        }));
+    }
+    let first = rng.usize(..);
+    let drawn = mix.draw_shared(
+        count_of(scale.shared),
+        |needs| !pairs(needs, crms).is_empty(),
+        rng,
+    );
+    let mut turns: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, play, needs) in drawn {
+        let pairs = pairs(needs, crms);
+        let turn = turns.entry(name).or_insert(first);
+        if let Some((home, there)) = pairs.get(*turn % pairs.len().max(1)) {
+            parts.push(Part {
+                name,
+                play,
+                sites: vec![*home, *there],
+            });
+        }
+        *turn += 1;
+    }
+    parts
+}
+
+fn count_of(people: u32) -> usize {
+    usize::try_from(people).unwrap_or(0)
+}
+
+fn is_shown(features: &[crate::crm::Feature], crm: &dyn Crm) -> bool {
+    features.iter().all(|feature| crm.shows(*feature))
+}
+
+/// Home and the other CRM, every way round that can show what is needed.
+fn pairs(needs: &Needs, crms: &[&mut dyn Crm]) -> Vec<(Site, Site)> {
+    let sites = |features: &[crate::crm::Feature]| -> Vec<Site> {
+        let fitting = crms
+            .iter()
+            .enumerate()
+            .filter(|(_, crm)| is_shown(features, **crm));
+        fitting.map(|(place, _)| Site(place)).collect()
+    };
+    let there = sites(&needs.there);
+    sites(&needs.here)
+        .into_iter()
+        .flat_map(|home| there.iter().map(move |there| (home, *there)))
+        .filter(|(home, there)| home != there)
+        .collect()
+}
+
+/// The reminders of every rep and day, in all CRMs.
+#[derive(Debug, Default)]
+pub(super) struct Lists(BTreeMap<(String, Date), u32>);
+
+impl Lists {
+    /// Whether nobody would get too many.
+    pub(super) fn have_room(&self, situation: &Situation) -> bool {
+        let mut more = self.0.clone();
+        days_of(situation).all(|day| {
+            let reminders = more.entry(day).or_default();
+            *reminders += 1;
+            *reminders <= REMINDERS_A_DAY
+        })
+    }
+
+    /// Puts a situation's reminders on them.
+    pub(super) fn take(&mut self, situation: &Situation) {
+        for day in days_of(situation) {
+            *self.0.entry(day).or_default() += 1;
+        }
+    }
+}
+
+fn days_of(situation: &Situation) -> impl Iterator<Item = (String, Date)> {
+    let expects = situation.expects.iter();
+    expects.map(|expect| (expect.list_of.clone(), expect.from.to_zoned(TimeZone::UTC).date()))
+}
