@@ -55,7 +55,7 @@ impl TokenFile {
         };
         let Some((&VERSION, body)) = bytes.split_first() else {
             return Err(format!(
-                "{} has a format this version does not read",
+                "{} has a format this version does not read; remove it to import the configured token",
                 self.path.display()
             ));
         };

@@ -22,6 +22,9 @@ use crate::{
 /// Where HubSpot is served if nothing else is.
 const HUBSPOT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9101);
 
+/// The largest allowance any of the CRMs sells: that of a full sandbox of Salesforce.
+const DAILY_MAX: i64 = 5_000_000;
+
 /// Which CRMs to serve, where, and over which world.
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
@@ -50,11 +53,15 @@ pub(super) struct SandboxArgs {
     #[arg(long, value_enum, default_value_t = Limits::On)]
     limits: Limits,
     /// Requests the simulated HubSpot allows in ten seconds, instead of what the smallest tier has.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     burst: Option<u16>,
-    /// Requests the simulated HubSpot allows a day, instead of what the smallest tier has.
-    #[arg(long, value_name = "N")]
+    /// Requests each simulated CRM allows a day, instead of what the smallest HubSpot tier and an Enterprise org of
+    /// Salesforce have.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=DAILY_MAX))]
     daily: Option<u32>,
+    /// The simulated Salesforce has no External ID field on Activity, so that tasks carry a marker in their subject.
+    #[arg(long)]
+    no_key_field: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -140,6 +147,10 @@ fn world(args: &SandboxArgs, has_hubspot: bool) -> anyhow::Result<Sandbox> {
         .map(read_faults)
         .transpose()?
         .unwrap_or_default();
+    let mut org = OrgSwitches::default();
+    if args.no_key_field {
+        org.custom_fields.clear();
+    }
     let sandbox = Sandbox::new(WorldConfig {
         seed: args.seed,
         people: if has_hubspot { args.people } else { 0 },
@@ -151,7 +162,8 @@ fn world(args: &SandboxArgs, has_hubspot: bool) -> anyhow::Result<Sandbox> {
             daily_limit: args.daily,
             salesforce: OrgSwitches {
                 people: if args.salesforce.is_some() { args.people } else { 0 },
-                ..OrgSwitches::default()
+                daily_limit: args.daily,
+                ..org
             },
             ..Switches::default()
         },

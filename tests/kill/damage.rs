@@ -331,7 +331,7 @@ fn a_damaged_token_file_says_what_to_do_and_a_new_login_mends_it() {
         let mut file = fs::File::create(&path).unwrap();
         file.write_all(&damaged).unwrap();
         let met = team.scene.run_once();
-        assert_eq!(met.status, 1, "{met:?}");
+        assert_eq!(met.status, 3, "a login that cannot be used: {met:?}");
         let told = format!("{}{}", met.stdout, met.stderr);
         assert!(told.contains("tokens-hub"), "{told}");
         assert!(

@@ -189,8 +189,9 @@ impl OAuth {
 
     async fn load(&self, now: Timestamp) -> Result<Option<Live>, CallError> {
         let stored = self.store.load().await.map_err(|message| {
+            let fix = "mend or remove the file; what is configured is taken up again then".to_owned();
             failed(
-                Cause::Transport,
+                Cause::Unauthorized { fix },
                 format!("the stored token cannot be read: {message}"),
             )
         })?;
