@@ -97,7 +97,44 @@ pub(crate) struct Judged<'a> {
     pub(crate) fate: Fate,
 }
 
+/// The gaps that were open on a subject at an earlier instant, held ones included, as far as today's records tell: what
+/// was written later is left out, tasks stand as they stood.
+///
+/// The rules that ask this themselves are left out.
+pub(crate) fn gaps_at(subject: &Subject, facts: &Facts, context: &Context<'_>, at: Timestamp) -> Vec<Gap> {
+    let mut facts = facts.clone();
+    facts.own_tasks.retain(|task| task.created_at <= at);
+    for task in &mut facts.own_tasks {
+        if task.completed_at.is_some_and(|completed_at| completed_at > at) {
+            task.status = TaskStatus::Open;
+            task.completed_at = None;
+            task.closed_by_us = None;
+        }
+    }
+    facts.tasks.retain(|task| task.created_at <= at);
+    for task in &mut facts.tasks {
+        if task.completed_at.is_some_and(|completed_at| completed_at > at) {
+            task.status = TaskStatus::Open;
+            task.completed_at = None;
+        }
+    }
+    let context = Context { now: at, ..*context };
+    let index = Index::new(&facts, &context);
+    let asks_back = |rule: RuleId| matches!(rule, RuleId::Handover | RuleId::BackFromLeave);
+    let rules = rules::built_rules().filter(|rule| !asks_back(rule.id()));
+    evaluate_by(rules, subject, &index, &context).gaps
+}
+
 fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>) -> Evaluation {
+    evaluate_by(rules::built_rules(), subject, index, context)
+}
+
+fn evaluate_by(
+    rules: impl Iterator<Item = &'static dyn Rule>,
+    subject: &Subject,
+    index: &Index<'_>,
+    context: &Context<'_>,
+) -> Evaluation {
     let subject = index.resolve(subject).unwrap_or_else(|| subject.clone());
     let mut wake = Wake::new(context.now);
     let mut judged = Vec::new();
@@ -107,7 +144,7 @@ fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>)
         Subject::Human(_) => None,
     };
     let mut reports = Vec::with_capacity(RuleId::BUILT.len());
-    for rule in rules::built_rules() {
+    for rule in rules {
         if context.delivery(rule.id()) == Delivery::Off {
             reports.push(report::report(
                 rule.id(),
@@ -350,6 +387,11 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         suppressors,
         attempts: finding.attempts.clone(),
         deal: finding.deal.clone(),
+        notes: finding
+            .handed
+            .as_ref()
+            .map(|handed| handed.loops.clone())
+            .unwrap_or_default(),
     }
 }
 

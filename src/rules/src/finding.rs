@@ -1,12 +1,12 @@
 //! What a rule finds with one human, before suppression: an anchor, its clock, and whether the follow-up happened.
 
-use followup_core::{Activity, ActivityKind, Deal, OwnerId, Person, PersonId, Source};
+use followup_core::{Activity, ActivityKind, Deal, OwnerId, Person, PersonId, RecordRef, Source};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     context::{Context, Wake, later},
     index::{Human, Index, is_open_at},
-    model::{Attempts, DealFacts, GapKey, OwnTask, RuleId, Subject},
+    model::{Attempts, DealFacts, GapKey, Note, OwnTask, RuleId, Subject},
     policy::Due,
     predicates::{self, AnswerKind},
 };
@@ -20,6 +20,8 @@ pub(crate) enum State<'a> {
     Answered(&'a Activity),
     /// A colleague answered on a record that was not known to be the same human when the gap opened.
     Elsewhere,
+    /// A task of a human is the follow-up that was owed.
+    Planned(&'a RecordRef),
     /// Something may have been the follow-up: no gap, no evidence.
     Possible,
 }
@@ -55,6 +57,17 @@ pub(crate) struct Finding<'a> {
     pub(crate) attempts: Option<Attempts>,
     /// For rules about deals: what the deal shows.
     pub(crate) deal: Option<DealFacts>,
+    /// For `handover`: from whom, and what was open.
+    pub(crate) handed: Option<Handed<'a>>,
+}
+
+/// What changed hands.
+#[derive(Debug, Clone)]
+pub(crate) struct Handed<'a> {
+    /// The previous owner.
+    pub(crate) from: &'a OwnerId,
+    /// What was open at the change.
+    pub(crate) loops: Vec<Note>,
 }
 
 impl Finding<'_> {

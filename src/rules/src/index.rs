@@ -67,6 +67,19 @@ pub(crate) fn is_open_at(deal: &Deal, at: Timestamp) -> bool {
     deal.created_at <= at && (deal.state == DealState::Open || deal.stage_entered_at > at)
 }
 
+/// Whether a human is a lead somebody may work on: not converted, merged away or a customer. Dead statuses are a
+/// suppressor's matter.
+pub(crate) fn is_live_lead(human: &Human<'_>, context: &Context<'_>) -> bool {
+    let customer = &context.policy.customer_statuses;
+    let is_customer = |record: &Person| {
+        let status = record.status.as_deref().unwrap_or_default();
+        customer.contains(&status.trim().to_lowercase())
+    };
+    let is_open = |record: &Person| record.is_lead && record.converted.is_none() && record.merged.is_none();
+    human.records.iter().any(|record| is_open(record))
+        && !human.records.iter().any(|record| is_customer(record))
+}
+
 /// The facts, indexed.
 #[derive(Debug)]
 pub(crate) struct Index<'a> {

@@ -614,6 +614,17 @@ pub struct Gap {
     pub attempts: Option<Attempts>,
     /// For rules about deals: what the deal shows.
     pub deal: Option<DealFacts>,
+    /// For `handover`: what was open when the owner changed.
+    pub notes: Vec<Note>,
+}
+
+/// A dated fact, in a few words without names or content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
 }
 
 impl Gap {

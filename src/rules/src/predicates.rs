@@ -224,7 +224,8 @@ fn sender(activity: &Activity, facts: &Facts) -> Sender {
     }
 }
 
-fn is_connected(call: &Activity) -> bool {
+/// Whether two people spoke in a call.
+pub(crate) fn is_connected(call: &Activity) -> bool {
     match call.outcome {
         Some(CallOutcome::Connected) => true,
         None | Some(CallOutcome::Unknown) => call.duration.is_some_and(|length| length >= CONVERSATION_MIN),

@@ -5,11 +5,26 @@
 //! [`WRITTEN`] (and its name in [`RuleId::BUILT`]).
 
 mod after_hours_lead;
+mod anchored;
+mod back_from_leave;
+mod bounced_address;
 mod first_touch;
+mod handover;
 mod inquiry;
+mod meeting_recap;
+mod meeting_unconfirmed;
+mod meetings;
+mod missed_call;
 mod next_attempt;
+mod no_owner;
+mod no_show;
 mod one_channel;
+mod outcome_missing;
+mod promised_date;
+mod re_engaged;
 mod reply_waiting;
+mod stale_lead;
+mod waiting;
 
 use followup_core::{ActivityKind, Deal, Person};
 
@@ -18,7 +33,7 @@ use crate::{
     finding::{Finding, Found},
     index::{Human, Index},
     model::{EvidenceKind, Gap, RuleId},
-    wording::Scene,
+    wording::{Scene, span_text},
 };
 
 /// What a rule says about a gap, before it is put into the blocks of a task.
@@ -39,9 +54,14 @@ pub(crate) trait Rule: Sync {
     /// Which one.
     fn id(&self) -> RuleId;
 
-    /// The kinds of activity whose absence it concludes, wherever the connection logs them.
-    fn needs(&self) -> &'static [EvidenceKind] {
+    /// The kinds of activity whose absence a finding concludes, wherever the connection logs them.
+    fn needs(&self, _finding: &Finding<'_>) -> &'static [EvidenceKind] {
         TOUCH_KINDS
+    }
+
+    /// Whether a meeting ahead does not silence it.
+    fn stands_beside_meetings(&self) -> bool {
+        false
     }
 
     /// Whether an inquiry of a person who is on a deal that is being worked counts as handled.
@@ -108,13 +128,66 @@ pub(crate) const TOUCH_KINDS: &[EvidenceKind] = &[
     EvidenceKind::Activity(ActivityKind::Chat),
 ];
 
+/// Touches, and the tasks that stand for a next step.
+pub(crate) const TOUCHES_AND_TASKS: &[EvidenceKind] = &[
+    EvidenceKind::Activity(ActivityKind::Email),
+    EvidenceKind::Activity(ActivityKind::Call),
+    EvidenceKind::Activity(ActivityKind::Meeting),
+    EvidenceKind::Activity(ActivityKind::Sms),
+    EvidenceKind::Activity(ActivityKind::Chat),
+    EvidenceKind::Task,
+];
+
+/// What a rule needs that concludes the presence of its anchor alone: the anchor's kind. Forms, notes and signals are
+/// never missed.
+fn own_kind(finding: &Finding<'_>) -> &'static [EvidenceKind] {
+    const EMAIL: &[EvidenceKind] = &[EvidenceKind::Activity(ActivityKind::Email)];
+    const CALL: &[EvidenceKind] = &[EvidenceKind::Activity(ActivityKind::Call)];
+    const MEETING: &[EvidenceKind] = &[EvidenceKind::Activity(ActivityKind::Meeting)];
+    const SMS: &[EvidenceKind] = &[EvidenceKind::Activity(ActivityKind::Sms)];
+    const CHAT: &[EvidenceKind] = &[EvidenceKind::Activity(ActivityKind::Chat)];
+    match finding.basis.first().map(|anchor| anchor.kind) {
+        Some(ActivityKind::Email) => EMAIL,
+        Some(ActivityKind::Call) => CALL,
+        Some(ActivityKind::Meeting) => MEETING,
+        Some(ActivityKind::Sms) => SMS,
+        Some(ActivityKind::Chat) => CHAT,
+        Some(ActivityKind::Form | ActivityKind::Note | ActivityKind::Signal) | None => &[],
+    }
+}
+
+/// ` for 4 business hours`: the wait of a rule that was over at a finding's deadline.
+fn wait_text(rule: RuleId, finding: &Finding<'_>, context: &Context<'_>) -> String {
+    let calendar = context.calendar(finding.owner.as_ref());
+    let waits = context
+        .rule(rule)
+        .into_iter()
+        .flat_map(|rule| std::iter::once(rule.within).chain(rule.within_by.values().copied()));
+    waits
+        .filter(|span| !span.is_zero())
+        .find(|span| calendar.add(finding.anchor_at, *span) == finding.deadline_at)
+        .map_or_else(String::new, |span| format!(" for {}", span_text(span)))
+}
+
 /// Every rule that is written, in the order of [`RuleId`]; those in [`RuleId::BUILT`] are judged.
 static WRITTEN: &[&dyn Rule] = &[
     &reply_waiting::ReplyWaiting,
+    &missed_call::MissedCall,
     &first_touch::FirstTouch,
     &after_hours_lead::AfterHoursLead,
+    &re_engaged::ReEngaged,
+    &no_show::NoShow,
+    &meeting_recap::MeetingRecap,
+    &handover::Handover,
+    &back_from_leave::BackFromLeave,
     &next_attempt::NextAttempt,
+    &bounced_address::BouncedAddress,
+    &stale_lead::StaleLead,
+    &outcome_missing::OutcomeMissing,
+    &promised_date::PromisedDate,
     &one_channel::OneChannel,
+    &no_owner::NoOwner,
+    &meeting_unconfirmed::MeetingUnconfirmed,
 ];
 
 /// Every rule this version judges, in the order of [`RuleId`].

@@ -168,10 +168,18 @@ pub(crate) fn is_final(case: &Case<'_, '_>) -> bool {
         .any(|(code, _)| matches!(read(*code, case), Reading::Final(_)))
 }
 
-/// When the gap opened or will open: deadline and guard, moved to the owner's next opening and past every hold that
-/// lies there.
+/// When the gap opened or will open: deadline and guard, moved to the owner's next opening (but for what is only listed)
+/// and past every hold that lies there.
 pub(crate) fn opened_at(case: &Case<'_, '_>) -> Timestamp {
-    let mut at = case.calendar.next_opening(case.finding.visible_at);
+    let is_listed = case.finding.key.rule.is_always_bundled();
+    let opening = |at: Timestamp| {
+        if is_listed {
+            at
+        } else {
+            case.calendar.next_opening(at)
+        }
+    };
+    let mut at = opening(case.finding.visible_at);
     // Each round passes one hold; more than a few that follow each other do not happen.
     for _ in 0..64 {
         let until = HOLDS
@@ -181,7 +189,7 @@ pub(crate) fn opened_at(case: &Case<'_, '_>) -> Timestamp {
             .map(|hold| hold.until)
             .max();
         match until {
-            Some(until) if until > at => at = case.calendar.next_opening(until),
+            Some(until) if until > at => at = opening(until),
             _ => break,
         }
     }

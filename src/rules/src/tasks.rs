@@ -142,6 +142,7 @@ fn open_verdict(
     owed.or_else(|| {
         find(|one| match &one.finding.state {
             State::Answered(activity) => Some(TaskVerdict::DoneEvidence(activity.id.record().clone())),
+            State::Planned(task) => Some(TaskVerdict::DoneEvidence((*task).clone())),
             _ => None,
         })
     })

@@ -58,6 +58,11 @@ impl Scene<'_> {
         self.format(at, "%a %H:%M")
     }
 
+    /// The local date of an instant: `17 November 2026`.
+    pub(crate) fn date(&self, at: Timestamp) -> String {
+        self.format(at, "%-d %B %Y")
+    }
+
     /// The day of an instant as seen from a later one: `Tue`, or `Tue 3 November` if that is a week ago or more.
     pub(crate) fn day(&self, at: Timestamp, seen_from: Timestamp) -> String {
         let is_near = self.days_between(at, seen_from) < 7;
@@ -100,6 +105,18 @@ pub(crate) fn step_for_inquiry(person: Option<&Person>) -> String {
         Channels::Email => "A short personal email is the channel that is open.",
         Channels::Neither => {
             "No address or number that may be used is on file; a colleague or the form may help."
+        }
+    }
+    .to_owned()
+}
+
+/// A step towards somebody who called, by a channel that is open.
+pub(crate) fn step_for_call(person: Option<&Person>) -> String {
+    match channels(person) {
+        Channels::Both | Channels::Phone => "A short call back.",
+        Channels::Email => "A short email that asks when a call would suit.",
+        Channels::Neither => {
+            "No address or number that may be used is on file; the call log may show the number."
         }
     }
     .to_owned()

@@ -226,6 +226,7 @@ fn judge<'a>(
         basis: inquiry.form.into_iter().collect(),
         attempts: None,
         deal: None,
+        handed: None,
     }
 }
 
@@ -285,6 +286,6 @@ fn quiet_of(finding: &Finding<'_>) -> Option<(&'static str, String)> {
             "an activity since the inquiry may have been a touch: its direction or sender is not known"
                 .to_owned(),
         )),
-        State::Owed | State::Elsewhere => None,
+        State::Owed | State::Planned(_) | State::Elsewhere => None,
     }
 }

@@ -225,6 +225,7 @@ fn judge<'a>(
         basis: basis_of(&run),
         attempts: Some(step),
         deal: None,
+        handed: None,
     };
     Ok(Owed { finding, run })
 }
@@ -349,6 +350,7 @@ fn settle<'a>(
         basis: vec![anchor],
         attempts: None,
         deal: None,
+        handed: None,
     })
 }
 
@@ -379,6 +381,6 @@ fn quiet_of(finding: &Finding<'_>) -> Option<Quiet> {
              not known"
                 .to_owned(),
         )),
-        State::Owed | State::Elsewhere => None,
+        State::Owed | State::Planned(_) | State::Elsewhere => None,
     }
 }

@@ -4,29 +4,25 @@
 //! touched or spoke to that person since, in any channel, no meeting was booked since, and no message of ours went out
 //! in its thread. A task for it that was closed settles what had arrived by then; a later message is a new anchor.
 
-use followup_core::{Activity, ActivityKind, Direction, OwnerId, Person, TaskStatus};
-use jiff::Timestamp;
+use followup_core::{Activity, ActivityKind, Direction, OwnerId, Person};
 
-use super::{Rule, Words};
+use super::{
+    Rule, Words,
+    anchored::{key_of, named_record},
+    waiting::{self, Waiting, answers_and_bookings, earliest, others_named},
+};
 use crate::{
     context::{Context, Wake, start_of_next_day},
     finding::{self, Answer, Finding, Found, State},
     index::{Human, Index},
-    model::{Crossing, Gap, GapKey, OwnTask, RuleId, Subject},
+    model::{Gap, RuleId, Subject},
     policy::{Due, RulePolicy, Span},
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name, span_text, step_for_reply},
+    wording::{Scene, full_name, step_for_reply},
 };
 
 /// The rule.
 pub(super) struct ReplyWaiting;
-
-/// A message and what answered it.
-struct Message<'a> {
-    activity: &'a Activity,
-    answer: Option<Answer<'a>>,
-    weakness: Option<&'static str>,
-}
 
 impl Rule for ReplyWaiting {
     fn id(&self) -> RuleId {
@@ -52,9 +48,12 @@ impl Rule for ReplyWaiting {
                 "every message of this person was answered or taken up".to_owned(),
             )
         };
-        let mut findings = waiting(&messages, human, index, context, &mut wake);
+        let mut findings: Vec<Finding<'a>> = waiting::groups(&messages, self.id(), index)
+            .into_iter()
+            .map(|(message, basis)| judge(message, basis, None, human, index, context, &mut wake))
+            .collect();
         for message in &messages {
-            let key = key_of(message.activity);
+            let key = key_of(RuleId::ReplyWaiting, message.activity);
             let has_task = index.own_task(&key).is_some();
             if let Some(answer) = message.answer.filter(|_| has_task) {
                 findings.push(judge(
@@ -76,14 +75,7 @@ impl Rule for ReplyWaiting {
     }
 
     fn clause(&self, finding: &Finding<'_>, context: &Context<'_>) -> String {
-        let within = context.calendar(finding.owner.as_ref());
-        let waited = context.rule(self.id()).map_or_else(String::new, |rule| {
-            let span = [rule.within]
-                .into_iter()
-                .chain(rule.within_by.values().copied())
-                .find(|span| within.add(finding.anchor_at, *span) == finding.deadline_at);
-            span.map_or_else(String::new, |span| format!(" for {}", span_text(span)))
-        });
+        let waited = super::wait_text(self.id(), finding, context);
         format!("the buyer wrote last and no answer is recorded{waited}")
     }
 
@@ -118,21 +110,13 @@ impl Rule for ReplyWaiting {
     }
 }
 
-fn key_of(message: &Activity) -> GapKey {
-    GapKey {
-        rule: RuleId::ReplyWaiting,
-        anchor: message.id.record().clone(),
-        crossing: Crossing::NONE,
-    }
-}
-
 /// The messages of a human that were meant for us, with what answered them, by instant.
 fn messages_of<'a>(
     human: &Human<'a>,
     index: &Index<'a>,
     context: &Context<'_>,
     wake: &mut Wake,
-) -> Vec<Message<'a>> {
+) -> Vec<Waiting<'a>> {
     let replies = human
         .activities
         .iter()
@@ -140,12 +124,12 @@ fn messages_of<'a>(
         .filter(|activity| predicates::is_reply(activity) && activity.is_to_owner)
         .filter(|activity| index.is_attributed_to(activity, human));
     let replies = predicates::distinct(replies, index, |message| {
-        index.own_task(&key_of(message)).is_some()
+        index.own_task(&key_of(RuleId::ReplyWaiting, message)).is_some()
     });
     if replies.is_empty() {
         return Vec::new();
     }
-    let answers = all_answers(human, index, context);
+    let answers = answers_and_bookings(human, RuleId::ReplyWaiting, index, context);
     replies
         .into_iter()
         .map(|activity| {
@@ -155,49 +139,19 @@ fn messages_of<'a>(
             }
             let shared = others
                 .into_iter()
-                .flat_map(|other| all_answers(other, index, context));
-            let answer = finding::first_answer(&answers, activity.at)
-                .copied()
-                .into_iter()
-                .chain(shared.filter(|answer| answer.at >= activity.at))
-                .min_by(|a, b| {
-                    let rank = |answer: &Answer<'_>| (answer.kind == AnswerKind::Possible, answer.at);
-                    rank(a)
-                        .cmp(&rank(b))
-                        .then_with(|| a.activity.id.cmp(&b.activity.id))
-                });
-            Message {
+                .flat_map(|other| answers_and_bookings(other, RuleId::ReplyWaiting, index, context));
+            let answer = earliest(
+                finding::first_answer(&answers, activity.at)
+                    .copied()
+                    .into_iter()
+                    .chain(shared.filter(|answer| answer.at >= activity.at)),
+            );
+            Waiting {
                 activity,
                 answer: answer.or_else(|| ball_passed(activity, human, index)),
                 weakness: predicates::weakness_of(activity),
             }
         })
-        .collect()
-}
-
-/// Touches, conversations and bookings, by instant.
-fn all_answers<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Vec<Answer<'a>> {
-    let mut answers = finding::answers_to(human, RuleId::ReplyWaiting, index, context);
-    let bookings = human.activities.iter().copied().filter_map(|activity| {
-        let at = predicates::booked_at(activity, context.now)?;
-        Some(Answer {
-            at,
-            kind: AnswerKind::Touch,
-            activity,
-        })
-    });
-    answers.extend(bookings);
-    answers.sort_by(|a, b| (a.at, &a.activity.id).cmp(&(b.at, &b.activity.id)));
-    answers
-}
-
-/// Other humans a message names: nobody says which of them wrote it, so an answer to any of them answers it.
-fn others_named<'i, 'a>(message: &Activity, human: &Human<'a>, index: &'i Index<'a>) -> Vec<&'i Human<'a>> {
-    message
-        .people
-        .iter()
-        .filter_map(|person| index.human_of(person))
-        .filter(|other| other.shown.id != human.shown.id)
         .collect()
 }
 
@@ -220,70 +174,8 @@ fn ball_passed<'a>(message: &Activity, human: &Human<'a>, index: &Index<'a>) -> 
         })
 }
 
-/// One finding per group of waiting messages, and one per further message that a task of ours asks about.
-fn waiting<'a>(
-    messages: &[Message<'a>],
-    human: &Human<'a>,
-    index: &Index<'a>,
-    context: &Context<'_>,
-    wake: &mut Wake,
-) -> Vec<Finding<'a>> {
-    let open: Vec<&Message<'a>> = messages
-        .iter()
-        .filter(|message| message.answer.is_none())
-        .collect();
-    let strong: Vec<&Message<'a>> = open
-        .iter()
-        .copied()
-        .filter(|message| message.weakness.is_none())
-        .collect();
-    let mut rest = if strong.is_empty() { open } else { strong };
-    let mut findings = Vec::new();
-    while let Some(first) = rest.first().copied() {
-        let task = |message: &Message<'a>| index.own_task(&key_of(message.activity));
-        let settled_at = task(first)
-            .filter(|task| task.status != TaskStatus::Open)
-            .map(settled_at);
-        if let Some(settled_at) = settled_at {
-            let (covered, later): (Vec<_>, Vec<_>) = rest
-                .into_iter()
-                .partition(|message| message.activity.at <= settled_at);
-            findings.push(judge(
-                first,
-                basis_of(&covered),
-                None,
-                human,
-                index,
-                context,
-                wake,
-            ));
-            rest = later;
-            rest.retain(|message| message.activity.id != first.activity.id);
-            continue;
-        }
-        let is_held =
-            |message: &Message<'a>| task(message).is_some_and(|task| task.status == TaskStatus::Open);
-        let held: Vec<&Message<'a>> = rest.iter().copied().filter(|message| is_held(message)).collect();
-        let anchors = if held.is_empty() { vec![first] } else { held };
-        for anchor in anchors {
-            findings.push(judge(anchor, basis_of(&rest), None, human, index, context, wake));
-        }
-        break;
-    }
-    findings
-}
-
-/// Up to when a closed task settles the messages of its person.
-fn settled_at(task: &OwnTask) -> Timestamp {
-    task.completed_at.unwrap_or(task.created_at)
-}
-
-fn basis_of<'a>(messages: &[&Message<'a>]) -> Vec<&'a Activity> {
-    messages.iter().map(|message| message.activity).collect()
-}
-
 fn judge<'a>(
-    message: &Message<'a>,
+    message: &Waiting<'a>,
     basis: Vec<&'a Activity>,
     answer: Option<Answer<'a>>,
     human: &Human<'a>,
@@ -291,7 +183,7 @@ fn judge<'a>(
     context: &Context<'_>,
     wake: &mut Wake,
 ) -> Finding<'a> {
-    let key = key_of(message.activity);
+    let key = key_of(RuleId::ReplyWaiting, message.activity);
     let task = index.own_task(&key);
     let rule = context.rule(RuleId::ReplyWaiting);
     let guard = rule.map(|rule| rule.guard).unwrap_or_default();
@@ -340,6 +232,7 @@ fn judge<'a>(
         basis,
         attempts: None,
         deal: None,
+        handed: None,
     }
 }
 
@@ -347,16 +240,6 @@ fn span_for(rule: Option<&RulePolicy>, state: &str) -> Span {
     rule.map_or(Span::BusinessDays(1), |rule| {
         *rule.within_by.get(state).unwrap_or(&rule.within)
     })
-}
-
-/// The record of the human that a message names.
-fn named_record<'a>(message: &Activity, human: &Human<'a>) -> &'a Person {
-    human
-        .records
-        .iter()
-        .copied()
-        .find(|record| message.people.contains(&record.id))
-        .unwrap_or(human.shown)
 }
 
 /// The user of ours who wrote last in a message's thread, if work can be given to them today.

@@ -94,6 +94,9 @@ fn away(case: &Case<'_, '_>, human: &Human<'_>, at: Timestamp) -> Option<Hold> {
 
 /// A meeting with anybody of the subject lies ahead or is going on.
 pub(super) fn future_meeting(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
+    if case.rule.stands_beside_meetings() {
+        return None;
+    }
     let people = case
         .people
         .iter()
@@ -108,9 +111,15 @@ pub(super) fn future_meeting(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold>
 /// A task of a human or of another tool covers the subject. For what a buyer raised it must be due today or earlier.
 pub(super) fn open_human_task(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     let tasks = case.index.facts.tasks.iter();
+    // what the previous owner left open is what a handover is about
+    let is_left = |task: &Task| {
+        let from = case.finding.handed.as_ref().map(|handed| handed.from);
+        let owner = task.owner.as_ref();
+        from.is_some_and(|from| owner.is_some_and(|owner| case.index.is_same_user(owner, from)))
+    };
     longest(
         tasks
-            .filter(|task| task.origin != TaskOrigin::Followupd && covers(case, task))
+            .filter(|task| task.origin != TaskOrigin::Followupd && covers(case, task) && !is_left(task))
             .filter_map(|task| {
                 let (from, until) = cover_of(case, task)?;
                 hold(
@@ -270,9 +279,9 @@ pub(super) fn grace(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     }))
 }
 
-/// Outside the owner's hours. Never touches an existing task.
+/// Outside the owner's hours. Never touches an existing task; a list is read when it is read.
 pub(super) fn quiet_hours(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
-    if case.has_open_task || case.calendar.is_open(at) {
+    if case.finding.key.rule.is_always_bundled() || case.has_open_task || case.calendar.is_open(at) {
         return None;
     }
     let until = case.calendar.next_opening(at).max(start_if_endless(case, at));

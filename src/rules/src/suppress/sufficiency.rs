@@ -42,7 +42,7 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
         .unwrap_or_default();
     let mine = connections_of(case);
     for connection in &mine {
-        for kind in case.rule.needs().iter().copied() {
+        for kind in case.rule.needs(case.finding).iter().copied() {
             let guard = guard_of(kind).min(rule_guard);
             let needed_to = later(case.finding.deadline_at, guard);
             match readable(case, connection, kind) {
@@ -77,7 +77,7 @@ fn unread_elsewhere(
 ) -> Reading {
     let others = case.context.coverage.connections.iter();
     for (connection, known) in others.filter(|(id, known)| known.is_awaited && !mine.contains(id)) {
-        for kind in case.rule.needs() {
+        for kind in case.rule.needs(case.finding) {
             let needed_to = later(case.finding.deadline_at, guard_of(*kind).min(rule_guard));
             let is_behind =
                 matches!(known.kinds.get(kind), Some(Readable::To(watermark)) if *watermark < needed_to);

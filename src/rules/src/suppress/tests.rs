@@ -143,6 +143,7 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
         basis: Vec::new(),
         attempts: None,
         deal: None,
+        handed: None,
     };
     let case = Case {
         finding: &finding,
