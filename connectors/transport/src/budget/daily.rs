@@ -131,8 +131,12 @@ impl Daily {
         }
     }
 
-    /// Takes over the allowance the account has bought.
-    pub(super) const fn adopt(&mut self, maximum: u64) {
+    /// Takes over the allowance the account has bought. What is left of it was told against another figure, and is the
+    /// same part of this one.
+    pub(super) fn adopt(&mut self, maximum: u64) {
+        self.remaining = self
+            .remaining
+            .map(|remaining| remaining * maximum / self.maximum.max(1));
         self.maximum = maximum;
     }
 
@@ -287,6 +291,22 @@ mod tests {
         assert!(next.restore_quota(&daily.quota().unwrap()));
         assert_eq!(next.check(Priority::Write, 1, morning), Err(free));
         assert_eq!(next.check(Priority::Write, 1, free), Ok(()));
+    }
+
+    #[test]
+    fn an_account_that_bought_much_more_than_was_assumed_is_not_taken_for_used_up() {
+        let mut daily = Daily::new(15_000, 10);
+        daily.roll();
+        let now = at("2026-11-08T12:00:00Z");
+        daily.observe(Some(250_000), Some(249_990), now);
+        daily.adopt(250_000);
+        assert_eq!(daily.check(Priority::Poll, 1, now), Ok(()));
+        assert!(daily.others() <= 20, "{}", daily.others());
+        // The other way round: what others spent of a large account is as much of the small part we believed in.
+        let mut daily = Daily::new(15_000, 10);
+        daily.observe(Some(250_000), Some(20_000), now);
+        daily.adopt(250_000);
+        assert!(daily.check(Priority::Poll, 1, now).is_err());
     }
 
     #[test]
