@@ -79,3 +79,11 @@ pub struct Deal {
     /// CRM change stamp.
     pub stamp: Stamp,
 }
+
+/// Currencies without minor units (ISO 4217).
+const WITHOUT_MINOR: &[&str] = &["CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"];
+
+/// Digits of the minor unit of a currency, by its code: an amount of 12.50 EUR is 1250 cents.
+pub fn minor_digits(code: &str) -> u32 {
+    if WITHOUT_MINOR.contains(&code) { 0 } else { 2 }
+}

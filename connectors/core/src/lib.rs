@@ -18,6 +18,7 @@ pub mod person;
 pub mod record;
 pub mod subject_line;
 pub mod task;
+pub mod task_text;
 
 pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, MeetingResult};
 pub use batch::Batch;

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 use crate::{mapping::Mapping, schema::Schema, wire::Object};
 
+pub(crate) use followup_core::task_text::key_in_text as key_in_body;
 pub(crate) use owner::map_owner;
-pub(crate) use task::key_in_body;
 
 /// Owners by what mails and owner fields name.
 #[derive(Debug, Clone, Default)]

@@ -27,9 +27,6 @@ use crate::{
 pub(crate) use owner::OwnerDirectory;
 #[cfg(test)]
 pub(crate) use owner::OwnerFacts;
-pub(crate) use task::KEY_MARK;
-#[cfg(test)]
-pub(crate) use task::key_in_text;
 
 /// Rows of detail tables, by the row they belong to.
 #[derive(Debug, Clone, Default)]

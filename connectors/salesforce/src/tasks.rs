@@ -7,7 +7,6 @@
 mod amend;
 mod create;
 mod find;
-mod text;
 
 use std::collections::BTreeMap;
 

@@ -157,7 +157,7 @@ fn parse_date(text: &str) -> Option<Date> {
 }
 
 /// A decimal, `1234.5` or `1.2345E3`, times ten to the `digits`; what is beyond is cut off.
-fn decimal(text: &str, digits: u32) -> Option<i64> {
+pub fn decimal(text: &str, digits: u32) -> Option<i64> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),

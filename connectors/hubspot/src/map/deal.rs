@@ -1,6 +1,7 @@
 //! Deals with the history of their stages (deals and pipelines guides).
 
-use followup_core::{Deal, DealId, DealState, OwnerSpell, RecordKind, StageEntry};
+use followup_core::{Deal, DealId, DealState, OwnerSpell, RecordKind, StageEntry, deal::minor_digits};
+use followup_transport::row::decimal;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::Context;
@@ -8,9 +9,6 @@ use crate::{
     schema::Schema,
     wire::{Object, parse_instant},
 };
-
-/// Currencies without minor units (ISO 4217) that HubSpot portals use.
-const WITHOUT_MINOR: &[&str] = &["CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"];
 
 /// Maps a deal. `pipeline` and `dealstage` hold internal ids.
 pub(super) fn map_deal(context: &Context<'_>, schema: &Schema, object: &Object) -> Result<Deal, String> {
@@ -90,25 +88,10 @@ fn amount_minor(object: &Object, currency: Option<&str>) -> Result<Option<i64>, 
     let Some(text) = object.text("amount") else {
         return Ok(None);
     };
-    let digits = if currency.is_some_and(|code| WITHOUT_MINOR.contains(&code)) {
-        0
-    } else {
-        2
-    };
-    let wrong = || "amount holds no number this program can read".to_owned();
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.is_empty()
-        || !whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|byte| byte.is_ascii_digit())
-    {
-        return Err(wrong());
-    }
-    let minor: String = fraction.chars().chain("00".chars()).take(digits).collect();
-    let amount: i64 = format!("{whole}{minor}").parse().map_err(|_| wrong())?;
-    Ok(Some(sign * amount))
+    let digits = currency.map_or(2, minor_digits);
+    decimal(text, digits)
+        .map(Some)
+        .ok_or_else(|| "amount holds no number this program can read".to_owned())
 }
 
 /// `closedate` is a date-time at midnight UTC or a bare date.

@@ -1,6 +1,8 @@
 //! Tasks (tasks guide): `hs_timestamp` is the due date, the body is HTML, reminders are Unix milliseconds.
 
-use followup_core::{RecordKind, Task, TaskFields, TaskId, TaskKey, TaskOrigin, TaskStatus};
+use followup_core::{
+    RecordKind, Task, TaskFields, TaskId, TaskKey, TaskOrigin, TaskStatus, task_text::key_in_text,
+};
 
 use super::Context;
 use crate::{
@@ -8,26 +10,13 @@ use crate::{
     wire::{Object, parse_instant},
 };
 
-/// Opens the marker block in the body of our tasks; the key follows.
-const KEY_MARK: &str = "[followupd key=";
-
-/// The key in a body that carries our marker block.
-pub(crate) fn key_in_body(body: &str) -> Option<TaskKey> {
-    let (_, rest) = body.split_once(KEY_MARK)?;
-    let key: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        .collect();
-    (!key.is_empty()).then_some(TaskKey(key))
-}
-
 /// Maps a task. Ours carry the key as a property or in the marker block; only of those are texts kept.
 pub(super) fn map_task(context: &Context<'_>, schema: &Schema, object: &Object) -> Result<Task, String> {
     let body = object.text("hs_task_body").unwrap_or_default();
     let key = object
         .text(TASK_KEY)
         .map(|key| TaskKey(key.to_owned()))
-        .or_else(|| key_in_body(body));
+        .or_else(|| key_in_text(body));
     let status = object.text("hs_task_status").unwrap_or("NOT_STARTED").to_owned();
     let origin = if key.is_some() {
         TaskOrigin::Followupd

@@ -1,14 +1,13 @@
 //! Opportunities with their stages and contacts (object reference: `Opportunity`,
 //! `OpportunityHistory`, `OpportunityContactRole`).
 
-use followup_core::{AccountId, Deal, DealId, DealState, PersonId, RecordKind, StageEntry};
+use followup_core::{
+    AccountId, Deal, DealId, DealState, PersonId, RecordKind, StageEntry, deal::minor_digits,
+};
 use jiff::Timestamp;
 
 use super::Context;
 use crate::{org::StageFacts, wire::Row};
-
-/// Currencies without minor units (ISO 4217).
-const WITHOUT_MINOR: &[&str] = &["CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"];
 
 /// Maps an opportunity.
 pub(super) fn map_deal(context: &Context<'_>, row: &Row) -> Result<Deal, String> {
@@ -19,14 +18,7 @@ pub(super) fn map_deal(context: &Context<'_>, row: &Row) -> Result<Deal, String>
         .text("CurrencyIsoCode")
         .map(str::to_uppercase)
         .or_else(|| context.setup.currency.clone());
-    let digits = if currency
-        .as_deref()
-        .is_some_and(|code| WITHOUT_MINOR.contains(&code))
-    {
-        0
-    } else {
-        2
-    };
+    let digits = currency.as_deref().map_or(2, minor_digits);
     Ok(Deal {
         id: DealId(context.record(RecordKind::Deal, row.id()?)),
         name: row.text("Name").unwrap_or_default().to_owned(),

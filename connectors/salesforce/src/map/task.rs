@@ -3,21 +3,10 @@
 
 use followup_core::{RecordKind, Task, TaskFields, TaskId, TaskKey, TaskOrigin, TaskStatus};
 
+use followup_core::task_text::key_in_text;
+
 use super::Context;
 use crate::wire::Row;
-
-/// Opens the marker block in the text of our tasks, and the short marker in a subject; the key follows.
-pub(crate) const KEY_MARK: &str = "[followupd key=";
-
-/// The key in a text that carries our marker.
-pub(crate) fn key_in_text(text: &str) -> Option<TaskKey> {
-    let (_, rest) = text.split_once(KEY_MARK)?;
-    let key: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        .collect();
-    (!key.is_empty()).then_some(TaskKey(key))
-}
 
 impl Context<'_> {
     /// Our key on a task: in its field, in the subject, or in the text where that was read.

@@ -3,7 +3,7 @@
 //! Each page is a query behind the last id, without a limit, so that the org says how many rows are left. A page that
 //! shows far fewer than were left before is a broken answer and proves nothing (an empty one most of all).
 
-use followup_core::{Gone, Lane, Page, PageEnd, RecordRef, Stream};
+use followup_core::{Gone, Lane, Page, PageEnd, RecordRef, Stream, task_text::KEY_MARK};
 use jiff::SignedDuration;
 
 use super::{Batch, Fault, Reading, batch::kind_in, window};
@@ -11,7 +11,6 @@ use crate::{
     Salesforce,
     api::{is_too_large, stuck},
     cursor::{self, Position},
-    map::KEY_MARK,
     schema::Table,
     soql::{self, Select},
     wire::Row,

@@ -10,14 +10,15 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Closing, ConnectorError, RecordKind, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, text_hash,
+    Closing, ConnectorError, RecordKind, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome,
+    task_text as text, text_hash,
 };
 use followup_transport::{Call, CallError, Cause, Effect};
 use http::{HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{text, turn};
+use super::turn;
 use crate::{Salesforce, View, api::Turn, org::KeyMode, vendor::Said};
 
 /// Times a task is judged anew because somebody edited it meanwhile.

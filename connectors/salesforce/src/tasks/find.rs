@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{ConnectorError, FoundTask, Task, TaskKey, TaskQuery};
+use followup_core::{ConnectorError, FoundTask, Task, TaskKey, TaskQuery, task_text::KEY_MARK};
 use jiff::{SignedDuration, Timestamp};
 
 use super::turn;
 use crate::{
     Salesforce, View,
     api::{Turn, is_hidden_field},
-    map::KEY_MARK,
     schema::Table,
     soql::{self, Select},
     wire::Row,

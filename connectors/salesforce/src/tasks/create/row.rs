@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{RecordKind, TaskDraft};
+use followup_core::{RecordKind, TaskDraft, task_text as text};
 use followup_transport::CallError;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,6 @@ use crate::{
     org::KeyMode,
     schema::{Table, prefix},
     soql,
-    tasks::text,
     wire::Row,
 };
 

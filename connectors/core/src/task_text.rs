@@ -1,15 +1,29 @@
-//! Texts of our tasks. Salesforce shows descriptions and subjects as plain text: nothing is escaped, but control
-//! characters, which names from web forms may hold, are dropped.
+//! Texts of our tasks, for vendors that show descriptions and subjects as plain text.
+//!
+//! Nothing is escaped, but control characters, which names from web forms may hold, are dropped.
 
-use crate::map::KEY_MARK;
+use crate::id::TaskKey;
 
-/// Longest subject (object reference), in characters.
+/// Longest subject, in characters: what every vendor of plain text takes.
 const SUBJECT_MAX: usize = 255;
 /// Longest description.
 const BODY_MAX: usize = 32_000;
 
+/// Opens the marker block in the text of our tasks, and the short marker in a subject; the key follows.
+pub const KEY_MARK: &str = "[followupd key=";
+
+/// The key in a text that carries our marker.
+pub fn key_in_text(text: &str) -> Option<TaskKey> {
+    let (_, rest) = text.split_once(KEY_MARK)?;
+    let key: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        .collect();
+    (!key.is_empty()).then_some(TaskKey(key))
+}
+
 /// A subject line; where the key cannot travel in a field, it stands at the end.
-pub(super) fn subject(text: &str, key: Option<&str>) -> String {
+pub fn subject(text: &str, key: Option<&str>) -> String {
     let line = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
@@ -26,7 +40,7 @@ pub(super) fn subject(text: &str, key: Option<&str>) -> String {
 }
 
 /// The description: the text, then the marker block, which is never cut.
-pub(super) fn compose(text: &str, marker: &str) -> String {
+pub fn compose(text: &str, marker: &str) -> String {
     let (text, marker) = (plain(text), plain(marker));
     match (text.is_empty(), marker.is_empty()) {
         (_, true) => cut(&text, BODY_MAX),
@@ -39,7 +53,7 @@ pub(super) fn compose(text: &str, marker: &str) -> String {
 }
 
 /// `body` with one more line below everything; unchanged if the line is there already, or has no room.
-pub(super) fn append(body: &str, line: &str) -> String {
+pub fn append(body: &str, line: &str) -> String {
     let line = plain(line);
     let is_full = body.chars().count() + line.chars().count() + 1 > BODY_MAX;
     if line.is_empty() || body.contains(&line) || is_full {
@@ -52,7 +66,7 @@ pub(super) fn append(body: &str, line: &str) -> String {
 }
 
 /// Whether a text read back is the one written: line ends may come back the other way.
-pub(super) fn is_same(read: &str, written: &str) -> bool {
+pub fn is_same(read: &str, written: &str) -> bool {
     read == written || read.replace("\r\n", "\n").trim_end() == written.trim_end()
 }
 
@@ -75,7 +89,6 @@ fn cut(text: &str, characters: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::key_in_text;
 
     #[test]
     fn a_subject_is_one_line_of_255_and_keeps_its_key() {
