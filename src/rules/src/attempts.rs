@@ -11,7 +11,7 @@ use crate::{
     context::{Context, Wake},
     index::{Human, Index},
     model::{Attempt, Attempts, Crossing, GapKey, RuleId},
-    policy::{Plan, Span},
+    policy::{Plan, PlanStep, Span},
     predicates::{self, AnswerKind},
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Event<'a> {
 /// The attempts since the last sign of life.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
+    /// When it began: t0, the last reply or the last conversation.
+    pub(crate) started_at: Timestamp,
     /// By instant, each thing once; the last one is the anchor.
     pub(crate) touches: Vec<&'a Activity>,
     /// What keeps the next attempt from being owed: a booking, else what may have been an answer.
@@ -150,7 +152,11 @@ pub(crate) fn run_of<'a>(events: &[Event<'a>], started_at: Timestamp, index: &In
         };
         later(EventKind::Booking).or_else(|| later(EventKind::Possible))
     });
-    Run { touches, closing }
+    Run {
+        started_at: spoke_at.map_or(started_at, |spoke_at| spoke_at.max(started_at)),
+        touches,
+        closing,
+    }
 }
 
 /// What answers or follows an attempt: the first proven event after it, else the first possible one.
@@ -178,7 +184,10 @@ fn is_again(event: &Event<'_>, anchor: &Activity, index: &Index<'_>) -> bool {
 }
 
 fn has_task(activity: &Activity, index: &Index<'_>) -> bool {
-    index.own_task(&key_of(RuleId::NextAttempt, activity)).is_some()
+    let rules = [RuleId::NextAttempt, RuleId::PlanStep, RuleId::AttemptsExhausted];
+    rules
+        .into_iter()
+        .any(|rule| index.own_task(&key_of(rule, activity)).is_some())
 }
 
 /// The key of a gap anchored at an attempt.
@@ -216,14 +225,7 @@ pub(crate) fn next_step(
     plan: &Plan,
     human: &Human<'_>,
 ) -> Result<Attempts, (&'static str, String)> {
-    let is_mail = |activity: &Activity| activity.kind == ActivityKind::Email;
-    let counted: Vec<&Activity> = run
-        .touches
-        .iter()
-        .copied()
-        .filter(|touch| plan_name != OUTBOUND || is_mail(touch))
-        .collect();
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let counted = counted(run, plan_name);
     let number = count(counted.len());
     let mails = count(run.touches.iter().filter(|touch| is_mail(touch)).count());
     let wait = number
@@ -232,12 +234,7 @@ pub(crate) fn next_step(
         .and_then(|place| plan.gaps.get(place).or_else(|| plan.gaps.last()))
         .copied();
     let Some(wait) = wait else {
-        return Err((
-            "no_attempt",
-            format!(
-                "no attempt that counts in the plan `{plan_name}` is recorded since the last sign of life"
-            ),
-        ));
+        return Err(no_attempt(plan_name));
     };
     let channels = Channels::of(human);
     let mails_left = mails < plan.max_emails;
@@ -247,26 +244,107 @@ pub(crate) fn next_step(
             format!("all attempts of the plan `{plan_name}` were made"),
         ));
     }
-    let tried = |kind: ActivityKind| run.touches.iter().any(|touch| touch.kind == kind);
     let last_kind = run.anchor().map(|anchor| anchor.kind);
     Ok(Attempts {
-        made: counted
-            .iter()
-            .map(|activity| Attempt {
-                at: activity.at,
-                channel: activity.kind,
-            })
-            .collect(),
-        last: run.anchor().map(|activity| Attempt {
-            at: activity.at,
-            channel: activity.kind,
-        }),
-        plan: plan_name.to_owned(),
-        max: plan.max,
         wait,
         next: channels.next(plan_name, last_kind, mails_left),
-        has_called: tried(ActivityKind::Call),
+        ..told(run, &counted, plan_name, plan.max)
     })
+}
+
+/// The next explicit step of a plan after a run, with what was tried; or why there is none.
+pub(crate) fn planned_step(
+    run: &Run<'_>,
+    plan_name: &str,
+    plan: &Plan,
+    human: &Human<'_>,
+) -> Result<(Attempts, PlanStep), (&'static str, String)> {
+    let counted = counted(run, plan_name);
+    if counted.is_empty() {
+        return Err(no_attempt(plan_name));
+    }
+    let Some(step) = plan.steps.get(counted.len()).copied() else {
+        return Err((
+            "plan_done",
+            format!("all steps of the plan `{plan_name}` were made"),
+        ));
+    };
+    let channels = Channels::of(human);
+    let is_open = match step.channel {
+        ActivityKind::Email => channels.has_mail,
+        ActivityKind::Call | ActivityKind::Sms => channels.has_phone,
+        _ => true,
+    };
+    let other = channels.next(plan_name, run.anchor().map(|anchor| anchor.kind), true);
+    let attempts = Attempts {
+        wait: step.after,
+        next: Some(step.channel).filter(|_| is_open).or(other),
+        ..told(run, &counted, plan_name, count(plan.steps.len()))
+    };
+    Ok((attempts, step))
+}
+
+/// What was tried in a run that used up its plan of at most `max` attempts; or that it did not.
+pub(crate) fn used_up(
+    run: &Run<'_>,
+    plan_name: &str,
+    max: u32,
+    human: &Human<'_>,
+) -> Result<Attempts, (&'static str, String)> {
+    let counted = counted(run, plan_name);
+    if counted.is_empty() {
+        return Err(no_attempt(plan_name));
+    }
+    if count(counted.len()) < max {
+        return Err((
+            "plan_goes_on",
+            format!("the plan `{plan_name}` has attempts left"),
+        ));
+    }
+    let last_kind = run.anchor().map(|anchor| anchor.kind);
+    Ok(Attempts {
+        next: Channels::of(human).next(plan_name, last_kind, true),
+        ..told(run, &counted, plan_name, max)
+    })
+}
+
+/// The touches that count as attempts of a plan: of the outbound plan only mails.
+fn counted<'a>(run: &Run<'a>, plan_name: &str) -> Vec<&'a Activity> {
+    let touches = run.touches.iter().copied();
+    touches
+        .filter(|touch| plan_name != OUTBOUND || is_mail(touch))
+        .collect()
+}
+
+fn told(run: &Run<'_>, counted: &[&Activity], plan_name: &str, max: u32) -> Attempts {
+    let attempt = |activity: &Activity| Attempt {
+        at: activity.at,
+        channel: activity.kind,
+    };
+    Attempts {
+        made: counted.iter().map(|activity| attempt(activity)).collect(),
+        last: run.anchor().map(attempt),
+        plan: plan_name.to_owned(),
+        max,
+        wait: Span::BusinessDays(0),
+        next: None,
+        has_called: run.touches.iter().any(|touch| touch.kind == ActivityKind::Call),
+    }
+}
+
+fn no_attempt(plan_name: &str) -> (&'static str, String) {
+    (
+        "no_attempt",
+        format!("no attempt that counts in the plan `{plan_name}` is recorded since the last sign of life"),
+    )
+}
+
+fn is_mail(activity: &Activity) -> bool {
+    activity.kind == ActivityKind::Email
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The channels by which a human may and can be reached.

@@ -248,7 +248,7 @@ fn judge_all<'a>(
     let mut kept: Option<Finding<'a>> = None;
     for finding in findings {
         let (fate, is_kept) = judge_one(&finding, rule, human, index, context, kept.as_ref(), wake);
-        if is_kept && kept.is_none() {
+        if is_kept && kept.as_ref().is_none_or(|kept| settled_at(kept).is_some()) {
             kept = Some(finding.clone());
         }
         judged.push(Judged { finding, fate });
@@ -293,7 +293,7 @@ fn judge_one<'a>(
     if open_task.is_none() {
         wake.consider_any(suppress::too_old_from(&case));
     }
-    let is_kept = !suppress::is_final(&case);
+    let is_kept = !suppress::is_final(&case) || settled_at(finding).is_some();
     let (verdict, checks) = suppress::ask(&case, wake);
     if let Verdict::Final(code, detail) = verdict {
         return (Fate::Skipped(code, detail), is_kept);
@@ -335,6 +335,13 @@ fn is_in_list(finding: &Finding<'_>) -> bool {
         .is_some_and(|task| task.status == TaskStatus::Open && bundles::is_bundle(&task.key))
 }
 
+/// When a rep closed the task of a finding with their own hands.
+fn settled_at(finding: &Finding<'_>) -> Option<jiff::Timestamp> {
+    let task = finding.task?;
+    let is_by_rep = task.status != TaskStatus::Open && task.closed_by_us.is_none();
+    is_by_rep.then(|| task.completed_at.unwrap_or(task.created_at))
+}
+
 /// Whether a younger finding asks for the same thing as one that is kept: by another record of the human or, for rules
 /// with one gap per human, by another message. Two inquiries of one record, or of a record and the one it was merged
 /// into, fold instead, if they are about one subject and not both have a task already.
@@ -342,6 +349,11 @@ fn is_duplicate(finding: &Finding<'_>, kept: &Finding<'_>, rule: &dyn Rule) -> b
     if rule.is_attempt() {
         // All records of a human make one run, and each deal another.
         return false;
+    }
+    if let Some(settled_at) = settled_at(kept) {
+        // What another CRM had recorded of one request by the time the rep ticked it off was ticked off with it.
+        let is_of_another_crm = finding.key.anchor.connection != kept.key.anchor.connection;
+        return is_of_another_crm && !rule.is_one_per_human() && finding.anchor_at <= settled_at;
     }
     if rule.is_one_per_human() {
         return true;

@@ -36,6 +36,7 @@ pub use crate::{
     evaluate::{evaluate, judge, subjects_of},
     linter::{LintProblem, lint},
     marker::{Marker, format_marker, parse_marker},
+    rules::backlog::{Backlog, backlogs},
     tasks::carrier,
     wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render, render_into},
 };

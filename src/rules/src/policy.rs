@@ -97,6 +97,8 @@ pub struct Policy {
     pub rules: BTreeMap<RuleId, RulePolicy>,
     /// Caps.
     pub caps: Caps,
+    /// More overdue tasks than this are a backlog.
+    pub backlog_over: u32,
     /// Person statuses that end all follow-up, lower-case.
     pub dead_statuses: BTreeSet<String>,
     /// Person statuses that mean "is a customer", lower-case.
@@ -141,8 +143,10 @@ pub struct Plan {
 /// One step of an explicit plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanStep {
-    /// Counted from the start of the plan.
+    /// When it opens, counted from the start of the run of attempts.
     pub after: Span,
+    /// How long it stays open; missed only after that.
+    pub window: Span,
     /// The channel to use.
     pub channel: ActivityKind,
 }

@@ -6,7 +6,9 @@
 
 mod after_hours_lead;
 mod anchored;
+mod attempts_exhausted;
 mod back_from_leave;
+pub(crate) mod backlog;
 mod bounced_address;
 mod first_touch;
 mod handover;
@@ -20,10 +22,12 @@ mod no_owner;
 mod no_show;
 mod one_channel;
 mod outcome_missing;
+mod plan_step;
 mod promised_date;
 mod re_engaged;
 mod reply_waiting;
 mod stale_lead;
+mod tries;
 mod waiting;
 
 use followup_core::{ActivityKind, Deal, Person};
@@ -180,7 +184,9 @@ static WRITTEN: &[&dyn Rule] = &[
     &meeting_recap::MeetingRecap,
     &handover::Handover,
     &back_from_leave::BackFromLeave,
+    &plan_step::PlanStep,
     &next_attempt::NextAttempt,
+    &attempts_exhausted::AttemptsExhausted,
     &bounced_address::BouncedAddress,
     &stale_lead::StaleLead,
     &outcome_missing::OutcomeMissing,
@@ -188,6 +194,7 @@ static WRITTEN: &[&dyn Rule] = &[
     &one_channel::OneChannel,
     &no_owner::NoOwner,
     &meeting_unconfirmed::MeetingUnconfirmed,
+    &backlog::BacklogRule,
 ];
 
 /// Every rule this version judges, in the order of [`RuleId`].

@@ -34,7 +34,7 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
         let steps = plan
             .steps
             .iter()
-            .map(|step| format!("{} {}", step.after, step.channel.as_str()));
+            .map(|step| format!("{} {} {}", step.after, step.channel.as_str(), step.window));
         lines.insert(format!("plans.{name}.steps"), list(steps));
     }
     for code in Code::ALL {
@@ -55,6 +55,7 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
     let single = [
         ("caps.new_per_day", policy.caps.new_per_day.to_string()),
         ("caps.open", policy.caps.open.to_string()),
+        ("rules.backlog.over", policy.backlog_over.to_string()),
         ("caps.hard_factor", policy.caps.hard_factor.to_string()),
         ("status.dead", list(&policy.dead_statuses)),
         ("status.customer", list(&policy.customer_statuses)),

@@ -48,6 +48,7 @@ impl Default for Policy {
                 open: 15,
                 hard_factor: 3,
             },
+            backlog_over: 15,
             dead_statuses: words(DEAD),
             customer_statuses: words(&["customer"]),
             suppress_off: BTreeSet::new(),
@@ -154,6 +155,8 @@ fn waits(rule: RuleId) -> (Span, BTreeMap<String, Span>) {
         RuleId::MissedCall => (business_hours(2), by(&[("deal", business_hours(1))])),
         RuleId::Handover => (bd(2), by(&[("inbound", business_hours(4))])),
         RuleId::NoOwner => (bd(1), by(&[("inbound", business_hours(1))])),
+        RuleId::ReEngaged => (business_minutes(0), by(&[("dormant", days(30))])),
+        RuleId::MeetingUnconfirmed => (bd(1), by(&[("booked", bd(5))])),
         RuleId::ProposalWaiting => (bd(3), by(&[("repeat", bd(5))])),
         RuleId::GoneQuiet => (
             bd(7),
@@ -172,11 +175,9 @@ const fn plain_wait(rule: RuleId) -> Span {
         RuleId::AttemptsExhausted | RuleId::PromisedDate => Span::BusinessDays(5),
         RuleId::CrossCrmCollision | RuleId::LoopInLeader => Span::BusinessDays(10),
         RuleId::StageStalled => Span::BusinessDays(14),
-        RuleId::MeetingRecap
-        | RuleId::MeetingUnconfirmed
-        | RuleId::OutcomeMissing
-        | RuleId::CloseDatePassed
-        | RuleId::PlanStep => Span::BusinessDays(1),
+        RuleId::MeetingRecap | RuleId::OutcomeMissing | RuleId::CloseDatePassed | RuleId::PlanStep => {
+            Span::BusinessDays(1)
+        }
         RuleId::StaleLead | RuleId::SingleThreaded => days(30),
         RuleId::AskReview | RuleId::AskReferral => days(180),
         RuleId::SyncHealth => Span::Calendar(SignedDuration::from_hours(1)),

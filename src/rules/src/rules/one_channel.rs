@@ -6,7 +6,7 @@ use followup_core::{Activity, ActivityKind, Person};
 
 use super::{
     Rule, Words,
-    next_attempt::{self, Owed},
+    tries::{self, Owed},
 };
 use crate::{
     attempts::{self, Channels},
@@ -37,7 +37,7 @@ impl Rule for OneChannel {
     fn find<'a>(&self, human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Found<'a> {
         let mut wake = Wake::new(context.now);
         wake.consider_any(human.next_at);
-        let (owed, _) = next_attempt::owed_to(human, index, context, &mut wake);
+        let (owed, _) = tries::owed_to(RuleId::NextAttempt, human, index, context, &mut wake);
         let findings = owed
             .into_iter()
             .filter(|owed| {

@@ -4,7 +4,7 @@ use followup_core::ActivityKind;
 
 use super::read_span;
 use crate::{
-    policy::{Plan, PlanStep, Policy},
+    policy::{Plan, PlanStep, Policy, Span},
     problem::fields::{Fields, Reader},
 };
 
@@ -61,9 +61,11 @@ fn read_step(fields: &Fields<'_, '_>) -> Option<PlanStep> {
     .map(|kind| (kind.as_str(), kind));
     let after = fields.need("after", read_span);
     let channel = fields.need("channel", |reader, node, path| reader.word(node, path, &channels));
+    let window = fields.read("window", read_span);
     fields.finish();
     Some(PlanStep {
         after: after?,
+        window: window.unwrap_or(Span::BusinessDays(0)),
         channel: channel?,
     })
 }

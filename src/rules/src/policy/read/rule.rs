@@ -37,6 +37,11 @@ pub(super) fn apply_rules(rules: &Fields<'_, '_>, unbuilt: Unbuilt, policy: &mut
         {
             policy.silent_sources = sources;
         }
+        if rule == RuleId::Backlog
+            && let Some(over) = fields.read("over", Reader::count)
+        {
+            policy.backlog_over = over;
+        }
         if let Some(settings) = policy.rules.get_mut(&rule) {
             apply_rule(rule, &fields, unbuilt, settings);
         }
@@ -106,6 +111,8 @@ fn table_words(rule: RuleId) -> &'static [&'static str] {
         ],
         RuleId::ReplyWaiting | RuleId::MissedCall => &["deal", "lead", "contact"],
         RuleId::Handover | RuleId::NoOwner => &["inbound"],
+        RuleId::ReEngaged => &["dormant"],
+        RuleId::MeetingUnconfirmed => &["booked"],
         RuleId::ProposalWaiting => &["repeat"],
         RuleId::GoneQuiet => &["smb", "mid", "enterprise"],
         _ => &[],

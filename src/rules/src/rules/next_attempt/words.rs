@@ -14,7 +14,7 @@ use crate::{
 const LAPSED_AFTER: Span = Span::BusinessDays(20);
 
 /// The words of an attempt that is asked for.
-pub(super) fn words(gap: &Gap, scene: &Scene<'_>) -> Words {
+pub(in crate::rules) fn words(gap: &Gap, scene: &Scene<'_>) -> Words {
     let Some(attempts) = &gap.attempts else {
         return plain_words(gap, scene);
     };
@@ -49,6 +49,11 @@ pub(super) fn words(gap: &Gap, scene: &Scene<'_>) -> Words {
                  or the status ends the follow-up"
             .to_owned(),
     }
+}
+
+/// How many attempts were made.
+pub(in crate::rules) fn number_made(gap: &Gap) -> usize {
+    gap.attempts.as_ref().map_or(1, |attempts| attempts.made.len())
 }
 
 /// `Two attempts so far (call Mon, email Wed); no reply recorded.`
