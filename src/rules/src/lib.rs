@@ -23,6 +23,7 @@ mod index;
 mod linter;
 mod marker;
 mod predicates;
+mod replay;
 mod report;
 mod rules;
 mod suppress;
@@ -36,6 +37,7 @@ pub use crate::{
     evaluate::{evaluate, judge, subjects_of},
     linter::{LintProblem, lint},
     marker::{Marker, format_marker, parse_marker},
+    replay::{Replay, ReplayEnd, ReplayedTask, as_of, replay},
     rules::backlog::{Backlog, backlogs},
     tasks::carrier,
     wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render, render_into},

@@ -13,6 +13,7 @@ mod inquiries;
 mod linter;
 mod own_tasks;
 mod properties;
+mod replay;
 mod replies;
 mod suppression;
 mod two_crms;
