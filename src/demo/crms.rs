@@ -83,6 +83,7 @@ fn connector(
             let salesforce = Salesforce::new(config, transport, tokens, hash, seed);
             Arc::new(salesforce.map_err(anyhow::Error::msg)?)
         }
+        Vendor::Zoho => anyhow::bail!("a demo runs no Zoho CRM"),
     })
 }
 
@@ -97,6 +98,7 @@ impl InProcess {
         match self.vendor {
             Vendor::Hubspot => self.sandbox.hubspot(request).await,
             Vendor::Salesforce => self.sandbox.salesforce(request).await,
+            Vendor::Zoho => self.sandbox.zoho(request).await,
         }
     }
 }

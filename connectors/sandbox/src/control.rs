@@ -1,6 +1,7 @@
 //! The `/_sandbox/…` paths: time, statistics, truth, faults, and what no vendor API can make happen.
 
 mod org;
+mod zoho;
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -38,6 +39,11 @@ pub(crate) fn handle(
         (&Method::POST, "neighbour") => neighbour(world, vendor, body, now),
         (&Method::GET, "salesforce") => Ok(org::settings(world)),
         (&Method::POST, "salesforce") => org::change_settings(world, body, now),
+        (&Method::GET, "zoho") => Ok(zoho::settings(world)),
+        (&Method::POST, "zoho") => zoho::change_settings(world, body),
+        (&Method::POST, "convert" | "merge" | "purge" | "restore") if vendor == Vendor::Zoho => {
+            zoho::act(world, path, body, now)
+        }
         (&Method::POST, "convert") if vendor == Vendor::Salesforce => org::convert(world, body, now),
         (&Method::POST, "merge") if vendor == Vendor::Salesforce => org::merge(world, body, now),
         (&Method::POST, "purge") if vendor == Vendor::Salesforce => org::purge(world, body, now),
@@ -45,7 +51,7 @@ pub(crate) fn handle(
         (
             _,
             "now" | "stats" | "truth" | "score" | "advance" | "faults" | "form" | "mail" | "neighbour"
-            | "salesforce",
+            | "salesforce" | "zoho",
         ) => {
             return Answer::json(
                 405,
@@ -54,7 +60,7 @@ pub(crate) fn handle(
         }
         _ => {
             let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour, \
-                         salesforce (also GET); for an org: convert, merge, purge, lock";
+                         salesforce, zoho (also GET); for an org: convert, merge, purge, lock, restore";
             return Answer::json(
                 404,
                 json!({"error": format!("no control path {path:?}; known: {known}")}),
@@ -124,6 +130,10 @@ fn neighbour(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> 
             world.org.limits.spend_by_others(raw.requests, now);
             world.org.limits.quota(now)
         }
+        Vendor::Zoho => {
+            world.tenant.limits.spend_by_others(raw.requests, now);
+            world.tenant.quota(now)
+        }
     })
 }
 
@@ -184,6 +194,7 @@ fn form(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> Resul
                 .parse()
                 .is_ok_and(|id: u64| world.portal.owners.contains_key(&id)),
             Vendor::Salesforce => world.org.has_owner(id),
+            Vendor::Zoho => world.tenant.users.contains_key(id),
         };
         if !is_known {
             return Err(format!("owner: there is no owner with id {id}"));
@@ -240,6 +251,7 @@ fn mail(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> Resul
     let mut outside = match vendor {
         Vendor::Hubspot => outside_parties(&world.portal, &raw.from, &to),
         Vendor::Salesforce => world.org.outside_parties(&raw.from, &to),
+        Vendor::Zoho => world.tenant.outside_parties(&raw.from, &to),
     };
     if to.is_empty() || outside.is_empty() {
         return Err("to: mailbox sync logs no mail among the account's own users".to_owned());

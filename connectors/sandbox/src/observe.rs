@@ -57,6 +57,7 @@ impl Sandbox {
         match vendor {
             Vendor::Hubspot => world.portal.views(),
             Vendor::Salesforce => world.org.views(),
+            Vendor::Zoho => world.tenant.views(),
         }
     }
 
@@ -65,6 +66,7 @@ impl Sandbox {
         match vendor {
             Vendor::Hubspot => self.record(kind, id),
             Vendor::Salesforce => self.world().org.view_of(kind, id),
+            Vendor::Zoho => self.world().tenant.view_of(kind, id),
         }
     }
 
@@ -73,6 +75,7 @@ impl Sandbox {
         match vendor {
             Vendor::Hubspot => self.owners(),
             Vendor::Salesforce => self.world().org.owner_ids(),
+            Vendor::Zoho => self.world().tenant.owner_ids(),
         }
     }
 
@@ -84,6 +87,11 @@ impl Sandbox {
                 let mut world = self.world();
                 let now = world.catch_up();
                 world.org.set_active(owner, is_active, now);
+            }
+            Vendor::Zoho => {
+                let mut world = self.world();
+                let now = world.catch_up();
+                world.tenant.set_active(owner, is_active, now);
             }
         }
     }

@@ -40,11 +40,14 @@ use serde_json::{Value, json};
 
 use answer::{Answer, Outcome, Refusal};
 use call::Call;
+pub(crate) use call::{decode as decode_segment, parse_query};
+pub(crate) use cell::{Cell, parse_date, parse_instant, to_seconds};
 pub(crate) use id::parse as parse_id;
 pub(crate) use jwt::PRIVATE_KEY;
 pub(crate) use kind::Kind;
 use oauth::{Login, bearer};
 pub(crate) use org::Org;
+pub(crate) use store::Cells;
 pub use switches::{
     CustomField, Edition, LateCommits, MailCapture, OrgSwitches, RuleTest, StatusValue, ValidationRule,
 };
@@ -107,7 +110,7 @@ impl Org {
             version,
             version_number,
             rest,
-            query: call::parse_query(uri.query().unwrap_or_default()),
+            query: parse_query(uri.query().unwrap_or_default()),
             headers: request.headers().clone(),
             body: request.body().to_vec(),
             base,
@@ -262,7 +265,7 @@ fn composite_resources(call: &Call) -> Answer {
 
 /// `_HttpMethod` lets clients that cannot send PATCH say so.
 fn method_of(request: &Request<Bytes>) -> Method {
-    let query = call::parse_query(request.uri().query().unwrap_or_default());
+    let query = parse_query(request.uri().query().unwrap_or_default());
     query
         .iter()
         .find(|(name, _)| name == "_HttpMethod")
@@ -276,7 +279,7 @@ fn token_of(request: &Request<Bytes>) -> Option<String> {
 }
 
 /// Scheme and host as the client reached the org; it is both the login host and the instance.
-fn base_of(request: &Request<Bytes>) -> String {
+pub(crate) fn base_of(request: &Request<Bytes>) -> String {
     let uri = request.uri();
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         return format!("{scheme}://{authority}");

@@ -62,6 +62,18 @@ pub async fn serve_salesforce(
     serve_vendor(sandbox, Vendor::Salesforce, listener, stop).await
 }
 
+/// As [`serve()`], for Zoho CRM's API, accounts server and API in one.
+///
+/// # Errors
+/// As [`serve()`].
+pub async fn serve_zoho(
+    sandbox: Sandbox,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    serve_vendor(sandbox, Vendor::Zoho, listener, stop).await
+}
+
 async fn serve_vendor(
     sandbox: Sandbox,
     vendor: Vendor,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use crate::salesforce::OrgSwitches;
+use crate::{salesforce::OrgSwitches, zoho::ZohoSwitches};
 
 /// Which allowance the portal has bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct IndexLag {
     pub is_random: bool,
 }
 
-/// Settings of the HubSpot portal, and of the Salesforce org beside it.
+/// Settings of the HubSpot portal, and of the orgs beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -91,6 +91,8 @@ pub struct Switches {
     pub known_to_two: u32,
     /// Settings of the Salesforce org beside the portal.
     pub salesforce: OrgSwitches,
+    /// Settings of the Zoho org beside the portal.
+    pub zoho: ZohoSwitches,
 }
 
 impl Default for Switches {
@@ -126,6 +128,7 @@ impl Default for Switches {
             extra_scopes: BTreeSet::new(),
             known_to_two: 0,
             salesforce: OrgSwitches::default(),
+            zoho: ZohoSwitches::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     salesforce::{Org, OrgSwitches, PRIVATE_KEY},
     switches::Switches,
     team::{Scale, Score, Site, Team},
+    zoho::{Tenant, ZohoSwitches},
 };
 
 /// What a world starts from. Equal configurations and equal requests give equal worlds.
@@ -45,6 +46,8 @@ pub enum Vendor {
     Hubspot,
     /// The Salesforce org.
     Salesforce,
+    /// The Zoho org.
+    Zoho,
 }
 
 impl Vendor {
@@ -53,6 +56,7 @@ impl Vendor {
         match self {
             Self::Hubspot => Site(0),
             Self::Salesforce => Site(1),
+            Self::Zoho => Site(2),
         }
     }
 }
@@ -72,6 +76,17 @@ pub struct SalesforceAccess {
     pub username: String,
     /// The key JWT assertions are signed with: PKCS #8 in PEM.
     pub jwt_key_pem: String,
+}
+
+/// How to get into the Zoho org. Accounts server and API are whatever host the client uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZohoAccess {
+    /// OAuth client id.
+    pub client_id: String,
+    /// OAuth client secret.
+    pub client_secret: String,
+    /// A refresh token; it never changes.
+    pub refresh_token: String,
 }
 
 /// How to get in.
@@ -112,6 +127,7 @@ pub(crate) struct World {
     clock: Clock,
     pub(crate) portal: Portal,
     pub(crate) org: Org,
+    pub(crate) tenant: Tenant,
     team: Team,
     pub(crate) faults: Faults,
     stats: BTreeMap<Vendor, Stats>,
@@ -122,21 +138,24 @@ impl World {
     pub(crate) fn catch_up(&mut self) -> Timestamp {
         let now = self.clock.now();
         self.org.acts_are_late = true;
-        self.team.run_until(now, &mut [&mut self.portal, &mut self.org]);
+        self.team
+            .run_until(now, &mut [&mut self.portal, &mut self.org, &mut self.tenant]);
         self.org.acts_are_late = false;
         self.org.tidy(now);
+        self.tenant.tidy(now);
         now
     }
 
     /// The CRMs, each at the place of its [`Vendor::site`].
-    fn crms(&self) -> [&dyn Crm; 2] {
-        [&self.portal, &self.org]
+    fn crms(&self) -> [&dyn Crm; 3] {
+        [&self.portal, &self.org, &self.tenant]
     }
 
     fn crm(&self, vendor: Vendor) -> &dyn Crm {
         match vendor {
             Vendor::Hubspot => &self.portal,
             Vendor::Salesforce => &self.org,
+            Vendor::Zoho => &self.tenant,
         }
     }
 
@@ -145,6 +164,7 @@ impl World {
         match vendor {
             Vendor::Hubspot => &mut self.portal,
             Vendor::Salesforce => &mut self.org,
+            Vendor::Zoho => &mut self.tenant,
         }
     }
 
@@ -158,6 +178,7 @@ impl World {
         let quota = match vendor {
             Vendor::Hubspot => self.portal.limits.quota(now),
             Vendor::Salesforce => self.org.limits.quota(now),
+            Vendor::Zoho => self.tenant.quota(now),
         };
         let stats = self.stats.entry(vendor).or_default();
         json!({
@@ -204,6 +225,7 @@ impl World {
         let (answer, is_throttled) = match vendor {
             Vendor::Hubspot => self.portal.answer(request, fault.as_ref(), now),
             Vendor::Salesforce => self.org.answer(request, fault.as_ref(), now),
+            Vendor::Zoho => self.tenant.answer(request, fault.as_ref(), now),
         };
         self.stats.entry(vendor).or_default().throttled += u64::from(is_throttled);
         (answer, fault)
@@ -216,9 +238,11 @@ fn has_page_token(request: &Request<Bytes>) -> bool {
         || serde_json::from_slice::<Value>(request.body()).is_ok_and(|body| body.get("after").is_some());
     let uri = request.uri();
     uri.path().contains("/query/0r8")
-        || uri
-            .query()
-            .is_some_and(|query| query.contains("after=") || query.contains("locator="))
+        || uri.query().is_some_and(|query| {
+            ["after=", "locator=", "page_token="]
+                .iter()
+                .any(|name| query.contains(name))
+        })
         || in_body()
 }
 
@@ -245,7 +269,7 @@ fn endpoint(method: &str, path: &str) -> String {
     format!("{method} {}", parts.join("/"))
 }
 
-/// One world: a HubSpot account, a Salesforce org, and the team that works in them. Clones share it.
+/// One world: a HubSpot account, a Salesforce org, a Zoho org, and the team that works in them. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     world: Arc<Mutex<World>>,
@@ -255,18 +279,22 @@ impl Sandbox {
     /// A world as configured, at its first instant.
     pub fn new(config: WorldConfig) -> Self {
         let salesforce = config.switches.salesforce.clone();
+        let zoho = config.switches.zoho.clone();
         let scale = Scale {
-            alone: vec![config.people, salesforce.people],
+            alone: vec![config.people, salesforce.people, zoho.people],
             shared: config.switches.known_to_two,
         };
         let mut org = Org::new(config.seed, salesforce, config.limits, config.as_of);
+        let mut tenant = Tenant::new(config.seed, zoho, config.limits, config.as_of);
         let mut portal = Portal::new(config.seed, config.switches, config.limits);
-        let team = Team::new(config.seed, &scale, config.as_of, &mut [&mut portal, &mut org]);
+        let crms: &mut [&mut dyn Crm] = &mut [&mut portal, &mut org, &mut tenant];
+        let team = Team::new(config.seed, &scale, config.as_of, crms);
         let clock = Clock::new(config.clock, config.as_of);
         let world = World {
             clock,
             portal,
             org,
+            tenant,
             team,
             faults: Faults::default(),
             stats: BTreeMap::new(),
@@ -303,6 +331,13 @@ impl Sandbox {
     /// `instance_url` of a token answer is the scheme and host of the request. A `delay` fault sleeps on tokio.
     pub async fn salesforce(&self, request: Request<Bytes>) -> Reply {
         self.reply(Vendor::Salesforce, request).await
+    }
+
+    /// One request as a client would send it to Zoho, to the accounts server or the API, answered in process.
+    ///
+    /// The vendor's own host names are told apart by data centre; any other host is both. A `delay` fault sleeps on tokio.
+    pub async fn zoho(&self, request: Request<Bytes>) -> Reply {
+        self.reply(Vendor::Zoho, request).await
     }
 
     pub(crate) async fn reply(&self, vendor: Vendor, request: Request<Bytes>) -> Reply {
@@ -347,6 +382,17 @@ impl Sandbox {
             refresh_token: auth.first_refresh_token.clone(),
             username: world.org.username().to_owned(),
             jwt_key_pem: PRIVATE_KEY.to_owned(),
+        }
+    }
+
+    /// How to get into the Zoho org.
+    pub fn zoho_access(&self) -> ZohoAccess {
+        let world = self.world();
+        let auth = &world.tenant.auth;
+        ZohoAccess {
+            client_id: auth.client_id.clone(),
+            client_secret: auth.client_secret.clone(),
+            refresh_token: auth.first_refresh_token.clone(),
         }
     }
 
@@ -402,6 +448,18 @@ impl Sandbox {
         let mut world = self.world();
         let now = world.catch_up();
         world.org.set_switches(switches, now);
+    }
+
+    /// The Zoho org's settings now.
+    pub fn zoho_switches(&self) -> ZohoSwitches {
+        self.world().tenant.switches.clone()
+    }
+
+    /// Changes the Zoho org's settings while it runs, as its administrator would.
+    pub fn set_zoho_switches(&self, switches: ZohoSwitches) {
+        let mut world = self.world();
+        world.catch_up();
+        world.tenant.set_switches(switches);
     }
 
     /// The instant of the next scripted act planned so far, in any of the CRMs.

@@ -1,7 +1,7 @@
 //! What only an administrator of the Salesforce org can do, and what its API has no words for.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::parse;
@@ -19,8 +19,14 @@ pub(super) fn settings(world: &World) -> Value {
 
 /// `POST /_sandbox/salesforce`: changes the settings named; answers all of them.
 pub(super) fn change_settings(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+    let switches: OrgSwitches = changed(settings(world), body)?;
+    world.org.set_switches(switches, now);
+    Ok(settings(world))
+}
+
+/// All settings with those of `body` changed.
+pub(super) fn changed<T: DeserializeOwned>(mut all: Value, body: &[u8]) -> Result<T, String> {
     let changes: serde_json::Map<String, Value> = parse(body, "an object of settings")?;
-    let mut all = settings(world);
     if let Some(object) = all.as_object_mut() {
         for (name, value) in changes {
             if !object.contains_key(&name) {
@@ -30,9 +36,7 @@ pub(super) fn change_settings(world: &mut World, body: &[u8], now: Timestamp) ->
             object.insert(name, value);
         }
     }
-    let switches: OrgSwitches = serde_json::from_value(all).map_err(|error| error.to_string())?;
-    world.org.set_switches(switches, now);
-    Ok(settings(world))
+    serde_json::from_value(all).map_err(|error| error.to_string())
 }
 
 #[derive(Deserialize)]

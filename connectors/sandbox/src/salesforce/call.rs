@@ -147,7 +147,7 @@ pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {
 }
 
 /// Percent-decoding of one path segment; `+` stays `+`.
-fn decode(segment: &str) -> String {
+pub(crate) fn decode(segment: &str) -> String {
     if !segment.contains('%') {
         return segment.to_owned();
     }
