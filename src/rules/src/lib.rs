@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod history;
 pub mod model;
 pub mod policy;
 pub mod problem;

@@ -19,7 +19,7 @@ use crate::{
 const CONVERSATION_MIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Calls, short messages and meetings logged twice lie this close together.
-const DOUBLE_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const DOUBLE_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// Mails logged twice lie this close together.
 const DOUBLE_MAIL_WITHIN: SignedDuration = SignedDuration::from_mins(2);

@@ -8,6 +8,7 @@ mod finals;
 mod holds;
 mod sufficiency;
 
+pub(crate) use self::finals::has_opted_out;
 use followup_core::Deal;
 use jiff::Timestamp;
 

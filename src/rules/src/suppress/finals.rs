@@ -143,6 +143,12 @@ pub(super) fn optout(case: &Case<'_, '_>, _: Timestamp) -> Reading {
     }
 }
 
+/// Whether a human closed every channel that is known; one of whom none is known did not.
+pub(crate) fn has_opted_out(human: &Human<'_>) -> bool {
+    let reach = Reach::of(human);
+    (reach.has_email || reach.has_phone) && reach.is_closed()
+}
+
 /// What is known of a human's channels, and which of them the human closed.
 #[expect(
     clippy::struct_excessive_bools,
