@@ -209,6 +209,30 @@ pub struct Page {
     pub seen: Option<Vec<RecordRef>>,
 }
 
+/// Which activities of a record to read, where a vendor offers no stream of their kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelatedRequest {
+    /// Of which kind.
+    pub kind: ActivityKind,
+    /// Of which record: a lead, a contact or a deal.
+    pub record: RecordRef,
+    /// Up to when they are known already; `None` = nothing is.
+    pub since: Option<Timestamp>,
+    /// The present, in the CRM's time as far as we know it.
+    pub now: Timestamp,
+}
+
+/// Activities of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// New versions of them; repeats are allowed and harmless.
+    pub records: Vec<Record>,
+    /// Those set aside.
+    pub quarantined: Vec<Quarantined>,
+    /// Everything of this kind that is visible at the record was read up to this instant.
+    pub read_to: Timestamp,
+}
+
 /// Whether a stream can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -287,6 +311,21 @@ pub trait Connector: Send + Sync {
     /// asked once for all of them. Only a hint: pulls that were not announced are answered all the same, announced ones
     /// need not come, and nothing is read before the first of them comes. A new announcement replaces the last.
     fn announce(&self, _pulls: &[PullRequest]) {}
+
+    /// Kinds of activity that no stream delivers and that are read record by record ([`Self::pull_related`]).
+    fn related_kinds(&self) -> &[ActivityKind] {
+        &[]
+    }
+
+    /// Reads the activities of one kind at one record, all that are new since [`RelatedRequest::since`].
+    ///
+    /// What comes names the record it was read at. A connector that has no such kind refuses.
+    fn pull_related(&self, request: RelatedRequest) -> Future<'_, Result<Related, ConnectorError>> {
+        Box::pin(std::future::ready(Err(ConnectorError::Refused {
+            action: format!("read {}s of a {}", request.kind.as_str(), request.record.kind),
+            message: "this connector has no such list".to_owned(),
+        })))
+    }
 
     /// Reads records again by id, by a route that is not an eventually consistent index. Missing ones are left out.
     fn read<'a>(

@@ -24,7 +24,7 @@ pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, Meet
 pub use batch::Batch;
 pub use connector::{
     Capability, Connector, Cursor, Future, Gone, Lane, Page, PageEnd, Probe, ProbeProblem, PullRequest,
-    Quarantined, SpentQuota, Stream, StreamAccess, Usage,
+    Quarantined, Related, RelatedRequest, SpentQuota, Stream, StreamAccess, Usage,
 };
 pub use deal::{Deal, DealState, StageEntry, StageKind};
 pub use error::ConnectorError;
