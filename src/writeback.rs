@@ -170,9 +170,11 @@ impl WriteBack<'_> {
     /// [`StoreError`] only: trouble with the CRM is in the answer.
     pub async fn recheck(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
         let rows = self.rows(|row| row.remote().is_some()).await?;
+        // A person may be shown by the record of another CRM, of which this one knows nothing.
         let ids: BTreeSet<_> = rows
             .into_iter()
             .map(|row| row.subject)
+            .filter(|subject| subject.connection == *self.connector.connection())
             .take(RECHECKED_MAX)
             .collect();
         if ids.is_empty() || self.stop.is_cancelled() {
