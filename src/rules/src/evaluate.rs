@@ -336,7 +336,7 @@ fn is_in_list(finding: &Finding<'_>) -> bool {
 }
 
 /// When a rep closed the task of a finding with their own hands.
-fn settled_at(finding: &Finding<'_>) -> Option<jiff::Timestamp> {
+fn settled_at(finding: &Finding<'_>) -> Option<Timestamp> {
     let task = finding.task?;
     let is_by_rep = task.status != TaskStatus::Open && task.closed_by_us.is_none();
     is_by_rep.then(|| task.completed_at.unwrap_or(task.created_at))
