@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod ask;
+mod backtest;
 mod check;
 mod context;
 #[cfg(feature = "sandbox")]
@@ -109,6 +110,9 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// What a changed policy would have asked for in the past, beside the present one.
+    #[command(after_help = EXIT_HELP)]
+    Backtest(backtest::BacktestArgs),
     /// Let proposed tasks be written by the next cycle (mode propose).
     #[command(after_help = EXIT_HELP)]
     Approve {
@@ -219,6 +223,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Status { common } => ask::ask(&common, "status/1", &Request::Status, status::print),
         Command::Plan { common } => ask::ask(&common, "plan/1", &Request::Plan, plan::print),
+        Command::Backtest(args) => backtest::backtest(&args),
         Command::Approve { common, keys, all: _ } => ask::ask(
             &common,
             "approve/1",

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Longest request line.
-const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+const REQUEST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Longest answer line.
 const RESPONSE_BYTES_MAX: u64 = 256 * 1024 * 1024;

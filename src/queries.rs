@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{engine::Engine, exit::Exit, health::Health};
 
 pub mod approve;
+pub mod backtest;
 pub mod explain;
 pub mod plan;
 pub mod status;
@@ -31,6 +32,15 @@ pub enum Request {
     Confirm,
     /// What would be written, and why there is silence elsewhere.
     Plan,
+    /// What another policy would have asked for in the past.
+    Backtest {
+        /// The policy file's text.
+        policy: String,
+        /// Its name, for messages.
+        file: String,
+        /// How far back: a length of time (`90d`) or an instant.
+        since: String,
+    },
     /// Let proposed tasks be written.
     Approve {
         /// Task keys; empty = all that are proposed now.
@@ -120,6 +130,7 @@ pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -
         Request::WhyNot { person } => explain::why_not(engine, person).await,
         Request::Confirm => approve::confirm(engine).await,
         Request::Plan => plan::plan(engine).await,
+        Request::Backtest { policy, file, since } => backtest::backtest(engine, policy, file, since).await,
         Request::Approve { keys } => approve::approve(engine, keys).await,
         Request::Reject { keys } => approve::reject(engine, keys).await,
         Request::Undo { run } => undo::undo(engine, run).await,

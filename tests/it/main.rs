@@ -6,6 +6,7 @@
     reason = "a story that cannot go on fails where it stands"
 )]
 
+mod backtest;
 mod bad_input;
 mod commands;
 mod crash;
