@@ -200,14 +200,14 @@ async fn creation_happens_once(fixture: Fixture) {
     assert_eq!(keys, ["k1", "k2", "k3"], "each is there once, and only those");
 }
 
-/// Salesforce knows a due *date*, which is read as the beginning of that day where the owner is.
+/// Salesforce and Zoho know a due *date*, which is read as the beginning of that day where the owner is.
 fn is_due_when_asked(connector: &dyn Connector, task: &Task, draft: &TaskDraft) -> bool {
     match connector.provider() {
-        Provider::Salesforce => task.due_at.is_some_and(|due_at| {
+        Provider::Salesforce | Provider::Zoho => task.due_at.is_some_and(|due_at| {
             let ahead = draft.due_at.duration_since(due_at);
             !ahead.is_negative() && ahead < SignedDuration::from_hours(24)
         }),
-        Provider::Hubspot | Provider::Zoho => task.due_at == Some(draft.due_at),
+        Provider::Hubspot => task.due_at == Some(draft.due_at),
     }
 }
 

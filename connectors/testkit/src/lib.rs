@@ -4,11 +4,15 @@
 //! connector works inside.
 
 pub mod contract;
+pub mod reading;
 pub mod scene;
 pub mod transport;
+pub mod wire;
 
 pub use followup_sandbox::{IndexLag, Switches, Tier, serve::serve};
 
 pub use contract::{Fixture, contract};
+pub use reading::{Read, read};
 pub use scene::Scene;
 pub use transport::SandboxTransport;
+pub use wire::Wire;
