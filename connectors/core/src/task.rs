@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    id::{DealId, OwnerId, PersonId, TaskId, TaskKey},
+    id::{DealId, OwnerId, PersonId, RecordKind, TaskId, TaskKey},
     person::Stamp,
 };
 
@@ -161,6 +161,27 @@ pub struct LinkChange {
     pub add: DraftLinks,
     /// Records we attached it to and that it is no longer about.
     pub remove: DraftLinks,
+}
+
+impl LinkChange {
+    /// Whom and what a task is about afterwards, where it can name one person and one deal: a new one takes the place of
+    /// the one that is to go, or an empty one. A place that somebody else filled stays, and a task about a lead names
+    /// nothing else.
+    pub fn places(&self, task: &Task) -> (Option<PersonId>, Option<DealId>) {
+        let person = place(task.people.first(), &self.add.people, &self.remove.people);
+        let deal = place(task.deals.first(), &self.add.deals, &self.remove.deals);
+        let is_lead = person
+            .as_ref()
+            .is_some_and(|person| person.record().kind == RecordKind::Lead);
+        (person, deal.filter(|_| !is_lead))
+    }
+}
+
+fn place<T: Clone + PartialEq>(there: Option<&T>, add: &[T], remove: &[T]) -> Option<T> {
+    match there.filter(|there| !remove.contains(there)) {
+        Some(there) => Some(there.clone()),
+        None => add.iter().find(|added| !remove.contains(added)).cloned(),
+    }
 }
 
 /// A task to be created. Texts are plain: the connector escapes them the vendor's way.

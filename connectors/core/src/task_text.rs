@@ -2,7 +2,10 @@
 //!
 //! Nothing is escaped, but control characters, which names from web forms may hold, are dropped.
 
-use crate::id::TaskKey;
+use crate::{
+    id::TaskKey,
+    task::{TaskChange, TaskFields, text_hash},
+};
 
 /// Longest subject, in characters: what every vendor of plain text takes.
 const SUBJECT_MAX: usize = 255;
@@ -68,6 +71,45 @@ pub fn append(body: &str, line: &str) -> String {
 /// Whether a text read back is the one written: line ends may come back the other way.
 pub fn is_same(read: &str, written: &str) -> bool {
     read == written || read.replace("\r\n", "\n").trim_end() == written.trim_end()
+}
+
+/// What of a task's texts is to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextChange {
+    /// A new subject line.
+    pub subject: Option<String>,
+    /// A new description.
+    pub body: Option<String>,
+}
+
+/// What a change comes to for a task with these fields; `None` if a human changed a text that is to change. The key goes
+/// into the subject where it has no field of its own.
+pub fn text_change(change: &TaskChange, fields: &TaskFields, key_in_subject: bool) -> Option<TextChange> {
+    let mut wanted = TextChange::default();
+    if let Some(text) = &change.subject {
+        let line = subject(text, key_in_subject.then_some(change.key.as_str()));
+        if fields.subject != line {
+            if text_hash(&fields.subject) != change.baseline.subject_hash {
+                return None;
+            }
+            wanted.subject = Some(line);
+        }
+    }
+    let mut body = fields.body.clone();
+    if let Some(text) = &change.body {
+        let whole = compose(text, &change.marker);
+        if !is_same(&body, &whole) {
+            if text_hash(&body) != change.baseline.body_hash {
+                return None;
+            }
+            body = whole;
+        }
+    }
+    if let Some(line) = &change.append {
+        body = append(&body, line);
+    }
+    wanted.body = (body != fields.body).then_some(body);
+    Some(wanted)
 }
 
 fn plain(text: &str) -> String {
