@@ -25,11 +25,12 @@ pub(crate) enum Kind {
     TaskRelation,
     TaskStatus,
     User,
+    UserPermissionAccess,
     UserRole,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Account,
         Self::Contact,
         Self::EmailMessage,
@@ -52,6 +53,7 @@ impl Kind {
         Self::TaskRelation,
         Self::TaskStatus,
         Self::User,
+        Self::UserPermissionAccess,
         Self::UserRole,
     ];
 
@@ -80,6 +82,8 @@ impl Kind {
             Self::TaskRelation => ("TaskRelation", "Task Relation", "0RT"),
             Self::TaskStatus => ("TaskStatus", "Task Status Value", "01J"),
             Self::User => ("User", "User", "005"),
+            // No source names its prefix; this one is ours.
+            Self::UserPermissionAccess => ("UserPermissionAccess", "User Permission Access", "0Zy"),
             Self::UserRole => ("UserRole", "Role", "00E"),
         }
     }
@@ -124,6 +128,7 @@ impl Kind {
                 | Self::RecordType
                 | Self::TaskPriority
                 | Self::TaskStatus
+                | Self::UserPermissionAccess
                 | Self::UserRole
         )
     }

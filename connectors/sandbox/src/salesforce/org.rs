@@ -120,6 +120,7 @@ impl Org {
         let org_id = self.id.clone();
         self.found_row(Kind::Organization, Some(org_id), organization, at);
         self.found_picklists(at);
+        self.found_permissions(at);
         self.auth.user.clone_from(&self.integration_user);
     }
 
@@ -165,6 +166,19 @@ impl Org {
                 .with_text("ForecastCategoryName", category_name);
             self.found_row(Kind::OpportunityStage, None, cells, at);
         }
+    }
+
+    /// What the user of the app may do, for whom asks about itself.
+    fn found_permissions(&mut self, at: Timestamp) {
+        let kind = Kind::UserPermissionAccess;
+        let ids: Vec<String> = self.store.table(kind).keys().cloned().collect();
+        for id in ids {
+            self.store.purge(kind, &id);
+        }
+        let cells = Cells::default()
+            .with("PermissionsApiEnabled", Cell::Bool(true))
+            .with("PermissionsViewAllData", Cell::Bool(self.switches.view_all_data));
+        self.found_row(kind, None, cells, at);
     }
 
     fn found_row(&mut self, kind: Kind, id: Option<String>, cells: Cells, at: Timestamp) {
@@ -231,10 +245,14 @@ impl Org {
         let lists_changed = switches.task_statuses != self.switches.task_statuses
             || switches.task_priorities != self.switches.task_priorities
             || switches.lead_statuses != self.switches.lead_statuses;
+        let permissions_changed = switches.view_all_data != self.switches.view_all_data;
         self.store.reshape(&switches);
         self.limits.set(&switches);
         self.switches = switches;
         self.described_at = to_seconds(now);
+        if permissions_changed {
+            self.found_permissions(now);
+        }
         if lists_changed {
             for kind in [
                 Kind::TaskStatus,

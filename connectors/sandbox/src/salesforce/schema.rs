@@ -168,6 +168,7 @@ const fn table(kind: Kind) -> &'static str {
         Kind::TaskRelation => include_str!("schema/TaskRelation.txt"),
         Kind::TaskStatus => include_str!("schema/TaskStatus.txt"),
         Kind::User => include_str!("schema/User.txt"),
+        Kind::UserPermissionAccess => include_str!("schema/UserPermissionAccess.txt"),
         Kind::UserRole => include_str!("schema/UserRole.txt"),
     }
 }

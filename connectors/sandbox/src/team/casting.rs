@@ -9,7 +9,7 @@ use super::{
     mix::{Mix, Needs},
     situation::{Site, Situation},
 };
-use crate::crm::Crm;
+use crate::crm::{Crm, Feature};
 
 /// How many reminders a day the script lets one rep have, so that nobody's are put off for another day.
 const REMINDERS_A_DAY: u32 = 4;
@@ -19,7 +19,7 @@ const REMINDERS_A_DAY: u32 = 4;
 pub struct Scale {
     /// Situations of people known to one CRM alone, by its place; CRMs beyond the list have none.
     pub alone: Vec<u32>,
-    /// Situations of people known to two CRMs; none where there is only one.
+    /// Situations of people known to two of the CRMs that have situations of their own; none where there is only one.
     pub shared: u32,
 }
 
@@ -63,14 +63,11 @@ pub(super) fn parts<'a>(
         }));
     }
     let first = rng.usize(..);
-    let drawn = mix.draw_shared(
-        count_of(scale.shared),
-        |needs| !pairs(needs, crms).is_empty(),
-        rng,
-    );
+    let pairs = |needs: &Needs| pairs(needs, scale, crms);
+    let drawn = mix.draw_shared(count_of(scale.shared), |needs| !pairs(needs).is_empty(), rng);
     let mut turns: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, play, needs) in drawn {
-        let pairs = pairs(needs, crms);
+        let pairs = pairs(needs);
         let turn = turns.entry(name).or_insert(first);
         if let Some((home, there)) = pairs.get(*turn % pairs.len().max(1)) {
             parts.push(Part {
@@ -79,7 +76,7 @@ pub(super) fn parts<'a>(
                 sites: vec![*home, *there],
             });
         }
-        *turn += 1;
+        *turn = turn.wrapping_add(1);
     }
     parts
 }
@@ -88,17 +85,18 @@ fn count_of(people: u32) -> usize {
     usize::try_from(people).unwrap_or(0)
 }
 
-fn is_shown(features: &[crate::crm::Feature], crm: &dyn Crm) -> bool {
+fn is_shown(features: &[Feature], crm: &dyn Crm) -> bool {
     features.iter().all(|feature| crm.shows(*feature))
 }
 
 /// Home and the other CRM, every way round that can show what is needed.
-fn pairs(needs: &Needs, crms: &[&mut dyn Crm]) -> Vec<(Site, Site)> {
-    let sites = |features: &[crate::crm::Feature]| -> Vec<Site> {
-        let fitting = crms
-            .iter()
-            .enumerate()
-            .filter(|(_, crm)| is_shown(features, **crm));
+fn pairs(needs: &Needs, scale: &Scale, crms: &[&mut dyn Crm]) -> Vec<(Site, Site)> {
+    let at_work = || {
+        let crms = crms.iter().zip(&scale.alone).enumerate();
+        crms.filter(|(_, (_, count))| **count > 0)
+    };
+    let sites = |features: &[Feature]| -> Vec<Site> {
+        let fitting = at_work().filter(|(_, (crm, _))| is_shown(features, **crm));
         fitting.map(|(place, _)| Site(place)).collect()
     };
     let there = sites(&needs.there);

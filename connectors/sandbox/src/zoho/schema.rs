@@ -199,7 +199,10 @@ const fn table(module: Module) -> &'static str {
 /// The org's own columns that a module does without.
 fn lacks(module: Module, name: &str) -> bool {
     match module {
-        Module::DealHistory => !matches!(name, "id" | "Modified_By" | "Modified_Time"),
+        Module::DealHistory => matches!(
+            name,
+            "Owner" | "Created_By" | "Created_Time" | "Tag" | "Layout" | "Record_Status__s" | "Locked__s"
+        ),
         Module::Notes => matches!(name, "Tag" | "Layout" | "Locked__s"),
         _ => false,
     }

@@ -21,6 +21,11 @@ fn covers(granted: &str, needed: &str) -> bool {
     // `modules.ALL` covers every module, `settings.ALL` every setting.
     let short = granted.to_lowercase();
     let short = short.trim_end_matches(".all");
+    let is_mail = needed.to_lowercase().starts_with("zohocrm.modules.emails.");
+    let is_every_module = short == "zohocrm.modules";
+    if is_mail && is_every_module {
+        return false;
+    }
     is_all && (stem(granted) == stem(needed) || needed.to_lowercase().starts_with(&format!("{short}.")))
 }
 
@@ -59,6 +64,11 @@ mod tests {
         assert!(covers("ZohoCRM.modules.Tasks.READ", "ZohoCRM.modules.tasks.READ"));
         assert!(covers("ZohoCRM.settings.ALL", "ZohoCRM.settings.fields.READ"));
         assert!(!covers("ZohoCRM.modules.ALL", "ZohoCRM.coql.READ"));
+        assert!(!covers("ZohoCRM.modules.ALL", "ZohoCRM.modules.emails.READ"));
+        assert!(covers(
+            "ZohoCRM.modules.emails.ALL",
+            "ZohoCRM.modules.emails.READ"
+        ));
         assert!(!covers(
             "ZohoCRM.modules.tasks.READ",
             "ZohoCRM.modules.tasks.CREATE"

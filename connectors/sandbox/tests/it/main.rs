@@ -1,4 +1,4 @@
-//! The HubSpot account and the Salesforce org as a client meets them, one documented behaviour at a time.
+//! The HubSpot account, the Salesforce org and the Zoho org as a client meets them, one documented behaviour at a time.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,3 +19,4 @@ mod search;
 mod socket;
 mod support;
 mod switches;
+mod zoho;
