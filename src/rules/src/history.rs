@@ -1,12 +1,13 @@
-//! What happened with each human and what is agreed on each deal, for counting what was done rather than judging what
-//! is owed. The same predicates decide, so a figure never disagrees with a task about what a touch is.
+//! What happened with each human and what is agreed on each deal, for counting rather than judging.
 //!
-//! As of `context.now`: what happened later, or was logged only later, does not exist yet.
+//! The predicates are the ones the rules judge by, so a figure never disagrees with a task about what a touch is. As of
+//! `context.now`: what happened later, or was logged only later, does not exist yet.
 
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Activity, ActivityKind, CallOutcome, Deal, DealId, OwnerId, Person, PersonId, TaskOrigin, TaskStatus,
+    Activity, ActivityKind, CallOutcome, Deal, DealId, Direction, OwnerId, Person, PersonId, TaskOrigin,
+    TaskStatus,
 };
 use jiff::Timestamp;
 
@@ -80,6 +81,8 @@ pub struct History<'a> {
     pub deals: Vec<&'a Deal>,
     /// Contacts by instant, things logged twice once.
     pub contacts: Vec<Contact<'a>>,
+    /// Forms the human sent, by instant.
+    pub forms: Vec<&'a Activity>,
     /// Threads that wait for us, by instant of their first message.
     pub waiting: Vec<Waiting<'a>>,
     /// When reps declared attempts by completing our tasks, by instant.
@@ -115,6 +118,7 @@ pub fn history<'a>(facts: &'a Facts, person: &PersonId, context: &Context<'_>) -
         owner: human.owner(),
         deals,
         contacts: contacts_of(human, &index, context),
+        forms: forms_of(human, context),
         waiting: waiting_of(human, &index, context),
         declared: declared_of(human, &index, context),
         is_opted_out: suppress::has_opted_out(human),
@@ -162,6 +166,16 @@ pub fn next_step(facts: &Facts, deal: &DealId, context: &Context<'_>) -> Option<
 
 fn is_known(activity: &Activity, context: &Context<'_>) -> bool {
     activity.at <= context.now && activity.logged_at <= context.now
+}
+
+fn forms_of<'a>(human: &Human<'a>, context: &Context<'_>) -> Vec<&'a Activity> {
+    let is_form = |activity: &&Activity| {
+        activity.kind == ActivityKind::Form
+            && activity.direction == Direction::In
+            && is_known(activity, context)
+            && activity.people.iter().any(|person| human.has(person))
+    };
+    human.activities.iter().copied().filter(is_form).collect()
 }
 
 fn contacts_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Vec<Contact<'a>> {
@@ -297,7 +311,7 @@ fn waiting_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -
                 }
                 waiting.is_weak &= is_weak;
             })
-            .or_insert(Waiting {
+            .or_insert_with(|| Waiting {
                 first: reply,
                 is_weak,
                 is_doubtful: answered.possibly_at.is_some_and(|at| at > reply.at),
