@@ -55,7 +55,7 @@ impl Rule for BackFromLeave {
             };
             let finding = anchored::judge_by(draft, human, index, context, |calendar, _| {
                 back_at(notice, calendar).map_or(Timestamp::MAX, |back_at| {
-                    calendar.start_of(calendar.date_on(back_at))
+                    calendar.start_of(calendar.date_on(back_at)).max(notice.at)
                 })
             });
             if !matches!(finding.state, State::Owed) {

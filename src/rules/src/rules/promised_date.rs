@@ -8,6 +8,7 @@
 //! day more); tasks of other tools are not promises; a task without a date promises nothing.
 
 use followup_core::{Deal, Person, Task, TaskOrigin, TaskStatus};
+use jiff::Timestamp;
 
 use super::{Rule, Words};
 use crate::{
@@ -42,11 +43,12 @@ impl Rule for PromisedDate {
         let tasks = index.facts.tasks.iter().filter(is_theirs);
         let findings = tasks
             .filter_map(|task| {
+                let (_, opening) = clock(task, human.owner(), context)?;
                 let named = task.deals.iter().filter_map(|deal| index.deal(deal));
-                let mut open = named.filter(|deal| is_open_at(deal, context.now));
+                let mut open = named.filter(|deal| is_open_at(deal, opening));
                 let deal = open
                     .next()
-                    .or_else(|| finding::subject_at(human, index, None, context.now));
+                    .or_else(|| finding::subject_at(human, index, None, opening));
                 let subject = deal.map_or_else(|| human.subject(), |deal| Subject::Deal(deal.id.clone()));
                 judge(task, Some(human.shown), subject, human.owner(), index, context)
             })
@@ -109,6 +111,24 @@ fn found<'a>(findings: Vec<Finding<'a>>, context: &Context<'_>) -> Found<'a> {
     }
 }
 
+/// When the wait after a promised date is over, and when the gap opens; `None` if the task promises nothing.
+fn clock(
+    task: &Task,
+    owner: Option<&followup_core::OwnerId>,
+    context: &Context<'_>,
+) -> Option<(Timestamp, Timestamp)> {
+    let is_promise = task.origin == TaskOrigin::Human && task.status == TaskStatus::Open;
+    let due_at = task.due_at.filter(|_| is_promise)?;
+    let rule = context.rule(RuleId::PromisedDate);
+    let calendar = context.calendar(task.owner.as_ref().or(owner));
+    let deadline_at = calendar.add(due_at, rule.map_or(Span::BusinessDays(5), |rule| rule.within));
+    let guard = rule.map(|rule| rule.guard).unwrap_or_default();
+    Some((
+        deadline_at,
+        calendar.next_opening(finding::visible_at(deadline_at, guard)),
+    ))
+}
+
 fn judge<'a>(
     task: &'a Task,
     record: Option<&'a Person>,
@@ -117,8 +137,8 @@ fn judge<'a>(
     index: &Index<'a>,
     context: &Context<'_>,
 ) -> Option<Finding<'a>> {
-    let is_promise = task.origin == TaskOrigin::Human && task.status == TaskStatus::Open;
-    let due_at = task.due_at.filter(|_| is_promise)?;
+    let (deadline_at, _) = clock(task, owner, context)?;
+    let due_at = task.due_at?;
     let key = GapKey {
         rule: RuleId::PromisedDate,
         anchor: task.id.record().clone(),
@@ -126,8 +146,6 @@ fn judge<'a>(
     };
     let rule = context.rule(RuleId::PromisedDate);
     let owner = task.owner.as_ref().or(owner);
-    let within = rule.map_or(Span::BusinessDays(5), |rule| rule.within);
-    let deadline_at = context.calendar(owner).add(due_at, within);
     let guard = rule.map(|rule| rule.guard).unwrap_or_default();
     Some(Finding {
         task: index.own_task(&key),

@@ -4,7 +4,7 @@
 //! touch, a reply nor a conversation for 30 days. *Default*: a weekly list per rep. Where a next attempt is owed it folds
 //! into that; it stands alone where the last thing was a conversation and no attempt is due.
 //!
-//! *Traps*: a meeting ahead holds it; people on an open deal are the deal rules'; edits, notes and mass mail are no touch.
+//! *Traps*: a new inquiry is a new beginning; a meeting ahead holds it; people on an open deal are the deal rules'; edits, notes and mass mail are no touch.
 
 use followup_core::{Direction, Person};
 
@@ -41,13 +41,18 @@ impl Rule for StaleLead {
         if !is_live_lead(human, context) || human.deals_open_at(context.now).next().is_some() {
             return none(("not_a_lead", "only open leads without a deal go stale"));
         }
-        let events = attempts::events_of_human(human, index, context);
+        let started_at = attempts::started_at(human);
+        let mut events = attempts::events_of_human(human, index, context);
+        events.retain(|event| event.at >= started_at);
         let is_attempt = |event: &&Event<'a>| {
             event.kind == EventKind::Touch
                 || (event.kind == EventKind::Conversation && event.activity.direction == Direction::Out)
         };
         if !events.iter().any(|event| is_attempt(&event)) {
-            return none(("no_attempt", "no attempt to reach this lead is recorded"));
+            return none((
+                "no_attempt",
+                "no attempt to reach this lead is recorded since it asked",
+            ));
         }
         let proven = events
             .iter()
@@ -68,7 +73,7 @@ impl Rule for StaleLead {
         let key = GapKey {
             rule: self.id(),
             anchor: record.id.record().clone(),
-            crossing: Crossing::at(attempts::started_at(human)),
+            crossing: Crossing::at(started_at),
         };
         // Our task was opened after an earlier silence: what was recorded since ended that one.
         let ended = index

@@ -108,7 +108,7 @@ fn readable<'c>(case: &'c Case<'_, '_>, connection: &ConnectionId, kind: Evidenc
         Some(Readable::Blind(why)) => Known::Blind(why),
         Some(Readable::To(watermark)) => Known::To(exception(case, connection, kind).unwrap_or(*watermark)),
         None if is_optional(kind) => Known::NotLogged,
-        None => exception(case, connection, kind).map_or(Known::Missing, Known::To),
+        None => whole(case, connection, kind).map_or(Known::Missing, Known::To),
     }
 }
 
@@ -122,6 +122,19 @@ fn exception(case: &Case<'_, '_>, connection: &ConnectionId, kind: EvidenceKind)
         .filter(|record| record.connection == *connection)
         .filter_map(|record| subjects.get(&(record.clone(), kind)).copied())
         .min()
+}
+
+/// The same where nothing else is known of the kind: each record of the subject must have been asked.
+fn whole(case: &Case<'_, '_>, connection: &ConnectionId, kind: EvidenceKind) -> Option<Timestamp> {
+    let subjects = &case.context.coverage.subjects;
+    let mut mine = records_of(case).filter(|record| record.connection == *connection);
+    let mut earliest: Option<Timestamp> = None;
+    mine.try_for_each(|record| {
+        let at = *subjects.get(&(record.clone(), kind))?;
+        earliest = Some(earliest.map_or(at, |known| known.min(at)));
+        Some(())
+    })?;
+    earliest
 }
 
 fn connections_of<'c>(case: &'c Case<'_, '_>) -> BTreeSet<&'c ConnectionId> {

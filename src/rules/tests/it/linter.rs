@@ -1,20 +1,24 @@
 //! What a task says.
 
-use followup_core::Source;
+use followup_core::{CallOutcome, MeetingResult, Source};
 use followup_rules::{
     LintProblem, SUBJECT_CHARS_MAX, TaskText, lint,
     model::{Gap, Outcome, RuleId},
+    policy::{Delivery, Policy},
     reminder_at, render,
 };
+use jiff::civil::date;
 
-use crate::world::{World, at, person};
+use crate::world::{HandOver as _, World, at, person};
 
 /// One open gap of every built rule, with all that may be named.
 fn scenes() -> Vec<(RuleId, World)> {
     RuleId::BUILT
         .iter()
+        // it is about an owner: no subject has a gap of it
+        .filter(|rule| **rule != RuleId::Backlog)
         .map(|rule| {
-            let mut world = World::at("18 12:00");
+            let mut world = World::at("18 12:00").with_every_rule();
             match rule {
                 RuleId::FirstTouch => {
                     world.lead("p1", Source::Pricing, "17 14:02");
@@ -32,12 +36,89 @@ fn scenes() -> Vec<(RuleId, World)> {
                     world.mail_out("m1", "12 10:00", "p1");
                     world.mail_out("m2", "13 10:00", "p1");
                 }
+                RuleId::MissedCall => {
+                    world.contact("p1");
+                    world.missed_call("c1", "18 09:00", "p1");
+                }
+                RuleId::ReEngaged => {
+                    world.contact("p1");
+                    world.mail_out("m1", "01 10:00", "p1").at = "2026-09-01T10:00:00Z".parse().unwrap();
+                    world.form("f1", "18 10:00", "p1");
+                }
+                RuleId::NoShow => {
+                    world.contact("p1");
+                    world.meeting_with("e1", "17 10:00", "p1", MeetingResult::NoShow);
+                }
+                RuleId::MeetingRecap => {
+                    world.lead("p1", Source::Import, "02 09:00");
+                    world.meeting_with("e1", "16 10:00", "p1", MeetingResult::Held);
+                }
+                RuleId::Handover => {
+                    world.contact("p1").hand_over("12 10:00");
+                    world.mail_in("m1", "10 09:00", "p1");
+                }
+                RuleId::BackFromLeave => {
+                    world.lead("p1", Source::Import, "02 09:00");
+                    world.mail_out("m1", "11 10:00", "p1");
+                    let notice = world.mail_in("m2", "11 10:01", "p1");
+                    notice.is_auto_reply = true;
+                    notice.return_on = Some(date(2026, 11, 16));
+                }
+                RuleId::PlanStep => {
+                    let text = "[plans.inbound]\nsteps = [{ after = \"0bd\", channel = \"call\" }, \
+                                { after = \"1bd\", channel = \"email\" }]\n";
+                    world.policy = Policy::from_toml(text, "p").unwrap();
+                    world.lead("p1", Source::Demo, "11 09:00");
+                    world.call_out("c1", "11 10:00", "p1");
+                }
+                RuleId::AttemptsExhausted => {
+                    world.lead("p1", Source::Demo, "02 09:00");
+                    for day in 2..8 {
+                        world.call_out(&format!("c{day}"), &format!("0{day} 10:00"), "p1");
+                    }
+                }
+                RuleId::BouncedAddress => {
+                    world.lead("p1", Source::Import, "02 09:00");
+                    world.mail_out("m1", "17 10:00", "p1").is_bounce = true;
+                }
+                RuleId::StaleLead => {
+                    let lead = world.lead("p1", Source::Import, "01 09:00");
+                    lead.inquiry_at = Some("2026-09-01T10:00:00Z".parse().unwrap());
+                    let call = world.call_out("c1", "01 10:00", "p1");
+                    call.at = "2026-10-01T10:00:00Z".parse().unwrap();
+                    call.outcome = Some(CallOutcome::Connected);
+                }
+                RuleId::OutcomeMissing => {
+                    world.contact("p1");
+                    world.call_out("c1", "16 10:00", "p1");
+                }
+                RuleId::PromisedDate => {
+                    world.contact("p1");
+                    world.human_task("t1", "02 10:00", "09 10:00", "p1");
+                }
+                RuleId::NoOwner => {
+                    world.lead("p1", Source::Demo, "17 10:00").owner = None;
+                }
+                RuleId::MeetingUnconfirmed => {
+                    world.policy.rules.get_mut(rule).unwrap().delivery = Delivery::Task;
+                    world.contact("p1");
+                    world.meeting("e1", "05 10:00", "19 11:00", "p1");
+                }
                 other => panic!("{other} has no scene: add one, so that its words are checked"),
             }
             world.contact("other");
             (*rule, world)
         })
         .collect()
+}
+
+/// The scene of `first-touch`, with that rule alone.
+fn inquiry() -> World {
+    let mut scenes = scenes();
+    scenes.retain(|(rule, _)| *rule == RuleId::FirstTouch);
+    let (_, mut world) = scenes.remove(0);
+    world.policy = Policy::default().limited_to(&["first-touch"]);
+    world
 }
 
 fn text(world: &World) -> (Gap, TaskText) {
@@ -102,7 +183,7 @@ fn a_text_says_what_happened_when_and_what_closes_it() {
 
 #[test]
 fn instants_are_told_in_the_owners_zone() {
-    let (_, mut world) = scenes().remove(1);
+    let mut world = inquiry();
     let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     world.calendars.default = world.calendars.default.clone().with_zone(berlin);
     let (_, text) = text(&world);
@@ -121,7 +202,7 @@ fn instants_are_told_in_the_owners_zone() {
 
 #[test]
 fn only_open_channels_are_suggested() {
-    let (_, mut world) = scenes().remove(1);
+    let mut world = inquiry();
     world.facts.people[0].flags.do_not_call = true;
     assert!(!text(&world).1.body.contains("call is the channel"));
     assert!(text(&world).1.body.contains("personal email is the channel"));
@@ -157,7 +238,7 @@ fn folded_gaps_add_their_facts_and_never_more_than_four_lines() {
 
 #[test]
 fn the_reminder_goes_off_when_the_gap_opens_and_always_before_it_is_due() {
-    let (_, world) = scenes().remove(1);
+    let world = inquiry();
     let mut gap = world.gap();
     assert_eq!(reminder_at(&gap, &world.context()), gap.opened_at);
     gap.due_at = gap.opened_at;
@@ -166,7 +247,7 @@ fn the_reminder_goes_off_when_the_gap_opens_and_always_before_it_is_due() {
 
 #[test]
 fn the_linter_finds_what_it_is_for() {
-    let (_, world) = scenes().remove(1);
+    let world = inquiry();
     let (gap, good) = text(&world);
     let problems = |text: &TaskText| lint(text, Some(&person("p1")), gap.owner.as_ref(), &world.facts);
     let with = |body: &str| TaskText {

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Activity, ActivityId, ActivityKind, ConnectionId, ContactFlags, Deal, DealId, DealState, Direction,
-    Editor, Meeting, MeetingResult, Owner, OwnerId, OwnerKind, Person, PersonId, RecordKind, RecordRef,
-    Source, StageKind, Stamp, Task, TaskId, TaskOrigin, TaskStatus,
+    Activity, ActivityId, ActivityKind, CallOutcome, ConnectionId, ContactFlags, Deal, DealId, DealState,
+    Direction, Editor, Meeting, MeetingResult, Owner, OwnerId, OwnerKind, OwnerSpell, Person, PersonId,
+    RecordKind, RecordRef, Source, StageKind, Stamp, Task, TaskId, TaskOrigin, TaskStatus,
 };
 use followup_rules::{
     Context,
@@ -20,6 +20,15 @@ use followup_rules::{
     policy::{Delivery, Policy},
 };
 use jiff::{SignedDuration, Timestamp};
+
+/// The rules most stories here are about; a story about others, or about all, says so.
+const CORE: &[&str] = &[
+    "reply-waiting",
+    "first-touch",
+    "after-hours-lead",
+    "next-attempt",
+    "one-channel",
+];
 
 pub(crate) struct World {
     pub(crate) facts: Facts,
@@ -95,13 +104,19 @@ impl World {
                 by_owner: BTreeMap::new(),
                 same_person: BTreeMap::new(),
             },
-            policy: Policy::default(),
+            policy: Policy::default().limited_to(CORE),
             now,
         };
         world.owner("o1");
         world.owner("o2");
         world.read_to(now);
         world
+    }
+
+    /// The world with every rule that is on by default.
+    pub(crate) fn with_every_rule(mut self) -> Self {
+        self.policy = Policy::default();
+        self
     }
 
     pub(crate) fn read_to(&mut self, at: Timestamp) {
@@ -256,6 +271,21 @@ impl World {
         activity
     }
 
+    /// A call of a person that nobody took.
+    pub(crate) fn missed_call(&mut self, id: &str, when: &str, who: &str) -> &mut Activity {
+        let call = self.activity(id, ActivityKind::Call, Direction::In, when, &[who]);
+        call.outcome = Some(CallOutcome::Missed);
+        call
+    }
+
+    /// A past meeting with a result, booked on the fifth.
+    pub(crate) fn meeting_with(&mut self, id: &str, starts: &str, who: &str, result: MeetingResult) {
+        let activity = self.meeting(id, "05 09:00", starts, who);
+        if let Some(meeting) = activity.meeting.as_mut() {
+            meeting.result = result;
+        }
+    }
+
     pub(crate) fn human_task(&mut self, id: &str, created: &str, due: &str, who: &str) -> &mut Task {
         self.facts.tasks.push(Task {
             id: TaskId(record(RecordKind::Task, id)),
@@ -387,4 +417,21 @@ fn line(gap: &Gap) -> String {
         gap.subject.record().native_id,
         gap.outcome.as_str()
     )
+}
+
+/// A record that changes hands.
+pub(crate) trait HandOver {
+    /// From `o1`, who had it since the first, to `o2`.
+    fn hand_over(&mut self, when: &str);
+}
+
+impl HandOver for Person {
+    fn hand_over(&mut self, when: &str) {
+        let spell = |id: &str, from: Timestamp| OwnerSpell {
+            owner: Some(owner(id)),
+            from,
+        };
+        self.owner_history = vec![spell("o1", at("01 09:00")), spell("o2", at(when))];
+        self.owner = Some(owner("o2"));
+    }
 }
