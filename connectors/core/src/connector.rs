@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt, pin::Pin};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -352,6 +352,11 @@ pub trait Connector: Send + Sync {
 
     /// Requests sent so far, and how many of them were throttled.
     fn usage(&self) -> Usage;
+
+    /// How long to rest between two passes, at least, so that the allowance lasts the day; zero where it is ample.
+    fn rest(&self) -> SignedDuration {
+        SignedDuration::ZERO
+    }
 
     /// What was spent of a daily allowance, to be kept across restarts; `None` before the first request, or where the
     /// vendor counts no days.

@@ -35,7 +35,7 @@ use followup_core::{
     TaskDraft, TaskQuery, Usage, WriteOutcome, subject_line::SubjectHash,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{api::Api, paths::DOMAINS, view::Remembered};
 
@@ -46,6 +46,15 @@ pub use vendor::ZohoVendor;
 
 /// Kinds of activity that are read record by record.
 const RELATED: &[ActivityKind] = &[ActivityKind::Email];
+
+/// Calls of a pass in which nothing changed: seven lists, and the records of open tasks.
+const CALLS_PER_PASS: u64 = 9;
+/// Part of our share that polls may use, in percent; the rest is for mails, deletions, sweeps and writes.
+const POLLS_PERCENT: u64 = 45;
+/// A day's worth of waking hours: while nobody works, passes are several times rarer anyway.
+const WAKING_SECONDS: u64 = 12 * 3_600;
+/// However few credits there are, a pass is made this often.
+const REST_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// One Zoho org.
 pub struct Zoho {
@@ -159,6 +168,16 @@ impl Connector for Zoho {
 
     fn usage(&self) -> Usage {
         self.api.client.usage()
+    }
+
+    fn rest(&self) -> SignedDuration {
+        let share = self.usage().daily_share * POLLS_PERCENT / 100;
+        if share == 0 {
+            return SignedDuration::ZERO;
+        }
+        let credits = CALLS_PER_PASS * u64::from(self.api.costs().list);
+        let seconds = credits * WAKING_SECONDS / share;
+        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)).min(REST_MAX)
     }
 
     fn quota(&self) -> Option<SpentQuota> {

@@ -325,7 +325,7 @@ fn presence(lane: Lane, batch: &Batch) -> Option<Vec<RecordRef>> {
 /// What to do about a module that cannot be read.
 pub(crate) fn fix_of(missing: &str) -> String {
     if missing.contains("scope") || missing.starts_with("ZohoCRM.") {
-        return "log in again with the scopes that docs/operations.md lists for Zoho".to_owned();
+        return "log in again with the scopes that docs/operating.md lists for Zoho".to_owned();
     }
     format!("give the profile of this connection's user read access to {missing}, fields included")
 }

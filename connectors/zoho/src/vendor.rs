@@ -91,7 +91,7 @@ impl Vendor for ZohoVendor {
             "OAUTH_SCOPE_MISMATCH" => {
                 return Verdict::Forbidden {
                     missing: "an OAuth scope (OAUTH_SCOPE_MISMATCH)".to_owned(),
-                    fix: "log in again with the scopes that docs/operations.md lists for Zoho".to_owned(),
+                    fix: "log in again with the scopes that docs/operating.md lists for Zoho".to_owned(),
                 };
             }
             "INVALID_HOST" => {

@@ -59,7 +59,7 @@ fn state(context: &Context<'_>, stage: &str) -> DealState {
 }
 
 /// An entry of the history is about a stage that was entered at its date, or about one that was left then for another:
-/// no source says which. Only in the first reading has the present stage an entry that names no further stage.
+/// no source says which. Only in the first reading does the last entry name no further stage.
 fn stages(
     context: &Context<'_>,
     row: &Row,
@@ -76,7 +76,7 @@ fn stages(
         changes.push((at, stage, change.text("Moved_To__s")));
     }
     changes.sort_by_key(|(at, _, _)| *at);
-    let is_on_entry = changes.iter().any(|(_, _, moved_to)| moved_to.is_none());
+    let is_on_entry = changes.last().is_some_and(|(_, _, moved_to)| moved_to.is_none());
     let mut entries: Vec<StageEntry> = Vec::new();
     let mut enter = |stage: &str, entered_at: Timestamp| {
         if entries.last().is_none_or(|entry| entry.stage != stage) {
@@ -86,7 +86,7 @@ fn stages(
             });
         }
     };
-    if let Some((_, first, _)) = changes.first().filter(|_| !is_on_entry) {
+    if let Some((_, first, Some(_))) = changes.first().filter(|_| !is_on_entry) {
         enter(first, created_at);
     }
     for (at, left, moved_to) in &changes {

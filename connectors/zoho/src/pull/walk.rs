@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Fault, Reading, is_too_old, presence};
 use crate::{
     Zoho,
-    api::{self, Listing, Place, stuck},
+    api::{self, Listing, Place, code_of, stuck},
     cursor::{self, Position},
     map::CALL_TASK,
     schema::Module,
@@ -51,6 +51,10 @@ impl Zoho {
             // The token died: the same place is found by its stamp.
             Err(error) if is_resumed && is_refused(&error) => {
                 self.forget_walk(reading);
+                // Unless so many rows share it that no walk gets past it.
+                if code_of(&error) == "PAGINATION_LIMIT_EXCEEDED" && stands_still(&walked, after.as_ref()) {
+                    return Err(stuck(module.action()).into());
+                }
                 return self.page_of(Batch::default(), reading, &position);
             }
             Err(error) => return Err(error.into()),
@@ -84,7 +88,7 @@ impl Zoho {
             after: Some(place),
             deleted_to,
         };
-        self.remember_walk(reading, walked, &next, &page);
+        self.remember_walk(reading, walked, &next, &page)?;
         self.page_of(batch, reading, &next)
     }
 
@@ -150,7 +154,13 @@ impl Zoho {
         }
     }
 
-    fn remember_walk(&self, reading: Reading<'_>, walked: Walked, next: &Position, page: &PageWire) {
+    fn remember_walk(
+        &self,
+        reading: Reading<'_>,
+        walked: Walked,
+        next: &Position,
+        page: &PageWire,
+    ) -> Result<(), CallError> {
         let pages = walked.pages + 1;
         let key = (reading.stream, reading.lane.as_str());
         let place = match (&page.info.next_page_token, &walked.listing.place) {
@@ -159,7 +169,14 @@ impl Zoho {
             // No way on but by the stamp.
             (None, _) => {
                 self.remembered().tokens.remove(&key);
-                return;
+                let after = match next {
+                    Position::Walk { after, .. } => after.as_ref(),
+                    _ => None,
+                };
+                if stands_still(&walked, after) {
+                    return Err(stuck(walked.listing.module.action()));
+                }
+                return Ok(());
             }
         };
         let fields = if self.remembered().refused_extras.contains(&walked.listing.module) {
@@ -177,6 +194,7 @@ impl Zoho {
             pages,
         };
         self.remembered().tokens.insert(key, walked);
+        Ok(())
     }
 
     fn forget_walk(&self, reading: Reading<'_>) {
@@ -286,6 +304,12 @@ impl Zoho {
         })
         .to_vec()
     }
+}
+
+/// Whether a walk, begun anew at the last stamp it has seen, would begin where it began.
+fn stands_still(walked: &Walked, after: Option<&(Timestamp, String)>) -> bool {
+    let begun_at = walked.listing.since.map(api::second_floor);
+    begun_at.is_some() && begun_at == after.map(|(at, _)| api::second_floor(*at))
 }
 
 /// The walk was refused, not the server broken.

@@ -164,6 +164,8 @@ impl Zoho {
         since: Option<Timestamp>,
         turn: Turn,
     ) -> Written {
+        // A change within the second of the last one would not show.
+        self.remembered().bodies.remove(id);
         let body = row::with_trigger(&self.config.mapping, Value::Object(fields));
         let path = paths::record(Module::Tasks, id);
         let mut call = Call::write(Method::PUT, path, Some(body), "amend a task");

@@ -56,7 +56,10 @@ async fn r16_credits_that_are_used_up_let_the_connection_rest() {
     };
     assert!(until.duration_since(org.now()) >= SignedDuration::from_mins(10));
     org.wire.drain();
-    let error = connector.pull(pull(&org, Stream::Contacts)).await.expect_err("resting");
+    let error = connector
+        .pull(pull(&org, Stream::Contacts))
+        .await
+        .expect_err("resting");
     assert_eq!(error.code(), "throttled");
     assert!(org.wire.drain().is_empty(), "nothing leaves while it rests");
 }
@@ -113,9 +116,33 @@ async fn the_orgs_words_are_checked_before_anything_is_written() {
     })
     .await;
     let probe = org.connector().probe(org.now()).await.expect("a look around");
-    let codes: Vec<&str> = probe.problems.iter().map(|problem| problem.code.as_str()).collect();
+    let codes: Vec<&str> = probe
+        .problems
+        .iter()
+        .map(|problem| problem.code.as_str())
+        .collect();
     for code in ["task_status_words", "hidden_field", "no_task_key"] {
         assert!(codes.contains(&code), "{code}: {codes:?}");
     }
     assert!(probe.time_zone.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_credits_make_passes_rarer_so_that_they_last_the_day() {
+    for (edition, share, expected) in [
+        (followup_sandbox::ZohoEdition::Free, 20, 14..16),
+        (followup_sandbox::ZohoEdition::Enterprise, 50, 0..1),
+    ] {
+        let org = Org::with(|org| {
+            org.token_minutes = u16::MAX;
+            org.edition = edition;
+        })
+        .await;
+        let mut config = config();
+        config.api_share = share;
+        let connector = org.connector_with(config);
+        connector.probe(org.now()).await.expect("a look around");
+        let minutes = connector.rest().as_mins();
+        assert!(expected.contains(&minutes), "{edition:?}: {minutes}");
+    }
 }

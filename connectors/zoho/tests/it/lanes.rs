@@ -78,7 +78,14 @@ async fn r9_a_walk_goes_on_after_a_restart_and_after_its_token_died() {
     };
     let first = connector.pull(request(None)).await.expect("a page");
     org.advance(SignedDuration::from_hours(25));
-    let rest = read(&connector, Stream::Leads, Lane::Backfill, Some(first.cursor), org.now()).await;
+    let rest = read(
+        &connector,
+        Stream::Leads,
+        Lane::Backfill,
+        Some(first.cursor),
+        org.now(),
+    )
+    .await;
     let mut all: std::collections::BTreeSet<String> = rest.ids().into_iter().collect();
     all.extend(first.records.iter().map(|record| record.id().native_id.clone()));
     assert_eq!(all.len(), ids.len());
@@ -94,7 +101,8 @@ async fn r3_what_changes_during_a_pass_is_read_by_the_next_one() {
     let lead = org.lead(&owner).await;
     let hot = read(&connector, Stream::Leads, Lane::Hot, before.cursor, org.now()).await;
     assert_eq!(hot.ids(), [lead.clone()]);
-    org.update("Leads", &lead, json!({"Lead_Status": "Lost Lead"})).await;
+    org.update("Leads", &lead, json!({"Lead_Status": "Lost Lead"}))
+        .await;
     let next = read(&connector, Stream::Leads, Lane::Hot, hot.cursor, org.now()).await;
     let Some(Record::Person(person)) = next.records.first() else {
         panic!("the lead again");
@@ -134,12 +142,20 @@ async fn r5_deletions_are_told_once_and_converted_leads_are_none() {
     let start = read(&connector, Stream::Leads, Lane::Backfill, None, org.now()).await;
     org.delete("Leads", &gone).await;
     let (status, answer) = org
-        .send("POST", &format!("/Leads/{converted}/actions/convert"), Some(json!({"data": [{}]})))
+        .send(
+            "POST",
+            &format!("/Leads/{converted}/actions/convert"),
+            Some(json!({"data": [{}]})),
+        )
         .await;
     assert_eq!(status, 200, "{answer}");
     org.advance(SignedDuration::from_mins(30));
     let settled = read(&connector, Stream::Leads, Lane::Settled, start.cursor, org.now()).await;
-    let told: Vec<&str> = settled.gone.iter().map(|gone| gone.id.native_id.as_str()).collect();
+    let told: Vec<&str> = settled
+        .gone
+        .iter()
+        .map(|gone| gone.id.native_id.as_str())
+        .collect();
     assert_eq!(told, [gone.as_str()]);
     let Some(Record::Person(person)) = settled
         .records
@@ -148,8 +164,20 @@ async fn r5_deletions_are_told_once_and_converted_leads_are_none() {
     else {
         panic!("a converted lead stays visible");
     };
-    assert!(person.converted.as_ref().is_some_and(|made| made.contact.is_some()));
-    let again = read(&connector, Stream::Leads, Lane::Settled, settled.cursor, org.now()).await;
+    assert!(
+        person
+            .converted
+            .as_ref()
+            .is_some_and(|made| made.contact.is_some())
+    );
+    let again = read(
+        &connector,
+        Stream::Leads,
+        Lane::Settled,
+        settled.cursor,
+        org.now(),
+    )
+    .await;
     assert!(again.gone.is_empty());
 }
 
@@ -174,7 +202,8 @@ async fn deals_have_their_stages_in_both_readings_of_the_history() {
                 .await;
             let begun = org.now();
             org.advance(SignedDuration::from_hours(24));
-            org.update("Deals", &deal, json!({"Stage": "Proposal/Price Quote"})).await;
+            org.update("Deals", &deal, json!({"Stage": "Proposal/Price Quote"}))
+                .await;
             let moved = org.now();
             org.advance(SignedDuration::from_hours(24));
             let connector = org.connector();
@@ -246,7 +275,10 @@ async fn a_call_still_to_be_made_is_a_to_do_until_it_was_made() {
     };
     assert_eq!((task.status, task.due_at), (TaskStatus::Open, Some(at)));
     let todo = task.id.record().clone();
-    let back = connector.read(std::slice::from_ref(&todo), org.now()).await.expect("read");
+    let back = connector
+        .read(std::slice::from_ref(&todo), org.now())
+        .await
+        .expect("read");
     assert_eq!(back.len(), 1);
     let swept = read(&connector, Stream::Tasks, Lane::Sweep, None, org.now()).await;
     assert!(swept.seen.contains(&todo), "a sweep of tasks sees it");

@@ -133,7 +133,9 @@ async fn a_token_that_ended_is_replaced_once_and_a_throttled_endpoint_is_left_al
         .await;
         let store = Arc::default();
         let connector = connector(&org, "https://accounts.zoho.eu", &store);
-        reads(&org, &connector).await.expect("the second token of the two");
+        reads(&org, &connector)
+            .await
+            .expect("the second token of the two");
         org.wire.drain();
         org.advance(SignedDuration::from_mins(50));
         reads(&org, &connector).await.expect("renewed ahead of its end");
@@ -144,7 +146,11 @@ async fn a_token_that_ended_is_replaced_once_and_a_throttled_endpoint_is_left_al
             let error = reads(&org, &connector).await.expect_err("no token to be had");
             assert_eq!(error.code(), "throttled", "{status}");
         }
-        assert_eq!(org.wire.count("/oauth/v2/token"), 1, "asked once, then left alone");
+        assert_eq!(
+            org.wire.count("/oauth/v2/token"),
+            1,
+            "asked once, then left alone"
+        );
     }
 }
 

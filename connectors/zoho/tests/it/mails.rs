@@ -63,15 +63,24 @@ async fn all_mails_of_a_lead_arrive_with_their_direction_in_both_readings() {
         assert_eq!(all.read_to, org.now());
         let mut directions = Vec::new();
         for mail in &all.records {
-            let Record::Activity(mail) = mail else { panic!("a mail") };
+            let Record::Activity(mail) = mail else {
+                panic!("a mail")
+            };
             assert_eq!(mail.people.first().map(|person| person.record()), Some(&lead));
-            assert_eq!(mail.by.as_ref().map(|by| by.record().native_id.as_str()), Some(user.as_str()));
+            assert_eq!(
+                mail.by.as_ref().map(|by| by.record().native_id.as_str()),
+                Some(user.as_str())
+            );
             assert!(!mail.is_machine && mail.subject_hash.is_some());
             directions.push((mail.at, mail.direction));
         }
         directions.sort_by_key(|(at, _)| *at);
         for (place, (_, direction)) in directions.iter().enumerate() {
-            let expected = if place % 2 == 0 { Direction::In } else { Direction::Out };
+            let expected = if place % 2 == 0 {
+                Direction::In
+            } else {
+                Direction::Out
+            };
             assert_eq!(*direction, expected, "{place}");
         }
         let again = connector
@@ -79,7 +88,11 @@ async fn all_mails_of_a_lead_arrive_with_their_direction_in_both_readings() {
             .await
             .expect("mails");
         let calls = org.wire.count("/Emails");
-        assert_eq!(calls, if newest_first { 4 } else { 6 }, "the list is left early only if sorted");
+        assert_eq!(
+            calls,
+            if newest_first { 4 } else { 6 },
+            "the list is left early only if sorted"
+        );
         assert!(again.records.len() >= 5);
     }
 }
@@ -107,7 +120,12 @@ async fn silence_proves_nothing_where_no_mailbox_is_synced() {
     assert_eq!(error.code(), "forbidden");
     assert!(org.wire.drain().is_empty(), "asked once a day");
     let probe = connector.probe(org.now()).await.expect("a look around");
-    assert!(probe.problems.iter().any(|problem| problem.code == "mail_invisible"));
+    assert!(
+        probe
+            .problems
+            .iter()
+            .any(|problem| problem.code == "mail_invisible")
+    );
 }
 
 #[tokio::test(start_paused = true)]

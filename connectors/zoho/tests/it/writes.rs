@@ -74,7 +74,10 @@ async fn a_task_stands_at_its_lead_sets_nothing_off_and_rings_at_an_instant() {
     assert_eq!(row["Followupd_Key"], json!("k1"));
     assert_eq!(row["Priority"], json!("High"));
     let fields = task.fields.expect("ours");
-    assert_eq!(fields.reminder_at, Some(org.now() + SignedDuration::from_hours(1)));
+    assert_eq!(
+        fields.reminder_at,
+        Some(org.now() + SignedDuration::from_hours(1))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +85,8 @@ async fn automation_runs_where_the_mapping_asks_for_it() {
     let (org, owner, lead) = org().await;
     let text = include_str!("../../../../config/connectors/zoho.toml");
     let mut config = config();
-    config.mapping = Mapping::from_toml(&text.replace("trigger = []", "trigger = [\"workflow\"]")).expect("a mapping");
+    config.mapping =
+        Mapping::from_toml(&text.replace("trigger = []", "trigger = [\"workflow\"]")).expect("a mapping");
     let connector = org.connector_with(config);
     let task = created(&org, &connector, draft(&org, "k1", &owner, lead)).await;
     assert!(task.fields.expect("ours").subject.starts_with("AUTO"));
@@ -107,7 +111,11 @@ async fn r20_each_record_of_a_batch_has_its_own_outcome_under_every_status() {
         assert!(
             matches!(
                 outcomes.as_slice(),
-                [CreateOutcome::Done(_), CreateOutcome::Rejected { .. }, CreateOutcome::Done(_)]
+                [
+                    CreateOutcome::Done(_),
+                    CreateOutcome::Rejected { .. },
+                    CreateOutcome::Done(_)
+                ]
             ),
             "{some}: {outcomes:?}"
         );
@@ -137,7 +145,11 @@ async fn a_batch_is_never_larger_than_ten() {
         .map(|number| draft(&org, &format!("k{number}"), &owner, lead.clone()))
         .collect();
     let outcomes = connector.create_tasks(&drafts, org.now()).await;
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, CreateOutcome::Done(_))));
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, CreateOutcome::Done(_)))
+    );
     let posts = org.wire.drain();
     let posts = posts.iter().filter(|line| line.as_str() == "POST /crm/v8/Tasks");
     assert_eq!(posts.count(), 3);
@@ -206,9 +218,15 @@ async fn what_is_no_longer_needed_is_put_off_with_its_reason_and_deleted_where_t
     let connector = org.connector_with(config);
     let task = created(&org, &connector, draft(&org, "k2", &owner, lead)).await;
     let outcomes = connector.amend_tasks(&[withdraw(&task)], org.now()).await;
-    assert!(matches!(outcomes.as_slice(), [WriteOutcome::Done(None)]), "{outcomes:?}");
+    assert!(
+        matches!(outcomes.as_slice(), [WriteOutcome::Done(None)]),
+        "{outcomes:?}"
+    );
     let outcomes = connector.amend_tasks(&[withdraw(&task)], org.now()).await;
-    assert!(matches!(outcomes.as_slice(), [WriteOutcome::Gone]), "{outcomes:?}");
+    assert!(
+        matches!(outcomes.as_slice(), [WriteOutcome::Gone]),
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +234,10 @@ async fn a_converted_leads_task_moves_to_the_contact_and_the_deal() {
     let (org, owner, lead) = org().await;
     let contact = PersonId(record(RecordKind::Contact, &org.contact(&owner).await));
     let deal = org
-        .create("Deals", json!({"Deal_Name": "Acme", "Stage": "Qualification", "Owner": {"id": owner}}))
+        .create(
+            "Deals",
+            json!({"Deal_Name": "Acme", "Stage": "Qualification", "Owner": {"id": owner}}),
+        )
         .await;
     let deal = DealId(record(RecordKind::Deal, &deal));
     let connector = org.connector();
@@ -235,7 +256,9 @@ async fn a_converted_leads_task_moves_to_the_contact_and_the_deal() {
         ..change(&task)
     };
     for _ in 0..2 {
-        let outcomes = connector.amend_tasks(std::slice::from_ref(&moved), org.now()).await;
+        let outcomes = connector
+            .amend_tasks(std::slice::from_ref(&moved), org.now())
+            .await;
         let [WriteOutcome::Done(Some(task))] = outcomes.as_slice() else {
             panic!("{outcomes:?}");
         };
@@ -262,5 +285,11 @@ async fn texts_longer_than_lists_show_are_not_taken_for_a_humans_edit() {
     let [WriteOutcome::Done(Some(task))] = outcomes.as_slice() else {
         panic!("{outcomes:?}");
     };
-    assert!(task.fields.as_ref().expect("ours").body.ends_with("One more line."));
+    assert!(
+        task.fields
+            .as_ref()
+            .expect("ours")
+            .body
+            .ends_with("One more line.")
+    );
 }
