@@ -23,6 +23,7 @@ mod output;
 mod plan;
 mod policy;
 mod progress;
+mod report;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -113,6 +114,10 @@ enum Command {
     /// What a changed policy would have asked for in the past, beside the present one.
     #[command(after_help = EXIT_HELP)]
     Backtest(backtest::BacktestArgs),
+    /// How the team follows up: coverage, speed to lead, completion, next steps, open loops; figures of a team, never of
+    /// a person.
+    #[command(after_help = EXIT_HELP)]
+    Report(report::ReportArgs),
     /// Let proposed tasks be written by the next cycle (mode propose).
     #[command(after_help = EXIT_HELP)]
     Approve {
@@ -224,6 +229,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Status { common } => ask::ask(&common, "status/1", &Request::Status, status::print),
         Command::Plan { common } => ask::ask(&common, "plan/1", &Request::Plan, plan::print),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Report(args) => report::report(args),
         Command::Approve { common, keys, all: _ } => ask::ask(
             &common,
             "approve/1",

@@ -9,6 +9,7 @@ pub mod approve;
 pub mod backtest;
 pub mod explain;
 pub mod plan;
+pub mod report;
 pub mod status;
 pub mod undo;
 
@@ -41,6 +42,8 @@ pub enum Request {
         /// How far back: a length of time (`90d`) or an instant.
         since: String,
     },
+    /// What the team's follow-up amounts to.
+    Report(report::Asked),
     /// Let proposed tasks be written.
     Approve {
         /// Task keys; empty = all that are proposed now.
@@ -130,6 +133,7 @@ pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -
         Request::WhyNot { person } => explain::why_not(engine, person).await,
         Request::Confirm => approve::confirm(engine).await,
         Request::Plan => plan::plan(engine).await,
+        Request::Report(asked) => report::report(engine, asked).await,
         Request::Backtest { policy, file, since } => backtest::backtest(engine, policy, file, since).await,
         Request::Approve { keys } => approve::approve(engine, keys).await,
         Request::Reject { keys } => approve::reject(engine, keys).await,
