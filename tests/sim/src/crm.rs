@@ -1,9 +1,9 @@
 //! A simulated CRM, as the simulation needs it.
 //!
-//! Another CRM joins here: implement [`SimCrm`] over its part of the sandbox (Salesforce: a `salesforce` module beside
-//! [`crate::hubspot`], an arm in [`build`], and its own classes of requests in [`SimCrm::classes`]). People act through
-//! the sandbox's vendor-free [`Crm`], tasks are seen as [`TaskView`], and the script's truth has one shape for all, so
-//! the human model and most invariants need nothing more. What only a vendor's own words can tell stays behind the
+//! Another CRM joins here: implement [`SimCrm`] over its part of the sandbox (a module beside [`crate::hubspot`] and
+//! [`crate::salesforce`] with its [`Words`](crate::words::Words), an arm in [`build`], and its own classes of requests in
+//! [`SimCrm::classes`]). People act through the sandbox's vendor-free [`Crm`], tasks are seen as [`TaskView`], and the
+//! script's truth has one shape for all, so the human model and most invariants need nothing more. What only a vendor's own words can tell stays behind the
 //! trait: which request is a creation, whether a cached record says what the CRM says.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -14,9 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
+    ground::Ground,
     hubspot::HubspotSim,
-    plan::{PortalPlan, Trouble},
+    plan::{Brand, PortalPlan, Trouble},
     run::Shared,
+    salesforce::SalesforceSim,
 };
 
 /// What a class of requests is for; troubles are drawn per class.
@@ -45,8 +47,8 @@ pub struct Held {
     pub modified_at: Timestamp,
     /// Not there any more (archived).
     pub is_gone: bool,
-    /// How many live records there are of its kind.
-    pub siblings: usize,
+    /// Its deletion is in the stream of changes; else the sweep finds it.
+    pub tells_when_gone: bool,
 }
 
 /// One simulated CRM with the script played in it.
@@ -87,6 +89,17 @@ pub trait SimCrm: Send + Sync {
     /// Every task, deleted ones included.
     fn tasks(&self) -> Vec<TaskView>;
 
+    /// A person as our records name them.
+    fn person(&self, id: &str) -> Option<RecordRef>;
+
+    /// The world it is in.
+    fn ground(&self) -> &Ground;
+
+    /// Whether a task is due at an instant, as exactly as this CRM keeps due dates.
+    fn is_due(&self, task: &TaskView, at: Timestamp) -> bool {
+        task.due_at == Some(at)
+    }
+
     /// Whether a person may be written a task about: there, not merged away, reachable. Else why not, and since when.
     fn barred(&self, person: &str) -> Option<(&'static str, Timestamp)>;
 
@@ -121,14 +134,41 @@ pub trait SimCrm: Send + Sync {
     /// Requests we sent.
     fn requests(&self) -> u64;
 
-    /// Faults that struck, by kind.
+    /// Faults that struck in its world, by kind.
     fn struck(&self) -> BTreeMap<String, u64>;
 
     /// Looks at the books of the wire; called after each cycle and at the end.
     fn audit(&self);
 }
 
-/// Builds the simulated CRM a plan asks for.
-pub fn build(plan: &PortalPlan, begins_at: Timestamp, shared: &Shared) -> Arc<dyn SimCrm> {
-    Arc::new(HubspotSim::new(plan, begins_at, shared))
+/// Builds the simulated CRMs a plan asks for, those of one site in one world.
+pub fn build(plans: &[PortalPlan], begins_at: Timestamp, shared: &Shared) -> Vec<Arc<dyn SimCrm>> {
+    let mut grounds: BTreeMap<usize, Ground> = BTreeMap::new();
+    let one = |plan: &PortalPlan| -> Arc<dyn SimCrm> {
+        let ground = grounds
+            .entry(plan.site)
+            .or_insert_with(|| Ground::new(plan, begins_at))
+            .clone();
+        match plan.brand {
+            Brand::Hubspot => Arc::new(HubspotSim::new(plan, &ground, shared)),
+            Brand::Salesforce => Arc::new(SalesforceSim::new(plan, &ground, shared)),
+        }
+    };
+    plans.iter().map(one).collect()
+}
+
+/// One of `patterns`, by `salt`.
+pub fn pick(patterns: &[&str], salt: u64) -> String {
+    let place = usize::try_from(salt % patterns.len().max(1) as u64).unwrap_or(0);
+    patterns.get(place).copied().unwrap_or("* *").to_owned()
+}
+
+/// That a record is not in the cache as it is in the CRM.
+pub fn differs(
+    id: &RecordRef,
+    what: &str,
+    ours: &dyn std::fmt::Debug,
+    theirs: &dyn std::fmt::Debug,
+) -> String {
+    format!("{id}: {what} is {theirs:?} in the CRM and {ours:?} in the cache")
 }

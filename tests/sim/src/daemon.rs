@@ -11,7 +11,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use followup_rules::{calendar::Calendar, policy::Policy};
+use followup_rules::{
+    calendar::Calendar,
+    model::RuleId,
+    policy::{Caps, Policy, Span},
+};
 use followup_sandbox::team::MARKED_RULES;
 use followup_store::{Store, StoreError};
 use followupd::{
@@ -26,7 +30,7 @@ use followupd::{
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::{crm::SimCrm, defect, run::World};
+use crate::{defect, plan::PolicyPlan, run::World};
 
 /// A process: the engine, and its loops as one future.
 pub struct Process {
@@ -88,8 +92,8 @@ impl Process {
             .collect::<Result<Vec<Link>, String>>()?;
         let engine = Arc::new(Engine {
             store: SharedStore::new(store, StoreThread::InPlace),
-            clock: clock(&crms, world.skew()),
-            policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
+            clock: clock(world),
+            policy: Arc::new(policy(world.policy)),
             team: TeamSettings {
                 calendar: Calendar::default(),
                 owners: BTreeMap::new(),
@@ -127,13 +131,26 @@ impl Process {
     }
 }
 
-fn clock(crms: &[Arc<dyn SimCrm>], skew: SignedDuration) -> Clock {
-    let first = crms.first().cloned();
-    Clock::InProcess(Arc::new(move || {
-        first
-            .as_ref()
-            .map_or(jiff::Timestamp::UNIX_EPOCH, |crm| crm.now() + skew)
-    }))
+fn clock(world: &World) -> Clock {
+    let clock = world.host_clock();
+    Clock::InProcess(Arc::new(move || clock.now()))
+}
+
+/// The default policy with what the team asked to have otherwise, and only the rules the script speaks of.
+fn policy(plan: PolicyPlan) -> Policy {
+    let mut policy = Policy::default().limited_to(MARKED_RULES);
+    if let (Some(minutes), Some(rule)) = (plan.demo_minutes, policy.rules.get_mut(&RuleId::FirstTouch)) {
+        let within = Span::Business(SignedDuration::from_mins(minutes.into()));
+        rule.within_by.insert("demo".to_owned(), within);
+    }
+    if let Some((new_per_day, open)) = plan.caps {
+        policy.caps = Caps {
+            new_per_day,
+            open,
+            ..policy.caps
+        };
+    }
+    policy
 }
 
 /// One connection's loop; ends only when the store does.

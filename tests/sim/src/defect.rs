@@ -205,6 +205,13 @@ impl Connector for Wrong {
         self.inner.probe(now)
     }
 
+    fn announce(&self, pulls: &[PullRequest]) {
+        // With cursors of its own nothing it announces would come.
+        if self.defect != Defect::PersistPageToken {
+            self.inner.announce(pulls);
+        }
+    }
+
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>> {
         Box::pin(self.pull_wrong(request))
     }

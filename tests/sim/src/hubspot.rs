@@ -1,126 +1,91 @@
 //! HubSpot's part of the simulation: the sandbox's portal, a connector over the simulated wire, and what only HubSpot's
 //! own words tell.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod words;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use followup_core::{ConnectionId, Connector, PersonId, Record, RecordKind, RecordRef, TaskKey, TaskStatus};
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_sandbox::{
-    ClockMode, Fault, RecordView, Reply, Sandbox, Tier, WorldConfig,
+    RecordView, Tier, Vendor,
     crm::{Crm, TaskView},
 };
-use followup_transport::{OAuthConfig, TokenPair, TokenSource, TokenStore, Transport};
+use followup_transport::{OAuthConfig, TokenSource};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
 use crate::{
-    crm::{Class, Held, SimCrm},
+    crm::{Class, Held, SimCrm, differs, pick},
+    ground::Ground,
     invariants,
+    line::Line,
     plan::{PortalPlan, Trouble},
     run::Shared,
-    wire::Wire,
 };
+use words::HubspotWords;
+
+/// A stream that fits one page shows its deletions at once; a larger one leaves them to the sweep.
+const SMALL: usize = 90;
 
 /// Neighbours with more requests a minute than this are not alone.
 const GREEDY: u32 = 420;
+
+/// So many requests at once fill the burst window of any account …
+const BURST_FULL: u32 = 260;
+/// … and so many searches the second.
+const SEARCH_FULL: u32 = 6;
 
 const BASE: &str = "https://api.hubapi.com";
 
 /// One simulated portal and everything of its connection that outlives the daemon.
 pub struct HubspotSim {
     plan: PortalPlan,
-    sandbox: Sandbox,
-    wire: Wire,
+    ground: Ground,
+    line: Line,
     shared: Shared,
-    tokens: Arc<Tokens>,
-    refresh_token: Mutex<String>,
-    starts: Mutex<u64>,
-}
-
-/// The token file: what is written is durable.
-#[derive(Default)]
-struct Tokens(Mutex<Option<TokenPair>>);
-
-impl TokenStore for Tokens {
-    fn load(&self) -> followup_transport::Future<'_, Result<Option<TokenPair>, String>> {
-        Box::pin(async { Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()) })
-    }
-
-    fn store(&self, tokens: TokenPair) -> followup_transport::Future<'_, Result<(), String>> {
-        Box::pin(async {
-            // A process can die before and after the file is in place.
-            tokio::time::sleep(Duration::from_millis(3)).await;
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens);
-            tokio::time::sleep(Duration::from_millis(3)).await;
-            Ok(())
-        })
-    }
 }
 
 impl HubspotSim {
     /// A portal at its first instant.
-    pub fn new(plan: &PortalPlan, begins_at: Timestamp, shared: &Shared) -> Self {
-        let sandbox = Sandbox::new(WorldConfig {
-            seed: plan.seed,
-            people: plan.people,
-            as_of: begins_at,
-            limits: true,
-            clock: ClockMode::Tokio,
-            switches: plan.switches.clone(),
-        });
-        let access = sandbox.access();
-        let wire = Wire::new(sandbox.clone(), plan, shared);
-        wire.books().secrets.extend([
-            access.access_token.clone(),
-            access.client_secret.clone(),
-            access.refresh_token.clone(),
-        ]);
+    pub fn new(plan: &PortalPlan, ground: &Ground, shared: &Shared) -> Self {
+        let access = ground.sandbox.access();
+        let words = HubspotWords {
+            sandbox: ground.sandbox.clone(),
+            zone: plan.switches.account_zone.clone(),
+        };
+        let secrets = [access.refresh_token, access.access_token, access.client_secret];
         Self {
             plan: plan.clone(),
-            wire,
+            ground: ground.clone(),
+            line: Line::new(Arc::new(words), plan, secrets, shared),
             shared: shared.clone(),
-            tokens: Arc::default(),
-            refresh_token: Mutex::new(access.refresh_token),
-            starts: Mutex::new(0),
-            sandbox,
         }
     }
 
     fn token_source(&self, base: &Url) -> Result<TokenSource, String> {
-        let access = self.sandbox.access();
-        if !self.plan.is_oauth {
+        let access = self.ground.sandbox.access();
+        if !self.plan.is_oauth() {
             return Ok(TokenSource::fixed(&access.access_token));
         }
         let path = format!("/oauth/{}/token", self.plan.api_version);
-        let refresh_token = self
-            .refresh_token
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         let config = OAuthConfig {
             token_url: base.join(&path).map_err(|error| error.to_string())?,
             client_id: access.client_id,
             client_secret: SecretString::from(access.client_secret),
-            refresh_token: SecretString::from(refresh_token),
+            refresh_token: self.line.refresh_token(),
             fix: "put a new refresh token in place".to_owned(),
         };
-        Ok(TokenSource::oauth(
-            config,
-            Arc::clone(&self.tokens) as Arc<dyn TokenStore>,
-        ))
+        Ok(TokenSource::oauth(config, self.line.tokens()))
     }
 
     /// What the account allows in ten seconds.
     fn burst_max(&self) -> usize {
         match self.plan.switches.tier {
-            _ if self.plan.is_oauth => 110,
+            _ if self.plan.is_oauth() => 110,
             Tier::Starter => 100,
             Tier::Professional | Tier::Enterprise => 190,
             Tier::CapacityPack => 250,
@@ -129,7 +94,7 @@ impl HubspotSim {
 
     /// The day of private apps; an app by OAuth has none of its own, and keeps to the smallest.
     fn daily_max(&self) -> u64 {
-        if self.plan.is_oauth {
+        if self.plan.is_oauth() {
             return 250_000;
         }
         let tier = match self.plan.switches.tier {
@@ -142,35 +107,15 @@ impl HubspotSim {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<Value> {
+        let token = self.ground.sandbox.access().access_token;
         let request = http::Request::builder()
             .method(method)
             .uri(format!("{BASE}{path}"))
-            .header(
-                "authorization",
-                format!("Bearer {}", self.sandbox.access().access_token),
-            )
+            .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Bytes::from(body.to_owned()))
             .ok()?;
-        // Nothing is in the way of these: no fault sleeps, so one poll is all it takes.
-        match poll_once(self.sandbox.hubspot(request))? {
-            Reply::Answer(answer) => {
-                let location = answer.headers().get("location").and_then(|at| at.to_str().ok());
-                location
-                    .map(|location| Value::from(location.to_owned()))
-                    .or_else(|| serde_json::from_slice(answer.body()).ok())
-            }
-            Reply::Closed { .. } => None,
-        }
-    }
-}
-
-fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(value) => Some(value),
-        std::task::Poll::Pending => None,
+        self.ground.ask(Vendor::Hubspot, request)
     }
 }
 
@@ -180,7 +125,7 @@ impl SimCrm for HubspotSim {
     }
 
     fn now(&self) -> Timestamp {
-        self.sandbox.now()
+        self.ground.sandbox.now()
     }
 
     fn connector(&self) -> Result<Arc<dyn Connector>, String> {
@@ -190,20 +135,14 @@ impl SimCrm for HubspotSim {
         let mut config = HubspotConfig::new(id, base);
         self.plan.api_version.clone_into(&mut config.api_version);
         config.api_share = self.plan.api_share;
-        self.wire.restarted();
-        let seed = {
-            let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
-            *starts += 1;
-            self.plan.seed ^ *starts
-        };
-        let transport: Arc<dyn Transport> = Arc::new(self.wire.clone());
+        let (transport, seed) = self.line.start();
         let hash = followupd::subject_key::keyed(vec![7; 32]);
         let hubspot = Hubspot::new(config, transport, tokens, hash, seed)?;
         Ok(Arc::new(hubspot))
     }
 
     fn log_in_anew(&self) {
-        let access = self.sandbox.access();
+        let access = self.ground.sandbox.access();
         let consent = format!(
             "/oauth/authorize?client_id={}&redirect_uri=https%3A%2F%2Fapp.example.com%2Fback&scope=crm",
             access.client_id
@@ -221,46 +160,27 @@ impl SimCrm for HubspotSim {
             .ask("POST", "/oauth/2026-09/token", &form)
             .unwrap_or_default();
         if let Some(token) = answer.get("refresh_token").and_then(Value::as_str) {
-            self.wire.books().secrets.insert(token.to_owned());
-            token.clone_into(&mut self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner));
-            *self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.line.consent(token);
         }
     }
 
     fn trouble(&self, trouble: &Trouble) {
-        self.clear();
-        if let Some(seconds) = trouble
-            .kind
-            .strip_prefix("late:")
-            .and_then(|text| text.parse().ok())
-        {
-            let times = if trouble.times == 0 {
-                u32::MAX
-            } else {
-                trouble.times
-            };
-            self.wire
-                .be_late(Duration::from_secs(seconds), self.now() + trouble.lasts, times);
-            return;
+        let mut trouble = trouble.clone();
+        if trouble.kind == "revoke_token" && !self.plan.is_oauth() {
+            "status:503".clone_into(&mut trouble.kind);
         }
-        let kind = if trouble.kind == "revoke_token" && !self.plan.is_oauth {
-            "status:503"
-        } else {
-            &trouble.kind
-        };
         let pattern = self.classes(trouble.class, trouble.salt);
-        let times = if kind == "revoke_token" { 1 } else { trouble.times };
-        self.sandbox
-            .set_faults(Fault::new(&pattern, kind, times).into_iter().collect());
+        self.line
+            .trouble(&self.ground, Vendor::Hubspot, &pattern, &trouble, self.now());
     }
 
     fn clear(&self) {
-        self.wire.be_punctual();
-        self.sandbox.set_faults(Vec::new());
+        self.line.clear(&self.ground, Vendor::Hubspot);
     }
 
     fn neighbour(&self, requests: u32, searches: u32) {
-        for _ in 0..requests {
+        // All at one instant: what is more than fits a window is refused, which nobody else notices.
+        for _ in 0..requests.min(BURST_FULL) {
             self.ask("GET", "/crm/owners/2026-09?limit=1", "");
         }
         if requests > GREEDY {
@@ -268,29 +188,40 @@ impl SimCrm for HubspotSim {
             let spent = format!("{{\"requests\": {}}}", self.daily_max() / 25);
             self.ask("POST", "/_sandbox/neighbour", &spent);
         }
-        for _ in 0..searches {
+        for _ in 0..searches.min(SEARCH_FULL) {
             self.ask("POST", "/crm/objects/2026-09/companies/search", "{}");
         }
     }
 
     fn act(&self, act: &mut dyn FnMut(&mut dyn Crm, Timestamp)) {
-        self.sandbox.act(act);
+        self.ground.sandbox.act(act);
     }
 
     fn set_owner_active(&self, owner: &str, is_active: bool) {
-        self.sandbox.set_owner_active(owner, is_active);
+        self.ground
+            .sandbox
+            .set_owner_active_in(Vendor::Hubspot, owner, is_active);
     }
 
     fn truth(&self) -> Value {
-        self.sandbox.truth()
+        self.ground.sandbox.truth_of(Vendor::Hubspot)
     }
 
     fn tasks(&self) -> Vec<TaskView> {
-        self.sandbox.act(|crm, _| crm.tasks())
+        self.ground.sandbox.act(|crm, _| crm.tasks())
+    }
+
+    fn person(&self, id: &str) -> Option<RecordRef> {
+        let connection = ConnectionId::new(&self.plan.name).ok()?;
+        Some(RecordRef::new(connection, RecordKind::Contact, id))
+    }
+
+    fn ground(&self) -> &Ground {
+        &self.ground
     }
 
     fn barred(&self, person: &str) -> Option<(&'static str, Timestamp)> {
-        let Some(view) = self.sandbox.record("contact", person) else {
+        let Some(view) = self.ground.sandbox.record("contact", person) else {
             return Some(("not there", Timestamp::MIN));
         };
         if let Some(at) = view.archived_at {
@@ -308,7 +239,7 @@ impl SimCrm for HubspotSim {
         let Ok(connection) = ConnectionId::new(&self.plan.name) else {
             return Vec::new();
         };
-        let records = self.sandbox.records();
+        let records = self.ground.sandbox.records();
         let mut siblings: BTreeMap<&str, usize> = BTreeMap::new();
         for record in records.iter().filter(|record| record.archived_at.is_none()) {
             *siblings.entry(record.kind).or_default() += 1;
@@ -318,19 +249,17 @@ impl SimCrm for HubspotSim {
                 id: RecordRef::new(connection.clone(), kind_of(record.kind)?, &record.id),
                 modified_at: record.archived_at.unwrap_or(record.modified_at),
                 is_gone: record.archived_at.is_some(),
-                siblings: siblings.get(record.kind).copied().unwrap_or_default(),
+                tells_when_gone: siblings.get(record.kind).is_none_or(|count| *count < SMALL),
             })
         };
         records.iter().filter_map(held).collect()
     }
 
     fn difference(&self, id: &RecordRef, cached: &Record) -> Option<String> {
-        let view = self.sandbox.record(word_of(id.kind)?, &id.native_id)?;
+        let view = self.ground.sandbox.record(word_of(id.kind)?, &id.native_id)?;
         let text = |name: &str| view.values.get(name).map(String::as_str);
         let differs = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
-            Some(format!(
-                "{id}: {what} is {theirs:?} in the CRM and {ours:?} in the cache"
-            ))
+            Some(differs(id, what, ours, theirs))
         };
         let owner = text("hubspot_owner_id");
         match cached {
@@ -376,10 +305,7 @@ impl SimCrm for HubspotSim {
     }
 
     fn classes(&self, class: Class, salt: u64) -> String {
-        let pick = |patterns: &[&str]| {
-            let place = usize::try_from(salt % patterns.len().max(1) as u64).unwrap_or(0);
-            patterns.get(place).copied().unwrap_or("* *").to_owned()
-        };
+        let pick = |patterns: &[&str]| pick(patterns, salt);
         match class {
             Class::Poll => pick(&[
                 "* /crm/*contacts",
@@ -404,7 +330,7 @@ impl SimCrm for HubspotSim {
             Class::Create => "POST /crm/*tasks/batch/create".to_owned(),
             Class::Amend => pick(&["PATCH /crm/*tasks", "DELETE /crm/*tasks"]),
             Class::Token => "POST /oauth".to_owned(),
-            Class::Any => pick(&["* *", "* /crm", "POST *"]),
+            Class::Any => pick(&["* /crm", "* /crm", "POST /crm"]),
         }
     }
 
@@ -417,48 +343,50 @@ impl SimCrm for HubspotSim {
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.wire.books().secrets.iter().cloned().collect()
+        self.line.wire.books().secrets.iter().cloned().collect()
     }
 
     fn is_scarce(&self) -> bool {
-        let stats = self.sandbox.stats();
+        let stats = self.ground.sandbox.stats();
         let number = |name: &str| {
             stats
                 .pointer(&format!("/quota/{name}"))
                 .and_then(Value::as_u64)
                 .unwrap_or(1)
         };
-        let is_others = !self.plan.is_oauth && number("daily_remaining") * 100 < number("daily_limit") * 12;
+        let is_others = !self.plan.is_oauth() && number("daily_remaining") * 100 < number("daily_limit") * 12;
         // The settled lane stops first, at six tenths of our own share.
         let share = self.daily_max() * u64::from(self.plan.api_share) / 100;
-        let today = self.wire.day(self.now());
-        let used = self.wire.books().by_day.get(&today).copied().unwrap_or_default();
+        let today = self.line.wire.day(self.now());
+        let used = self
+            .line
+            .wire
+            .books()
+            .by_day
+            .get(&today)
+            .copied()
+            .unwrap_or_default();
         is_others || used * 100 > share * 55
     }
 
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {
-        let close = |at: &Timestamp| at.duration_since(near).abs() < SignedDuration::from_secs(10);
-        self.wire
-            .books()
-            .patches
-            .iter()
-            .any(|(id, at)| id == task && close(at))
+        self.line.wire.books().changed_by_us(task, near)
     }
 
     fn score(&self, tolerance: SignedDuration) -> Vec<String> {
-        self.sandbox.score(tolerance).problems
+        self.ground.sandbox.score_of(Vendor::Hubspot, tolerance).problems
     }
 
     fn throttled(&self) -> u64 {
-        self.wire.books().throttled
+        self.line.wire.books().throttled
     }
 
     fn requests(&self) -> u64 {
-        self.wire.books().requests
+        self.line.wire.books().requests
     }
 
     fn struck(&self) -> BTreeMap<String, u64> {
-        let stats = self.sandbox.stats();
+        let stats = self.ground.sandbox.stats();
         let faults = stats.get("faults").and_then(Value::as_object);
         let count = |(kind, count): (&String, &Value)| Some((kind.clone(), count.as_u64()?));
         faults.into_iter().flatten().filter_map(count).collect()
@@ -467,7 +395,7 @@ impl SimCrm for HubspotSim {
     fn audit(&self) {
         let burst = self.burst_max() / 2;
         let share = self.daily_max() * u64::from(self.plan.api_share) / 100;
-        invariants::wire::shares(&self.shared, &self.wire.books(), burst, share, self.now());
+        invariants::wire::shares(&self.shared, &self.line.wire.books(), burst, share, self.now());
     }
 }
 

@@ -78,8 +78,12 @@ pub struct Scene<'a> {
     pub shared: &'a Shared,
     /// The CRM's date.
     pub now: Timestamp,
+    /// How far wrong the daemon's clock may be.
+    pub skew: SignedDuration,
     /// Wait between two cycles in the office.
     pub poll: SignedDuration,
+    /// Whether the team's caps are so low that tasks wait in a queue.
+    pub is_capped: bool,
     /// Every task in the CRM.
     pub tasks: &'a [TaskView],
 }

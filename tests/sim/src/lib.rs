@@ -8,22 +8,27 @@
 //! Read in this order: [`plan`] (what is drawn), [`run`] (how it is played), [`daemon`] (the engine and how it dies),
 //! [`disk`] and [`wire`] (what it stands on), [`people`] (who works in the CRM beside the script), [`weather`] (when
 //! anything was wrong), [`invariants`]. Then [`shrink`] (a failure made small), [`defect`] (deliberate ones) and [`crm`]
-//! with [`hubspot`], which is where another CRM joins.
+//! with [`hubspot`] and [`salesforce`] over one [`ground`], which is where another CRM joins.
 
 pub mod court;
 pub mod crm;
 pub mod daemon;
 pub mod defect;
 pub mod disk;
+pub mod ground;
 pub mod hubspot;
 pub mod invariants;
+pub mod line;
 pub mod logs;
 pub mod many;
 pub mod people;
 pub mod plan;
 pub mod run;
+pub mod salesforce;
 pub mod shrink;
 pub mod table;
+pub mod tokens;
 pub mod trace;
 pub mod weather;
 pub mod wire;
+pub mod words;

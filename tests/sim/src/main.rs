@@ -6,7 +6,7 @@ use clap::Parser;
 use followupd_sim::{
     defect::Defect,
     many::{self, Batch, Totals},
-    plan::{self, Plan, Wish},
+    plan::{self, Crms, Plan, Wish},
     run::{self, Outcome},
     shrink, table, trace,
 };
@@ -27,9 +27,12 @@ struct Args {
     /// First seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Portals side by side; one, sometimes two, if not given.
+    /// Connections side by side; one, sometimes two, if not given.
     #[arg(long)]
     connections: Option<usize>,
+    /// Which CRMs: hubspot, salesforce or both; the seed says if not given.
+    #[arg(long, value_parser = crms)]
+    crm: Option<Crms>,
     /// Only these events of the schedule: numbers with commas between, or `none`.
     #[arg(long)]
     keep: Option<String>,
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             count: args.seeds,
             days: args.days,
             connections: args.connections,
+            crms: args.crm,
             threads: args.threads,
         };
         many::play(batch, &|outcome| {
@@ -91,6 +95,10 @@ fn main() -> ExitCode {
     }
 }
 
+fn crms(word: &str) -> Result<Crms, String> {
+    Crms::parse(word).ok_or_else(|| "one of hubspot, salesforce, both".to_owned())
+}
+
 fn one(args: &Args, defect: Option<Defect>) -> Outcome {
     let mut plan = drawn(args, args.seed);
     if let Some(keep) = &args.keep {
@@ -114,6 +122,7 @@ fn drawn(args: &Args, seed: u64) -> Plan {
         seed,
         days: args.days,
         connections: args.connections,
+        crms: args.crm,
     })
 }
 

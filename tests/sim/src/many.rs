@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     defect::Defect,
-    plan::{self, Wish},
+    plan::{self, Crms, Wish},
     run::{self, Outcome},
 };
 
@@ -21,8 +21,10 @@ pub struct Batch {
     pub count: u64,
     /// Simulated days; `None` draws them.
     pub days: Option<u32>,
-    /// Portals; `None` draws them.
+    /// Connections; `None` draws them.
     pub connections: Option<usize>,
+    /// Of which CRMs; `None` = as each seed says.
+    pub crms: Option<Crms>,
     /// Threads.
     pub threads: usize,
 }
@@ -66,6 +68,7 @@ fn each(
                 seed: batch.first + place,
                 days: batch.days,
                 connections: batch.connections,
+                crms: batch.crms,
             };
             let outcome = run::run(&plan::draw(wish), defect);
             told(&outcome);

@@ -175,6 +175,8 @@ pub struct People {
     pub away: BTreeMap<String, Timestamp>,
     /// Who survived a merge, and when that was.
     pub merged: BTreeMap<String, Timestamp>,
+    /// Working time in which a demo request wants its first touch.
+    pub wait: SignedDuration,
     reps: Vec<(String, String)>,
     deals: Vec<String>,
     serial: u32,
@@ -346,10 +348,10 @@ impl People {
         format!("{id} asks")
     }
 
-    /// Five minutes later, if that is in the office and the rep's day is not full.
+    /// When the first touch is due, if that is in the office and the rep's day is not full.
     fn owed_from(&mut self, owner: &str, at: Timestamp) -> Option<Timestamp> {
-        let from = at + SignedDuration::from_mins(5);
-        if !is_office(at) || !is_office(from) {
+        let from = at + self.wait;
+        if !is_office(at) || !is_office(from) || from.duration_since(at) > SignedDuration::from_hours(8) {
             return None;
         }
         let day = at.as_second() / 86_400;

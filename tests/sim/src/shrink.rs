@@ -45,9 +45,10 @@ pub fn shrink(plan: &Plan, outcome: &Outcome) -> Small {
 /// The command that plays a plan drawn from `drawn` and thinned out.
 pub fn command(plan: &Plan, drawn: &Plan) -> String {
     let mut words = format!(
-        "followupd-sim --seed {} --days {} --connections {}",
+        "followupd-sim --seed {} --days {} --crm {} --connections {}",
         plan.seed,
         plan.days,
+        plan.crms.as_str(),
         plan.portals.len()
     );
     let kept = plan.numbers();

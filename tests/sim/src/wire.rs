@@ -1,64 +1,39 @@
-//! The wire between the daemon and a simulated portal: latency, faults no server can make, defects, and the books.
+//! The wire between the daemon and a simulated CRM: latency, faults no server can make, defects, and the books.
 //!
-//! Every request waits a little before it reaches the portal and again before its answer arrives, so a process can die
-//! on either side of the server's work. The books say what left and when; [`crate::invariants::wire`] reads them.
+//! Every request waits a little before it reaches the CRM and again before its answer arrives, so a process can die
+//! on either side of the server's work. The books say what left and when; [`crate::invariants::wire`] reads them. What a
+//! request says is the vendor's to tell ([`Words`]).
+
+mod books;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use followup_sandbox::{Reply, Sandbox};
+use followup_sandbox::Reply;
 use followup_transport::{Future, SendError, SendLimits, Transport};
-use http::{Method, Request, Response, header::CONTENT_LENGTH};
+use http::{Request, Response, header::CONTENT_LENGTH};
 use jiff::Timestamp;
-use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::{defect::Defect, invariants, plan::PortalPlan, run::Shared, trace::fnv};
+use crate::{
+    defect::Defect,
+    invariants,
+    run::Shared,
+    trace::fnv,
+    words::{Seen, Words},
+};
 
-/// What the books say of one connection.
-#[derive(Debug, Default)]
-pub struct Books {
-    /// Requests of the last ten seconds.
-    pub recent: VecDeque<Instant>,
-    /// Searches of the last second.
-    pub searches: VecDeque<Instant>,
-    /// Requests by the account's day.
-    pub by_day: BTreeMap<String, u64>,
-    /// The last word of the headers on the day: the day, left, of.
-    pub day_left: Option<(String, u64, u64)>,
-    /// Refreshes in flight.
-    pub refreshing: u32,
-    /// Refresh tokens the server has replaced.
-    pub replaced: BTreeSet<String>,
-    /// Secrets seen, and the ones to come.
-    pub secrets: BTreeSet<String>,
-    /// When we changed which task.
-    pub patches: Vec<(String, Timestamp)>,
-    /// Answers that said "slow down".
-    pub throttled: u64,
-    /// Requests in all.
-    pub requests: u64,
-    /// Creations whose answer was lost and that nobody looked for since.
-    pub lost: BTreeSet<String>,
-    /// Most requests in any ten seconds.
-    pub widest_burst: usize,
-    /// Most searches in any second.
-    pub widest_search: usize,
-    /// How often the daemon was started.
-    pub starts: u64,
-}
+pub use books::Books;
 
 /// The wire of one connection. Clones share it; it outlives the daemon.
 #[derive(Clone)]
 pub struct Wire(Arc<Inner>);
 
 struct Inner {
-    sandbox: Sandbox,
-    zone: String,
+    words: Arc<dyn Words>,
     shuffles: bool,
     shared: Shared,
     books: Mutex<Books>,
@@ -74,16 +49,15 @@ struct State {
 }
 
 impl Wire {
-    /// A wire to the portal of a plan.
-    pub fn new(sandbox: Sandbox, plan: &PortalPlan, shared: &Shared) -> Self {
+    /// A wire that speaks `words`; `shuffles` = results of a batch may come in any order.
+    pub fn new(words: Arc<dyn Words>, shuffles: bool, seed: u64, shared: &Shared) -> Self {
         Self(Arc::new(Inner {
-            sandbox,
-            zone: plan.switches.account_zone.clone(),
-            shuffles: plan.shuffles,
+            words,
+            shuffles,
             shared: shared.clone(),
             books: Mutex::default(),
             state: Mutex::new(State {
-                rng: fastrand::Rng::with_seed(plan.seed ^ 0x77),
+                rng: fastrand::Rng::with_seed(seed ^ 0x77),
                 late: None,
                 windows: BTreeMap::new(),
             }),
@@ -112,10 +86,9 @@ impl Wire {
         books.replaced.clear();
     }
 
-    /// The account's day at `at`.
+    /// The day at `at` for which requests are counted.
     pub fn day(&self, at: Timestamp) -> String {
-        at.in_tz(&self.0.zone)
-            .map_or_else(|_| at.to_string(), |zoned| zoned.date().to_string())
+        self.0.words.day(at)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,15 +104,21 @@ impl Wire {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
-    async fn carry(&self, request: Request<Bytes>, limits: SendLimits) -> Result<Response<Bytes>, SendError> {
+    async fn deliver(
+        &self,
+        request: Request<Bytes>,
+        limits: SendLimits,
+    ) -> Result<Response<Bytes>, SendError> {
         let mut request = request;
+        let words = &self.0.words;
         if self.defect() == Some(Defect::DropOverlap) {
-            self.drop_overlap(&mut request);
+            words.drop_overlap(&mut request, &mut self.state().windows);
         }
-        let seen = Seen::of(&request);
-        self.count(&seen, self.0.sandbox.now());
+        let seen = words.seen(&request);
+        let day = self.day(words.now());
+        self.books().count(seen.is_search, day);
         self.pause(5..60).await;
-        if let Some(lost) = self.carry_late(&request, &seen).await {
+        if let Some(lost) = self.deliver_late(&request, &seen).await {
             return lost;
         }
         let answer = self.exchange(&request, &seen, limits).await;
@@ -150,8 +129,8 @@ impl Wire {
             return self.exchange(&request, &seen, limits).await;
         }
         answer.map(|answer| match self.defect() {
-            Some(Defect::MatchByPosition) if seen.is_create => match_by_position(&request, answer),
-            Some(Defect::IgnoreHeaderQuota) => without_quota(answer),
+            Some(Defect::MatchByPosition) if seen.is_create => words.misplaced(&request, answer),
+            Some(Defect::IgnoreHeaderQuota) => words.without_quota(answer),
             _ => answer,
         })
     }
@@ -163,14 +142,14 @@ impl Wire {
         seen: &Seen,
         limits: SendLimits,
     ) -> Result<Response<Bytes>, SendError> {
-        let sandbox = &self.0.sandbox;
-        let at = sandbox.now();
+        let words = &self.0.words;
+        let at = words.now();
         self.enter(request, seen, at);
         let guard = seen.is_refresh.then(|| Refreshing::begin(self, at));
-        let reply = tokio::time::timeout(limits.total, sandbox.hubspot(request.clone())).await;
+        let reply = tokio::time::timeout(limits.total, words.carry(request.clone())).await;
         let answer = whole(reply, limits).map(|answer| {
             if seen.is_create && self.0.shuffles {
-                with_results(answer, |results| results.reverse())
+                words.shuffled(answer)
             } else {
                 answer
             }
@@ -179,38 +158,6 @@ impl Wire {
         self.pause(5..120).await;
         drop(guard);
         answer
-    }
-
-    /// Counts a request as it leaves.
-    fn count(&self, seen: &Seen, at: Timestamp) {
-        let day = self.day(at);
-        let now = Instant::now();
-        let mut books = self.books();
-        books.requests += 1;
-        *books.by_day.entry(day).or_default() += 1;
-        // The vendor counts searches apart and leaves them out of the burst window.
-        if seen.is_search {
-            books.searches.push_back(now);
-        } else {
-            books.recent.push_back(now);
-        }
-        let (burst, second) = (Duration::from_secs(10), Duration::from_secs(1));
-        while books
-            .recent
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= burst)
-        {
-            books.recent.pop_front();
-        }
-        while books
-            .searches
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= second)
-        {
-            books.searches.pop_front();
-        }
-        books.widest_burst = books.widest_burst.max(books.recent.len());
-        books.widest_search = books.widest_search.max(books.searches.len());
     }
 
     fn enter(&self, request: &Request<Bytes>, seen: &Seen, at: Timestamp) {
@@ -223,21 +170,18 @@ impl Wire {
         if seen.is_create {
             invariants::wire::intent(shared, &seen.keys, at);
         }
-        let day = self.day(at);
+        let era = self.0.words.era(at);
         let mut books = self.books();
         if seen.is_create {
             invariants::wire::looked(shared, &books, &seen.keys, at);
-        } else if path.contains("/tasks") {
-            // By key, or over the links of whom it would be about.
-            let is_wide = path.contains("associations") || path.contains("batch/read");
-            books.lost.retain(|key| !is_wide && !path.contains(key.as_str()));
         }
+        seen.look.finds(&mut books.lost);
         if let Some(token) = &seen.refresh_token {
             invariants::wire::refresh(shared, &books, token, at);
             books.secrets.insert(token.clone());
         }
         if seen.is_poll {
-            invariants::wire::scarce(shared, &books, &day, at);
+            invariants::wire::scarce(shared, &books, &era, at);
         }
         if let Some(task) = &seen.patched {
             books.patches.push((task.clone(), at));
@@ -245,13 +189,14 @@ impl Wire {
     }
 
     fn leave(&self, seen: &Seen, answer: &Result<Response<Bytes>, SendError>) {
-        let at = self.0.sandbox.now();
+        let words = &self.0.words;
+        let at = words.now();
         let told = match answer {
             Ok(answer) => format!("< {} {:016x}", answer.status().as_u16(), fnv(1, answer.body())),
             Err(error) => format!("< lost: {}", error.message),
         };
         self.0.shared.trace.note(at, &told);
-        let day = self.day(at);
+        let era = words.era(at);
         let mut books = self.books();
         let is_lost = answer
             .as_ref()
@@ -260,27 +205,23 @@ impl Wire {
             books.lost.extend(seen.keys.iter().cloned());
         }
         if let Ok(answer) = answer {
-            books.throttled += u64::from(answer.status().as_u16() == 429);
-            let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-            if let (Some(left), Some(of)) = (
-                number("x-hubspot-ratelimit-daily-remaining"),
-                number("x-hubspot-ratelimit-daily"),
-            ) {
-                books.day_left = Some((day, left, of));
+            books.throttled += u64::from(words.is_throttle(answer));
+            if let Some((left, of)) = words.left(answer.headers()) {
+                books.day_left = Some((era, left, of));
             }
             if seen.is_refresh && answer.status().is_success() {
-                note_tokens(&mut books, seen, answer.body());
+                books.note_tokens(seen, answer.body());
             }
         }
     }
 
     /// A creation that the server carries out after the client gave up.
-    async fn carry_late(
+    async fn deliver_late(
         &self,
         request: &Request<Bytes>,
         seen: &Seen,
     ) -> Option<Result<Response<Bytes>, SendError>> {
-        let now = self.0.sandbox.now();
+        let now = self.0.words.now();
         let by = {
             let mut state = self.state();
             let (by, until, times) = state.late.filter(|_| seen.is_create)?;
@@ -291,7 +232,7 @@ impl Wire {
             by
         };
         self.enter(request, seen, now);
-        let (sandbox, request) = (self.0.sandbox.clone(), request.clone());
+        let (words, request) = (Arc::clone(&self.0.words), request.clone());
         // The server works on whether or not the client lives.
         #[expect(
             clippy::disallowed_methods,
@@ -299,38 +240,12 @@ impl Wire {
         )]
         tokio::spawn(async move {
             tokio::time::sleep(by).await;
-            drop(sandbox.hubspot(request).await);
+            drop(words.carry(request).await);
         });
         tokio::time::sleep(Duration::from_secs(30)).await;
         let lost = Err(SendError::maybe_sent("no answer in time"));
         self.leave(seen, &lost);
         Some(lost)
-    }
-
-    /// Begins each window of changes right behind the last one.
-    fn drop_overlap(&self, request: &mut Request<Bytes>) {
-        let path = request.uri().path().to_owned();
-        if !path.ends_with("/search") {
-            return;
-        }
-        let Ok(mut body) = serde_json::from_slice::<Value>(request.body()) else {
-            return;
-        };
-        let Some(filter) = body.pointer_mut("/filterGroups/0/filters/0") else {
-            return;
-        };
-        let number = |filter: &Value, name: &str| filter.get(name)?.as_str()?.parse::<i64>().ok();
-        let (Some(from), Some(until)) = (number(filter, "value"), number(filter, "highValue")) else {
-            return;
-        };
-        let mut state = self.state();
-        let last = state.windows.entry(path).or_insert(i64::MIN);
-        if let Some(filter) = filter.as_object_mut() {
-            let from = from.max(last.saturating_add(1)).min(until);
-            filter.insert("value".to_owned(), from.to_string().into());
-        }
-        *last = until.max(*last);
-        *request.body_mut() = Bytes::from(body.to_string());
     }
 }
 
@@ -340,7 +255,7 @@ impl Transport for Wire {
         request: Request<Bytes>,
         limits: SendLimits,
     ) -> Future<'_, Result<Response<Bytes>, SendError>> {
-        Box::pin(self.carry(request, limits))
+        Box::pin(self.deliver(request, limits))
     }
 }
 
@@ -363,76 +278,6 @@ impl Drop for Refreshing {
     }
 }
 
-/// What the books need to know of a request.
-#[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one independent question about a request"
-)]
-struct Seen {
-    is_create: bool,
-    is_search: bool,
-    is_poll: bool,
-    is_refresh: bool,
-    keys: Vec<String>,
-    refresh_token: Option<String>,
-    patched: Option<String>,
-}
-
-impl Seen {
-    fn of(request: &Request<Bytes>) -> Self {
-        let path = request.uri().path();
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let mut seen = Self {
-            is_create: path.ends_with("/tasks/batch/create"),
-            is_search: path.ends_with("/search"),
-            ..Self::default()
-        };
-        // A list is read at the object's own path: nothing follows the object's name.
-        let is_list = request.method() == Method::GET
-            && path.starts_with("/crm/")
-            && path.contains("/objects/")
-            && parts.len() == 4;
-        seen.is_poll = seen.is_search || is_list;
-        if path.starts_with("/oauth/") && path.ends_with("/token") {
-            let form: Vec<(String, String)> =
-                url::form_urlencoded::parse(request.body()).into_owned().collect();
-            let token = form.into_iter().find(|(name, _)| name == "refresh_token");
-            seen.refresh_token = token.map(|(_, token)| token);
-            seen.is_refresh = seen.refresh_token.is_some();
-        }
-        if seen.is_create {
-            seen.keys = trace_ids(request.body());
-        }
-        if matches!(*request.method(), Method::PATCH | Method::DELETE) && path.contains("/tasks/") {
-            seen.patched = parts.last().map(|id| (*id).to_owned());
-        }
-        seen
-    }
-}
-
-fn trace_ids(body: &[u8]) -> Vec<String> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let inputs = body.get("inputs").and_then(Value::as_array);
-    let ids = inputs
-        .into_iter()
-        .flatten()
-        .filter_map(|input| input.get("objectWriteTraceId")?.as_str());
-    ids.map(str::to_owned).collect()
-}
-
-fn note_tokens(books: &mut Books, seen: &Seen, body: &[u8]) {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    if let (Some(new), Some(old)) = (text("refresh_token"), &seen.refresh_token)
-        && new != *old
-    {
-        books.replaced.insert(old.clone());
-    }
-    books.secrets.extend(text("refresh_token"));
-    books.secrets.extend(text("access_token"));
-}
-
 fn whole(
     reply: Result<Reply, tokio::time::error::Elapsed>,
     limits: SendLimits,
@@ -452,41 +297,4 @@ fn whole(
         return lost("the answer is too large");
     }
     Ok(answer)
-}
-
-/// Gives each result the key of the input in its place.
-fn match_by_position(request: &Request<Bytes>, answer: Response<Bytes>) -> Response<Bytes> {
-    let keys = trace_ids(request.body());
-    with_results(answer, |results| {
-        for (result, key) in results.iter_mut().zip(keys) {
-            if let Some(result) = result.as_object_mut() {
-                result.insert("objectWriteTraceId".to_owned(), key.into());
-            }
-        }
-    })
-}
-
-/// Changes the results of a batch's answer.
-fn with_results(answer: Response<Bytes>, change: impl FnOnce(&mut Vec<Value>)) -> Response<Bytes> {
-    let (mut head, body) = answer.into_parts();
-    let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let Some(results) = json.get_mut("results").and_then(Value::as_array_mut) else {
-        return Response::from_parts(head, body);
-    };
-    change(results);
-    head.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(head, Bytes::from(json.to_string()))
-}
-
-fn without_quota(mut answer: Response<Bytes>) -> Response<Bytes> {
-    let names: Vec<_> = answer
-        .headers()
-        .keys()
-        .filter(|name| name.as_str().starts_with("x-hubspot-ratelimit"))
-        .cloned()
-        .collect();
-    for name in names {
-        answer.headers_mut().remove(name);
-    }
-    answer
 }

@@ -17,6 +17,7 @@ fn no_deliberate_defect_slips_by() {
         count: SEEDS,
         days: None,
         connections: None,
+        crms: None,
         threads: 2,
     };
     let rows: Vec<_> = Defect::ALL

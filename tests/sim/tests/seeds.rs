@@ -16,6 +16,7 @@ fn batch(first: u64, count: u64) -> Batch {
         count,
         days: None,
         connections: None,
+        crms: None,
         threads: 2,
     }
 }
@@ -29,11 +30,7 @@ fn two_hundred_seeds_of_one_to_three_days_hold_every_invariant() {
     let outcomes = many::play(batch(0, SEEDS), &|_| {});
     say(&table::totals(&Totals::of(&outcomes)));
     if let Some(failed) = outcomes.iter().find(|outcome| !outcome.violations.is_empty()) {
-        let plan = plan::draw(Wish {
-            seed: failed.seed,
-            days: None,
-            connections: None,
-        });
+        let plan = plan::draw(Wish::seed(failed.seed));
         let small = shrink::shrink(&plan, failed);
         panic!("seed {} fails\n{}", failed.seed, table::failure(&small));
     }
@@ -43,9 +40,8 @@ fn two_hundred_seeds_of_one_to_three_days_hold_every_invariant() {
 fn the_same_seed_leaves_the_same_trace() {
     for seed in [3, 7, 11] {
         let plan = plan::draw(Wish {
-            seed,
             days: Some(1),
-            connections: None,
+            ..Wish::seed(seed)
         });
         let (first, second) = (run::run(&plan, None), run::run(&plan, None));
         assert!(first.events > 500, "seed {seed}: {}", first.events);

@@ -26,7 +26,7 @@ pub fn check(scene: &Scene<'_>, since: Timestamp) {
             }
         }
         let early = scene.portal.people.walk_ons.iter().find(|walk_on| {
-            walk_on.asked_at <= scene.portal.connected_at + scene.portal.plan.skew
+            walk_on.asked_at <= scene.portal.connected_at - scene.skew
                 && walk_on.touched_at.is_none()
                 && task.people.contains(&walk_on.id)
         });

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::crm::{Held, SimCrm};
 
-/// A stream that fits one page shows its deletions at once; a larger one leaves them to the sweep.
-const SMALL: usize = 90;
+/// A deletion that no stream of changes tells is found by a sweep: at the latest after one day's rest and a pass.
+const SWEPT_WITHIN: SignedDuration = SignedDuration::from_hours(27);
 
 /// Differences between cache and CRM in everything that has not changed since `before`.
 ///
@@ -26,7 +26,7 @@ pub fn equals(store: &Store, crm: &dyn SimCrm, before: Timestamp) -> Result<Vec<
             // Our own tasks are kept as deleted.
             Some(_) if held.is_gone && held.id.kind == RecordKind::Task => {}
             Some(_) if held.is_gone => {
-                if held.siblings < SMALL {
+                if held.tells_when_gone || held.modified_at < before - SWEPT_WITHIN {
                     found.push(format!("{} is deleted since {}", held.id, held.modified_at));
                 }
             }
@@ -69,6 +69,8 @@ pub fn behind(store: &Store, crm: &dyn SimCrm, slack: SignedDuration) -> Result<
 fn settled_to(store: &Store, held: &Held) -> Result<Option<Timestamp>, StoreError> {
     let stream = match held.id.kind {
         RecordKind::Contact => Stream::Contacts,
+        RecordKind::Lead => Stream::Leads,
+        RecordKind::Account => Stream::Accounts,
         RecordKind::Deal => Stream::Deals,
         RecordKind::Call => Stream::Calls,
         RecordKind::Email => Stream::Emails,

@@ -9,7 +9,7 @@ use super::Scene;
 /// Looks at people who asked together and whom nobody touched.
 pub fn check(scene: &Scene<'_>) {
     scene.shared.court.looked("D-10");
-    if !scene.portal.plan.is_exact() {
+    if !scene.portal.plan.is_exact() || scene.is_capped {
         return;
     }
     let mut together: BTreeMap<Timestamp, Vec<(Timestamp, &str)>> = BTreeMap::new();

@@ -11,7 +11,9 @@ use super::Scene;
 pub fn check(scene: &Scene<'_>, link: &Link) {
     scene.shared.court.looked("I-11");
     let health = health::of(link);
-    if health.state != State::Ok {
+    // Mail that is nowhere to be read stays so, and is said.
+    let is_blind = health.state == State::Blind && scene.portal.plan.hides_mail();
+    if health.state != State::Ok && !is_blind {
         scene.accuse(
             "I-11",
             format!(
