@@ -265,7 +265,8 @@ impl Api {
         Ok(found)
     }
 
-    /// Rows by id, as they are now; those that are gone or not visible are left out.
+    /// Rows by id, as they are now; those that are gone or not visible are left out. That a row is gone is believed only
+    /// of an answer that has a place for each id and nothing strange in any.
     pub(crate) async fn retrieve(
         &self,
         table: Table,
@@ -281,9 +282,13 @@ impl Api {
             let found = match self.send::<Vec<Value>>(call, turn.now).await {
                 Ok(answer) => answer.body,
                 // A single id that is unknown may turn the whole request away.
-                Err(error) if error.cause == Cause::NotFound => Vec::new(),
+                Err(error) if error.cause == Cause::NotFound => continue,
                 Err(error) => return Err(error),
             };
+            let is_row = |value: &Value| value.get("Id").is_some_and(Value::is_string);
+            if found.len() != chunk.len() || !found.iter().all(|value| value.is_null() || is_row(value)) {
+                return Err(unanswered(table.schema().action));
+            }
             rows.extend(found.iter().filter(|value| value.is_object()).map(Row::of_json));
         }
         Ok(rows)

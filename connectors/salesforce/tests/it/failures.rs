@@ -107,6 +107,23 @@ async fn the_orgs_own_allowance_is_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_shows_no_row_in_place_of_one_does_not_say_that_it_is_gone() {
+    let org = Org::empty();
+    let id = org.create("Contact", json!({"LastName": "Prova"})).await;
+    let ids = [record(RecordKind::Contact, &id)];
+    let connector = org.connector();
+    assert_eq!(connector.read(&ids, org.now()).await.expect("read").len(), 1);
+    org.faults(&[(
+        "POST /services/data/*/composite/sobjects/Contact",
+        "ok_with_error",
+        1,
+    )]);
+    let read = connector.read(&ids, org.now()).await;
+    assert!(matches!(read, Err(ConnectorError::Decode { .. })), "{read:?}");
+    assert_eq!(connector.read(&ids, org.now()).await.expect("read").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn r20_a_locked_record_is_tried_again() {
     let org = Org::empty();
     let draft = draft(&org).await;
