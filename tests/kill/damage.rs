@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     number,
-    support::{Answer, property},
+    support::Answer,
     team::{Team, copy},
 };
 
@@ -182,16 +182,11 @@ const DAMAGES: &[(&str, First, Harm)] = &[
     }),
 ];
 
-/// Every task by its id: status, subject line, contact.
-fn told(team: &Team) -> Vec<(String, String, String)> {
-    let mut told: Vec<_> = team
-        .tasks()
-        .into_iter()
-        .flat_map(|(contact, tasks)| tasks.into_iter().map(move |task| (contact.clone(), task)))
-        .map(|(contact, task)| {
-            let text = |name| property(&task, name).to_owned();
-            (contact, text("hs_task_status"), text("hs_task_subject"))
-        })
+/// Every task: person, whether it is done, subject line.
+fn told(team: &Team) -> Vec<(String, bool, String)> {
+    let todos = team.scene.todos().into_iter();
+    let mut told: Vec<_> = todos
+        .map(|task| (task.person, task.is_done, task.subject))
         .collect();
     told.sort();
     told
@@ -255,11 +250,7 @@ fn every_damage_is_noticed_and_mended_and_no_task_is_there_twice() {
 }
 
 /// Runs on the damaged state, does what the admin is told, and holds the tasks against what they were.
-fn survive(
-    team: &Team,
-    first: First,
-    tasks: &[(String, String, String)],
-) -> Result<(Answer, Answer), String> {
+fn survive(team: &Team, first: First, tasks: &[(String, bool, String)]) -> Result<(Answer, Answer), String> {
     let met = team.scene.run_once();
     let status = team.scene.answer(&["status", "--json"]);
     let is_as_told = match first {

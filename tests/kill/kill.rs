@@ -6,12 +6,21 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::{
+    crm::{Crm, Kind},
     number,
-    team::{CREATE, Team, now, pause},
+    team::{Team, now, pause},
 };
 
 /// Kills in one portal.
 const KILLS_PER_TEAM: u64 = 25;
+
+/// Where the teams work, by turns; two lanes take every other one.
+const TURNS: [Kind; 4] = [
+    Kind::Hubspot,
+    Kind::Salesforce,
+    Kind::SalesforceMarked,
+    Kind::Hubspot,
+];
 
 /// A process that has not come to the moment aimed at by then is killed where it stands.
 const AIM_WITHIN: Duration = Duration::from_secs(5);
@@ -33,8 +42,8 @@ enum Moment {
 /// What became of the kills in one portal.
 #[derive(Default)]
 struct Outcome {
-    kills: BTreeMap<Moment, u64>,
-    recoveries: Vec<Duration>,
+    kills: BTreeMap<(Kind, Moment), u64>,
+    recoveries: Vec<(Duration, Kind)>,
     tasks: usize,
 }
 
@@ -50,7 +59,8 @@ fn a_process_killed_at_any_moment_loses_nothing_and_writes_nothing_twice() {
                 .step_by(2)
                 .map(|team| {
                     let kills = KILLS_PER_TEAM.min(rounds - team * KILLS_PER_TEAM);
-                    live_through(seed.wrapping_mul(1_000) + team, kills)
+                    let kind = TURNS[usize::try_from(team).unwrap() % TURNS.len()];
+                    live_through(kind, seed.wrapping_mul(1_000) + team, kills)
                 })
                 .collect::<Vec<Outcome>>()
         })
@@ -65,26 +75,31 @@ fn a_process_killed_at_any_moment_loses_nothing_and_writes_nothing_twice() {
         total.recoveries.extend(outcome.recoveries);
         total.tasks += outcome.tasks;
     }
-    total.recoveries.sort_unstable();
     println!(
         "seed {seed}: killed {:?}; {} tasks, each once",
         total.kills, total.tasks
     );
-    println!(
-        "recovery, from the start of the process to the end of a whole cycle: min {:?}, median {:?}, max {:?} of {}",
-        total.recoveries[0],
-        total.recoveries[total.recoveries.len() / 2],
-        total.recoveries[total.recoveries.len() - 1],
-        total.recoveries.len()
-    );
+    total.recoveries.sort_unstable();
+    for kind in [Kind::Hubspot, Kind::Salesforce, Kind::SalesforceMarked] {
+        let of_kind = total.recoveries.iter().filter(|(_, other)| *other == kind);
+        let times: Vec<Duration> = of_kind.map(|(time, _)| *time).collect();
+        if let (Some(min), Some(max)) = (times.first(), times.last()) {
+            println!(
+                "{kind:?}: recovery, from the start of the process to the end of a whole cycle: min {min:?}, median \
+                 {:?}, max {max:?} of {}",
+                times[times.len() / 2],
+                times.len()
+            );
+        }
+    }
     assert_eq!(total.kills.values().sum::<u64>(), rounds);
 }
 
 /// One portal: its first backfill dies too.
-fn live_through(seed: u64, kills: u64) -> Outcome {
-    println!("  portal with seed {seed}");
+fn live_through(kind: Kind, seed: u64, kills: u64) -> Outcome {
+    println!("  {kind:?} with seed {seed}");
     let mut rng = Rng::with_seed(seed);
-    let mut team = Team::new();
+    let mut team = Team::of(kind);
     (0..6).for_each(|_| team.asks());
     team.scene.advance("6m");
     let mut outcome = Outcome::default();
@@ -97,7 +112,7 @@ fn live_through(seed: u64, kills: u64) -> Outcome {
             team.calls(rng.usize(..64));
             team.scene.advance("6m");
         }
-        team.scene.faults(&trouble(&mut rng));
+        team.scene.faults(&trouble(&team.scene, &mut rng));
         let moment = *rng
             .choice(&[
                 Moment::Anywhere,
@@ -107,7 +122,7 @@ fn live_through(seed: u64, kills: u64) -> Outcome {
             ])
             .unwrap();
         if kill(&team, moment, usual, &mut rng) {
-            *outcome.kills.entry(moment).or_default() += 1;
+            *outcome.kills.entry((kind, moment)).or_default() += 1;
             killed += 1;
         }
         in_a_row += 1;
@@ -116,7 +131,7 @@ fn live_through(seed: u64, kills: u64) -> Outcome {
             let (answer, took) = team.recover();
             assert_eq!(answer.status, 0, "seed {seed}, after {killed} kills: {answer:?}");
             team.has_no_duplicate();
-            outcome.recoveries.push(took);
+            outcome.recoveries.push((took, kind));
             usual = took.min(USUAL_MAX);
             for _ in 0..rng.usize(1..4) {
                 team.asks();
@@ -131,24 +146,21 @@ fn live_through(seed: u64, kills: u64) -> Outcome {
 }
 
 /// Something that makes the moments between intent and outcome longer, or loses an answer on top.
-fn trouble(rng: &mut Rng) -> Value {
+fn trouble(crm: &Crm, rng: &mut Rng) -> Value {
     match rng.u8(..5) {
         0 => json!([]),
-        1 => json!([{"match": "* /crm/*", "kind": "delay:8ms", "times": 0}]),
-        2 => json!([{"match": CREATE, "kind": "delay:200ms", "times": 0}]),
-        3 => json!([{"match": CREATE, "kind": "close_after_commit", "times": 1}]),
-        _ => json!([{"match": "PATCH /crm/*", "kind": "delay:200ms", "times": 0}]),
+        1 => json!([{"match": crm.any(), "kind": "delay:8ms", "times": 0}]),
+        2 => json!([{"match": crm.create(), "kind": "delay:200ms", "times": 0}]),
+        3 => json!([{"match": crm.create(), "kind": "close_after_commit", "times": 1}]),
+        _ => json!([{"match": crm.change(), "kind": "delay:200ms", "times": 0}]),
     }
 }
 
 /// Starts a process and kills it; false if it ended before.
 fn kill(team: &Team, moment: Moment, usual: Duration, rng: &mut Rng) -> bool {
     let words: &[&str] = if rng.bool() { &["run"] } else { &["run", "--once"] };
-    let (method, path) = match moment {
-        Moment::Creating => ("POST", "tasks/batch/create"),
-        Moment::Anywhere | Moment::Changing => ("PATCH", "tasks"),
-    };
-    let before = team.seen(method, path);
+    let is_creation = moment == Moment::Creating;
+    let before = team.scene.seen(is_creation);
     let mut process = team.start(words);
     if moment == Moment::Anywhere {
         let most = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
@@ -156,7 +168,7 @@ fn kill(team: &Team, moment: Moment, usual: Duration, rng: &mut Rng) -> bool {
     } else {
         let until = now() + AIM_WITHIN.min(2 * usual);
         while now() < until && process.try_wait().unwrap().is_none() {
-            if team.seen(method, path) > before {
+            if team.scene.seen(is_creation) > before {
                 pause(Duration::from_millis(rng.u64(..12)));
                 break;
             }

@@ -18,6 +18,11 @@
 )]
 mod support;
 
+#[path = "../it/salesforce/org.rs"]
+#[expect(dead_code, reason = "the org is shared with the stories, which use all of it")]
+mod org;
+
+mod crm;
 mod damage;
 mod kill;
 mod power;

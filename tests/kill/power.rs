@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     number,
-    team::{CREATE, Team, copy, pause},
+    team::{Team, copy, pause},
 };
 
 const BLOCK: usize = 4_096;
@@ -54,8 +54,8 @@ fn after_a_power_cut_the_cache_is_mended_and_no_task_is_there_twice() {
 /// Lets a daemon work and copies its directory meanwhile.
 fn watch(team: &Team, copies: &Path) {
     team.scene.faults(&json!([
-        {"match": CREATE, "kind": "delay:200ms", "times": 0},
-        {"match": "* /crm/*", "kind": "delay:100ms", "times": 0},
+        {"match": team.scene.create(), "kind": "delay:200ms", "times": 0},
+        {"match": team.scene.any(), "kind": "delay:100ms", "times": 0},
     ]));
     let mut process = team.start(&["run"]);
     while !team.state().join("cache").exists() && process.try_wait().unwrap().is_none() {

@@ -10,39 +10,35 @@ use std::{
 
 use followup_core::{Record, RecordRef, TaskStatus};
 use followup_store::{Store, StoreOptions};
-use serde_json::{Value, json};
 
-use crate::support::{Answer, MONDAY_NINE, Scene, property};
+use crate::{
+    crm::{Crm, Kind, Todo},
+    support::{Answer, MONDAY_NINE},
+};
 
-/// The request that creates tasks.
-pub(crate) const CREATE: &str = "POST /crm/objects/2026-09/tasks/batch/create";
-
-/// A portal, the people who asked for a demo, and who was called since.
+/// A CRM, the people who asked for a demo, and who was called since.
 pub(crate) struct Team {
-    pub(crate) scene: Scene,
+    pub(crate) scene: Crm,
     pub(crate) called: BTreeMap<String, bool>,
+    kind: Kind,
     owners: Vec<String>,
     made: usize,
 }
 
 impl Team {
-    /// An empty portal; everything that happens in it is owed from the start of its day.
+    /// A team in HubSpot.
     pub(crate) fn new() -> Self {
-        // As much as an account can be allowed: the harness is about deaths, not about pacing.
-        let world = ["--people", "0", "--as-of", MONDAY_NINE, "--burst", "9000"];
-        let scene = Scene::of(&world);
-        scene.write(
-            "followupd.toml",
-            &scene.config("cutover = \"2026-11-02T00:00:00Z\"\nsearch_per_second = 5\nburst_share = \"90%\""),
-        );
-        let owners = scene.get("/crm/owners/2026-09");
-        let owners = owners["results"].as_array().unwrap().iter();
-        let owners = owners
-            .map(|owner| owner["id"].as_str().unwrap().to_owned())
-            .collect();
+        Self::of(Kind::Hubspot)
+    }
+
+    /// A team in this CRM.
+    pub(crate) fn of(kind: Kind) -> Self {
+        let scene = Crm::new(kind);
+        let owners = scene.owners();
         Self {
             scene,
             called: BTreeMap::new(),
+            kind,
             owners,
             made: 0,
         }
@@ -57,8 +53,8 @@ impl Team {
         self.made += 1;
         let owner = &self.owners[self.made % 3];
         let email = format!("buyer{}@acme.example.com", self.made);
-        let contact = self.scene.form(&email, "demo", owner);
-        self.called.insert(contact, false);
+        let person = self.scene.asks(&email, owner);
+        self.called.insert(person, false);
     }
 
     /// The rep calls somebody who has a task.
@@ -66,63 +62,52 @@ impl Team {
         let open: Vec<String> = self
             .tasks()
             .into_iter()
-            .filter(|(contact, tasks)| {
-                tasks.len() == 1
-                    && property(&tasks[0], "hs_task_status") == "NOT_STARTED"
-                    && !self.called[contact]
-            })
-            .map(|(contact, _)| contact)
+            .filter(|(person, tasks)| tasks.len() == 1 && !tasks[0].is_done && !self.called[person])
+            .map(|(person, _)| person)
             .collect();
-        if let Some(contact) = open.get(nth % open.len().max(1)) {
-            let now = self.scene.look("now");
-            self.scene
-                .log_call(contact, &self.owners[0], now["now"].as_str().unwrap());
-            self.called.insert(contact.clone(), true);
+        if let Some(person) = open.get(nth % open.len().max(1)) {
+            self.scene.log_a_call(person, &self.owners[0]);
+            self.called.insert(person.clone(), true);
         }
     }
 
-    /// The tasks in the portal by the contact they are about.
-    pub(crate) fn tasks(&self) -> BTreeMap<String, Vec<Value>> {
-        let mut by_contact: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for task in self.scene.tasks() {
-            let links = &task["associations"]["contacts"]["results"];
-            let contact = links[0]["id"].as_str().unwrap().to_owned();
-            by_contact.entry(contact).or_default().push(task);
+    /// The tasks in the CRM by the person they are about.
+    pub(crate) fn tasks(&self) -> BTreeMap<String, Vec<Todo>> {
+        let mut by_person: BTreeMap<String, Vec<Todo>> = BTreeMap::new();
+        for task in self.scene.todos() {
+            by_person.entry(task.person.clone()).or_default().push(task);
         }
-        by_contact
+        by_person
     }
 
-    /// No contact has two tasks, whatever happened.
+    /// No one has two tasks about them, whatever happened.
     pub(crate) fn has_no_duplicate(&self) {
-        for (contact, tasks) in self.tasks() {
-            assert!(tasks.len() <= 1, "{} tasks about {contact}", tasks.len());
+        for (person, tasks) in self.tasks() {
+            assert!(tasks.len() <= 1, "tasks about {person}: {tasks:?}");
         }
     }
 
     /// Lets everything calm down, then holds it against the truth.
     pub(crate) fn holds_true(&self) {
-        self.scene.faults(&json!([]));
+        self.scene.calm();
+        self.scene.settles(self.kind);
         for _ in 0..2 {
             self.scene.advance("6m");
             let report = self.scene.run_once();
             assert_eq!(report.status, 0, "{report:?}");
         }
         let tasks = self.tasks();
-        for (contact, is_called) in &self.called {
-            let about = tasks.get(contact).map_or(&[][..], Vec::as_slice);
-            let status: Vec<&str> = about
-                .iter()
-                .map(|task| property(task, "hs_task_status"))
-                .collect();
-            let expected = if *is_called { "COMPLETED" } else { "NOT_STARTED" };
-            assert_eq!(status, [expected], "tasks about {contact}");
+        for (person, is_called) in &self.called {
+            let about = tasks.get(person).map_or(&[][..], Vec::as_slice);
+            let is_done: Vec<bool> = about.iter().map(|task| task.is_done).collect();
+            assert_eq!(is_done, [*is_called], "tasks about {person}: {about:?}");
         }
         assert_eq!(tasks.len(), self.called.len(), "nobody else has a task");
         self.cache_equals_crm(&tasks);
     }
 
     /// What the cache holds is what the CRM holds, and cache and journal are sound.
-    fn cache_equals_crm(&self, tasks: &BTreeMap<String, Vec<Value>>) {
+    fn cache_equals_crm(&self, tasks: &BTreeMap<String, Vec<Todo>>) {
         let problems = Store::verify(&self.state()).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         let options = StoreOptions { cache_bytes: 1 << 24 };
@@ -134,30 +119,18 @@ impl Team {
         let calls = self.called.values().filter(|is_called| **is_called).count();
         assert_eq!(counts.activities, calls as u64);
         for task in tasks.values().flatten() {
-            let id: RecordRef = format!("hub:task:{}", task["id"].as_str().unwrap())
-                .parse()
-                .unwrap();
+            let id = format!("{}:task:{}", self.scene.connection(), task.id);
+            let id: RecordRef = id.parse().unwrap();
             let Some(Record::Task(kept)) = store.get(&id).unwrap() else {
                 panic!("the cache does not know {id}");
             };
-            let expected = match property(task, "hs_task_status") {
-                "COMPLETED" => TaskStatus::Done,
-                _ => TaskStatus::Open,
+            let expected = if task.is_done {
+                TaskStatus::Done
+            } else {
+                TaskStatus::Open
             };
             assert_eq!(kept.status, expected, "{id}");
         }
-    }
-
-    /// How often a kind of request arrived.
-    pub(crate) fn seen(&self, method: &str, path: &str) -> u64 {
-        let stats = self.scene.look("stats");
-        let endpoints = stats["by_endpoint"].as_object().unwrap();
-        let matching = endpoints
-            .iter()
-            .filter(|(name, _)| name.starts_with(method) && name.contains(path));
-        matching
-            .map(|(_, count)| count.as_u64().unwrap_or_default())
-            .sum()
     }
 
     /// Starts a daemon, or a single cycle.
@@ -172,7 +145,7 @@ impl Team {
 
     /// A complete cycle and how long it took, from the start of the process.
     pub(crate) fn recover(&self) -> (Answer, Duration) {
-        self.scene.faults(&json!([]));
+        self.scene.calm();
         let began = now();
         let answer = self.scene.run_once();
         (answer, now() - began)
