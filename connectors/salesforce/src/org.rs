@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use crate::{
-    schema::{Need, Table},
+    schema::{Need, STREAMS, Table, tables},
     wire::{DescribeWire, Row},
 };
 
@@ -139,6 +139,14 @@ impl Org {
             return KeyMode::Marker(format!("the user may not write the field {field}"));
         }
         KeyMode::Strong
+    }
+
+    /// Whether every table that is polled shows all that matters, and the key has a field of its own.
+    pub(crate) fn shows_all(&self, key_field: &str) -> bool {
+        let mut polled = STREAMS.iter().filter_map(|stream| tables(*stream)).flatten();
+        let is_whole =
+            |table: &Table| self.closed(*table).is_none() && self.hidden(*table, Need::Should).is_empty();
+        polled.all(is_whole) && self.key_mode(key_field) == KeyMode::Strong
     }
 
     /// Whether the key field can be selected.

@@ -16,8 +16,7 @@ use crate::{
 impl Salesforce {
     pub(crate) async fn look_around(&self, now: Timestamp) -> Result<Probe, ConnectorError> {
         let turn = Turn::look(now);
-        // What an earlier look saw may have changed since.
-        self.forget_org();
+        self.forget_what_fell_short();
         self.forget_setup();
         let mut problems = Vec::new();
         self.check_version(turn).await?;

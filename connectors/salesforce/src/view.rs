@@ -101,6 +101,22 @@ impl Salesforce {
         remembered.mails_are_dark = Answer::Unasked;
     }
 
+    /// Looks at the fields again with the next call if the last look did not show all that matters. What is taken away
+    /// since shows by a refusal; looking costs a call for every table.
+    pub(crate) fn forget_what_fell_short(&self) {
+        let remembered = self.remembered();
+        let key_field = self.config.mapping.key_field();
+        let is_whole = remembered
+            .org
+            .as_ref()
+            .is_some_and(|(_, org)| org.shows_all(key_field))
+            && !matches!(remembered.mails_are_dark, Answer::Told(Some(_)));
+        drop(remembered);
+        if !is_whole {
+            self.forget_org();
+        }
+    }
+
     /// Reads the lists of statuses and priorities again with the next call.
     pub(crate) fn forget_setup(&self) {
         self.remembered().setup = None;

@@ -107,6 +107,26 @@ async fn the_orgs_own_allowance_is_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn fields_are_listed_again_only_where_the_last_list_fell_short() {
+    let looks = async |org: &Org| {
+        let connector = org.connector();
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            connector.probe(org.now()).await.expect("a usable org");
+            calls.push(org.wire.drain().len());
+        }
+        calls
+    };
+    let whole = looks(&Org::empty()).await;
+    assert!(whole[1] + 1 < whole[0], "{whole:?}");
+    let short = Org::with(|switches| {
+        switches.hidden_fields.insert("Lead.Email".to_owned());
+    });
+    let short = looks(&short).await;
+    assert!(short[1] > whole[1], "{short:?} against {whole:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_shows_no_row_in_place_of_one_does_not_say_that_it_is_gone() {
     let org = Org::empty();
     let id = org.create("Contact", json!({"LastName": "Prova"})).await;
