@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use followup_sandbox::{ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig};
+use followup_sandbox::{ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig, ZohoSwitches};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -34,7 +34,7 @@ pub(super) struct SandboxArgs {
     /// Address of the simulated Salesforce, login host and instance in one (loopback only; port 0 picks one).
     #[arg(long, value_name = "ADDR")]
     salesforce: Option<SocketAddr>,
-    /// Address of the simulated Zoho CRM (not built in this version).
+    /// Address of the simulated Zoho CRM, accounts server and API in one (loopback only; port 0 picks one).
     #[arg(long, value_name = "ADDR")]
     zoho: Option<SocketAddr>,
     /// Seed of the world: the same seed makes the same world.
@@ -59,7 +59,7 @@ pub(super) struct SandboxArgs {
     /// Salesforce have.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=DAILY_MAX))]
     daily: Option<u32>,
-    /// The simulated Salesforce has no External ID field on Activity, so that tasks carry a marker in their subject.
+    /// The simulated Salesforce and Zoho CRM have no field for keys on tasks, so that these carry a marker in their text.
     #[arg(long)]
     no_key_field: bool,
 }
@@ -73,14 +73,14 @@ enum Limits {
 }
 
 pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
-    if args.zoho.is_some() {
-        let message = "the simulated Zoho CRM is not built in this version. Fix: leave --zoho out";
-        return Err(Failure::new(Exit::Usage, message).into());
-    }
-    let hubspot = args
-        .hubspot
-        .or_else(|| args.salesforce.is_none().then_some(HUBSPOT_ADDRESS));
-    for (option, address) in [("--hubspot", hubspot), ("--salesforce", args.salesforce)] {
+    let is_alone = args.salesforce.is_none() && args.zoho.is_none();
+    let hubspot = args.hubspot.or_else(|| is_alone.then_some(HUBSPOT_ADDRESS));
+    let asked = [
+        ("--hubspot", hubspot),
+        ("--salesforce", args.salesforce),
+        ("--zoho", args.zoho),
+    ];
+    for (option, address) in asked {
         if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
             let message =
                 format!("{option} {address}: the sandbox serves loopback only. Fix: use 127.0.0.1 or [::1]");
@@ -92,16 +92,10 @@ pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let hubspot = bind("--hubspot", hubspot).await?;
         let salesforce = bind("--salesforce", args.salesforce).await?;
+        let zoho = bind("--zoho", args.zoho).await?;
         let mut ready = serde_json::Map::new();
         if let Some(listener) = &hubspot {
-            let access = sandbox.access();
-            let login = json!({
-                "base_url": format!("http://{}", listener.local_addr()?),
-                "access_token": access.access_token,
-                "client_id": access.client_id,
-                "client_secret": access.client_secret,
-                "refresh_token": access.refresh_token,
-            });
+            let login = hubspot_ready(&sandbox, listener.local_addr()?);
             ready.insert("hubspot".to_owned(), login);
         }
         let mut key = None;
@@ -114,29 +108,40 @@ pub(super) fn serve(args: &SandboxArgs) -> anyhow::Result<Exit> {
             );
             key = Some(file);
         }
+        if let Some(listener) = &zoho {
+            let login = zoho_ready(&sandbox, listener.local_addr()?);
+            ready.insert("zoho".to_owned(), login);
+        }
         output::json("sandbox-ready/1", &ready)?;
         let stop = lifecycle::stop_on_signals(&TaskTracker::new())?;
-        let serving_hubspot = async {
-            match hubspot {
-                Some(listener) => {
-                    followup_sandbox::serve(sandbox.clone(), listener, stop.clone().cancelled_owned()).await
-                }
-                None => Ok(()),
-            }
-        };
-        let serving_salesforce = async {
-            match salesforce {
-                Some(listener) => {
-                    let stop = stop.clone().cancelled_owned();
-                    followup_sandbox::serve_salesforce(sandbox.clone(), listener, stop).await
-                }
-                None => Ok(()),
-            }
-        };
-        tokio::try_join!(serving_hubspot, serving_salesforce)?;
+        let stopped = || stop.clone().cancelled_owned();
+        tokio::try_join!(
+            served(hubspot, |listener| followup_sandbox::serve(
+                sandbox.clone(),
+                listener,
+                stopped()
+            )),
+            served(salesforce, |listener| {
+                followup_sandbox::serve_salesforce(sandbox.clone(), listener, stopped())
+            }),
+            served(zoho, |listener| {
+                followup_sandbox::serve_zoho(sandbox.clone(), listener, stopped())
+            }),
+        )?;
         drop(key);
         Ok(Exit::Ok)
     })
+}
+
+/// Serves a CRM where it was asked for.
+async fn served<F>(listener: Option<TcpListener>, serve: impl FnOnce(TcpListener) -> F) -> std::io::Result<()>
+where
+    F: Future<Output = std::io::Result<()>>,
+{
+    match listener {
+        Some(listener) => serve(listener).await,
+        None => Ok(()),
+    }
 }
 
 /// The world the arguments ask for; the team works in every CRM that is served.
@@ -148,8 +153,10 @@ fn world(args: &SandboxArgs, has_hubspot: bool) -> anyhow::Result<Sandbox> {
         .transpose()?
         .unwrap_or_default();
     let mut org = OrgSwitches::default();
+    let mut tenant = ZohoSwitches::default();
     if args.no_key_field {
         org.custom_fields.clear();
+        tenant.custom_fields.clear();
     }
     let sandbox = Sandbox::new(WorldConfig {
         seed: args.seed,
@@ -164,6 +171,11 @@ fn world(args: &SandboxArgs, has_hubspot: bool) -> anyhow::Result<Sandbox> {
                 people: if args.salesforce.is_some() { args.people } else { 0 },
                 daily_limit: args.daily,
                 ..org
+            },
+            zoho: ZohoSwitches {
+                people: if args.zoho.is_some() { args.people } else { 0 },
+                daily_credits: args.daily,
+                ..tenant
             },
             ..Switches::default()
         },
@@ -181,6 +193,17 @@ async fn bind(option: &str, address: Option<SocketAddr>) -> anyhow::Result<Optio
     Ok(Some(listener))
 }
 
+fn hubspot_ready(sandbox: &Sandbox, address: SocketAddr) -> Value {
+    let access = sandbox.access();
+    json!({
+        "base_url": format!("http://{address}"),
+        "access_token": access.access_token,
+        "client_id": access.client_id,
+        "client_secret": access.client_secret,
+        "refresh_token": access.refresh_token,
+    })
+}
+
 fn salesforce_ready(sandbox: &Sandbox, address: SocketAddr, key: &Path) -> Value {
     let access = sandbox.salesforce_access();
     json!({
@@ -192,6 +215,17 @@ fn salesforce_ready(sandbox: &Sandbox, address: SocketAddr, key: &Path) -> Value
         "access_token": access.access_token,
         "username": access.username,
         "jwt_key_file": key,
+    })
+}
+
+fn zoho_ready(sandbox: &Sandbox, address: SocketAddr) -> Value {
+    let access = sandbox.zoho_access();
+    json!({
+        "accounts_url": format!("http://{address}"),
+        "api_url": format!("http://{address}"),
+        "client_id": access.client_id,
+        "client_secret": access.client_secret,
+        "refresh_token": access.refresh_token,
     })
 }
 
