@@ -87,7 +87,8 @@ impl Salesforce {
         let client = Client::new(ClientParts {
             wire,
             tokens,
-            budget: Arc::new(Budget::new(&config.budget_limits())),
+            // The allowance is that of the last 24 hours (limits cheat sheet): no midnight gives it anew.
+            budget: Arc::new(Budget::new(&config.budget_limits()).rolling()),
             vendor: Arc::new(SalesforceVendor),
             base_url: config
                 .instance_url

@@ -10,10 +10,21 @@ use std::collections::BTreeMap;
 use followup_core::{CallOutcome, Direction, Source, StageKind};
 use serde::Deserialize;
 
-use words::{call_outcome, capture, direction, source};
+use words::{call_outcome, capture, direction, sight, source};
 
 /// The mapping the program is built with.
 const BUILTIN: &str = include_str!("../../../config/connectors/salesforce.toml");
+
+/// Whether the user of the connection sees everybody's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The org is asked.
+    Auto,
+    /// It does, by whatever right.
+    Whole,
+    /// It does not.
+    Partial,
+}
 
 /// Whether mails are where queries reach them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +75,7 @@ pub struct Mapping {
     proposal_stages: Vec<String>,
     late_stages: Vec<String>,
     people_types: Vec<String>,
+    sight: Sight,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +159,12 @@ struct RawDeals {
 #[serde(deny_unknown_fields)]
 struct RawUsers {
     people_types: Vec<String>,
+    #[serde(default = "auto")]
+    sees_all_records: String,
+}
+
+fn auto() -> String {
+    "auto".to_owned()
 }
 
 impl Mapping {
@@ -208,6 +226,12 @@ impl Mapping {
             capture,
             problems,
         );
+        let sight = known(
+            "users.sees_all_records",
+            &raw.users.sees_all_records,
+            sight,
+            problems,
+        );
         Some(Self {
             never_inbound,
             is_inbound_when_unset: raw.leads.unset_is_inbound,
@@ -236,12 +260,17 @@ impl Mapping {
             proposal_stages: lower_all(&raw.deals.proposal_stages),
             late_stages: lower_all(&raw.deals.late_stages),
             people_types: lower_all(&raw.users.people_types),
+            sight: sight?,
         })
     }
 
     /// The field that carries our key.
     pub(crate) fn key_field(&self) -> &str {
         &self.key_field
+    }
+
+    pub(crate) const fn sight(&self) -> Sight {
+        self.sight
     }
 
     pub(crate) const fn capture(&self) -> Capture {

@@ -101,7 +101,9 @@ impl Salesforce {
         };
         let is_dark = stream == Stream::Emails && view.mails_are_dark.is_some();
         problems.push(ProbeProblem {
-            code: if is_dark {
+            code: if view.sight_lacks.as_ref() == Some(&missing.what) {
+                "records_invisible"
+            } else if is_dark {
                 "mail_invisible"
             } else {
                 "stream_closed"

@@ -250,6 +250,16 @@ impl Salesforce {
                 what,
             });
         }
+        if stream.activity_kind().is_some()
+            && let Some(what) = view.sight_lacks.clone()
+        {
+            return Some(Missing {
+                what,
+                fix: "give the user of this connection the permission View All Data (its permission set, or its own); if \
+                      it sees everybody's records by another right, set users.sees_all_records = \"yes\" in the mapping"
+                    .to_owned(),
+            });
+        }
         let task_kinds = ["TaskSubtype", "Type"];
         let shows_kind = task_kinds.iter().any(|field| view.org.shows(Table::Task, field));
         if stream == Stream::Calls && !shows_kind {

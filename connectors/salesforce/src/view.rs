@@ -11,7 +11,7 @@ use crate::{
     Salesforce,
     api::Turn,
     map::OwnerDirectory,
-    mapping::Capture,
+    mapping::{Capture, Sight},
     org::{KeyMode, Org, Setup},
     schema::{Table, prefix},
     soql::{self, Select},
@@ -37,6 +37,8 @@ pub(crate) struct Remembered {
     me: Answer,
     /// Why mails cannot be judged.
     mails_are_dark: Answer,
+    /// What the user lacks to see everybody's records.
+    sight_lacks: Answer,
 }
 
 /// An answer of the org that may be "nothing".
@@ -58,6 +60,8 @@ pub(crate) struct View {
     pub(crate) key_mode: KeyMode,
     pub(crate) me: Option<String>,
     pub(crate) mails_are_dark: Option<String>,
+    /// What the user lacks to see everybody's records.
+    pub(crate) sight_lacks: Option<String>,
 }
 
 impl Salesforce {
@@ -68,6 +72,7 @@ impl Salesforce {
         let owners = self.owners(&org, turn).await?;
         let me = self.me(turn).await?;
         let mails_are_dark = self.mails_are_dark(&org, turn).await?;
+        let sight_lacks = self.sight_lacks(turn).await?;
         Ok(View {
             key_mode: org.key_mode(self.config.mapping.key_field()),
             org,
@@ -75,6 +80,7 @@ impl Salesforce {
             owners,
             me,
             mails_are_dark,
+            sight_lacks,
         })
     }
 
@@ -99,6 +105,7 @@ impl Salesforce {
         let mut remembered = self.remembered();
         remembered.org = None;
         remembered.mails_are_dark = Answer::Unasked;
+        remembered.sight_lacks = Answer::Unasked;
     }
 
     /// Looks at the fields again with the next call if the last look did not show all that matters. What is taken away
@@ -110,8 +117,11 @@ impl Salesforce {
             .org
             .as_ref()
             .is_some_and(|(_, org)| org.shows_all(key_field))
-            && !matches!(remembered.mails_are_dark, Answer::Told(Some(_)));
+            && !matches!(remembered.mails_are_dark, Answer::Told(Some(_)))
+            && !matches!(remembered.sight_lacks, Answer::Told(Some(_)));
         drop(remembered);
+        // Rows that vanish from sight bring no refusal: this is asked with every look.
+        self.remembered().sight_lacks = Answer::Unasked;
         if !is_whole {
             self.forget_org();
         }
@@ -189,6 +199,33 @@ impl Salesforce {
         Ok(me)
     }
 
+    /// What the user lacks to see everybody's records. Rows it may not see are absent without a word, so that nobody
+    /// seems to have answered who was answered long ago. An org that does not tell is believed to show everything.
+    async fn sight_lacks(&self, turn: Turn) -> Result<Option<String>, CallError> {
+        let known = self.remembered().sight_lacks.clone();
+        if let Answer::Told(verdict) = known {
+            return Ok(verdict);
+        }
+        let verdict = match self.config.mapping.sight() {
+            Sight::Whole => None,
+            Sight::Partial => Some(VIEW_ALL.to_owned()),
+            Sight::Auto => {
+                let select = Select::new("UserPermissionAccess", [VIEW_ALL_FIELD]);
+                match self.api.query(&select, "ask what we may see", turn).await {
+                    Ok(answered) => {
+                        let rows = answered.page.rows();
+                        let is_denied = rows.iter().any(|row| row.flag(VIEW_ALL_FIELD) == Some(false));
+                        is_denied.then(|| VIEW_ALL.to_owned())
+                    }
+                    Err(error) if crate::api::is_absent(&error) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        self.remembered().sight_lacks = Answer::Told(verdict.clone());
+        Ok(verdict)
+    }
+
     /// Whether mails are kept where no query reaches them (Einstein Activity Capture without record sync). The org has
     /// activity metrics then, and no captured mail among its messages. Said once per run.
     async fn mails_are_dark(&self, org: &Org, turn: Turn) -> Result<Option<String>, CallError> {
@@ -234,6 +271,10 @@ impl Salesforce {
     }
 }
 
+/// What is missing where rows of others are not there.
+const VIEW_ALL: &str = "View All Data";
+/// Where the org tells so, of the user who asks (object `UserPermissionAccess`: effective permissions).
+const VIEW_ALL_FIELD: &str = "PermissionsViewAllData";
 /// What is missing where captured mails are no records.
 const DARK: &str =
     "Sync Email as Salesforce Activity (Einstein Activity Capture keeps mails where no query reaches them)";

@@ -2,7 +2,7 @@
 
 use followup_core::{CallOutcome, Direction, Source};
 
-use super::Capture;
+use super::{Capture, Sight};
 
 pub(super) fn source(word: &str) -> Result<Source, &'static str> {
     Source::parse(word)
@@ -29,6 +29,15 @@ pub(super) fn direction(word: &str) -> Result<Direction, &'static str> {
         "in" => Direction::In,
         "unknown" => Direction::Unknown,
         _ => return Err("out, in, unknown"),
+    })
+}
+
+pub(super) fn sight(word: &str) -> Result<Sight, &'static str> {
+    Ok(match word {
+        "auto" => Sight::Auto,
+        "yes" => Sight::Whole,
+        "no" => Sight::Partial,
+        _ => return Err("auto, yes, no"),
     })
 }
 

@@ -20,9 +20,9 @@ use crate::support::{Org, config, connection};
 
 /// Keeps tokens as a file would, and what was stored when.
 #[derive(Default)]
-struct Memory {
-    pair: Mutex<Option<TokenPair>>,
-    stored: AtomicUsize,
+pub(crate) struct Memory {
+    pub(crate) pair: Mutex<Option<TokenPair>>,
+    pub(crate) stored: AtomicUsize,
 }
 
 impl TokenStore for Memory {
@@ -46,7 +46,7 @@ fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
 }
 
-fn web_server(org: &Org) -> Flow {
+pub(crate) fn web_server(org: &Org) -> Flow {
     let access = org.sandbox.salesforce_access();
     Flow::WebServer {
         client_secret: Some(secret(&access.client_secret)),
@@ -54,13 +54,13 @@ fn web_server(org: &Org) -> Flow {
     }
 }
 
-fn source(org: &Org, flow: Flow, store: &Arc<Memory>) -> TokenSource {
+pub(crate) fn source(org: &Org, flow: Flow, store: &Arc<Memory>) -> TokenSource {
     let client_id = org.sandbox.salesforce_access().client_id;
     tokens(&login_url(), &client_id, flow, "log in again", store.clone()).expect("a usable login")
 }
 
 /// A connector that learns its host from the login.
-fn connector(org: &Org, tokens: TokenSource) -> Salesforce {
+pub(crate) fn connector(org: &Org, tokens: TokenSource) -> Salesforce {
     let config = SalesforceConfig {
         instance_url: None,
         ..SalesforceConfig::new(connection(), login_url())
@@ -68,7 +68,7 @@ fn connector(org: &Org, tokens: TokenSource) -> Salesforce {
     Org::connector_over(config, tokens, Arc::new(org.wire.clone()))
 }
 
-async fn reads(org: &Org, connector: &Salesforce) -> Result<(), ConnectorError> {
+pub(crate) async fn reads(org: &Org, connector: &Salesforce) -> Result<(), ConnectorError> {
     let pull = PullRequest {
         stream: Stream::Contacts,
         lane: Lane::Backfill,
@@ -78,7 +78,7 @@ async fn reads(org: &Org, connector: &Salesforce) -> Result<(), ConnectorError> 
     connector.pull(pull).await.map(|_| ())
 }
 
-fn token_calls(org: &Org) -> usize {
+pub(crate) fn token_calls(org: &Org) -> usize {
     let sent = org.wire.drain();
     sent.iter().filter(|line| line.contains("/oauth2/token")).count()
 }

@@ -5,5 +5,6 @@ mod failures;
 mod lanes;
 mod logins;
 mod mapping;
+mod rows;
 mod support;
 mod writes;

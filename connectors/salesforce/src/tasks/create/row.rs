@@ -227,6 +227,7 @@ mod tests {
             key_mode,
             me: None,
             mails_are_dark: None,
+            sight_lacks: None,
         }
     }
 
