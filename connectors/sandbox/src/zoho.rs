@@ -212,21 +212,21 @@ impl Tenant {
         let is_get = call.method == Method::GET;
         match rest.as_slice() {
             ["coql"] if call.method == Method::POST => {
-                self.check_scope(call, &["ZohoCRM.coql.READ"])?;
+                call.needs(&["ZohoCRM.coql.READ"])?;
                 self.coql(call)
             }
             ["__composite_requests"] if call.method == Method::POST => self.composite(call),
             ["__apis"] if is_get => self.apis(call),
             ["org"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.org.READ"])?;
+                call.needs(&["ZohoCRM.org.READ"])?;
                 Ok(self.org())
             }
             ["users"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.users.READ"])?;
+                call.needs(&["ZohoCRM.users.READ"])?;
                 self.users_list(call)
             }
             ["users", id] if is_get => {
-                self.check_scope(call, &["ZohoCRM.users.READ"])?;
+                call.needs(&["ZohoCRM.users.READ"])?;
                 self.one_user(call, id)
             }
             ["settings", rest @ ..] => self.settings(call, rest),
@@ -263,7 +263,7 @@ impl Tenant {
             [] => self.write(call, module, None),
             ["deleted"] if is_get => self.deleted_list(call, module),
             ["search"] if is_get => {
-                self.check_scope(call, &["ZohoSearch.securesearch.READ"])?;
+                call.needs(&["ZohoSearch.securesearch.READ"])?;
                 self.search(call, module)
             }
             ["actions", "count"] if is_get => Ok(self.record_count(module)),
@@ -277,7 +277,7 @@ impl Tenant {
             [id, "__timeline"] if is_get => self.timeline(module, id),
             [_, "__emails_sharing_details"] if is_get => Ok(self.mail_sharing()),
             [id, "Emails", message] if is_get => {
-                self.check_scope(call, &["ZohoCRM.modules.emails.READ"])?;
+                call.needs(&["ZohoCRM.modules.emails.READ"])?;
                 self.one_email(module, id, message)
             }
             [id, list] if is_get => self.related(call, module, id, list),

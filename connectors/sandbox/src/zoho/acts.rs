@@ -295,13 +295,12 @@ impl Crm for Tenant {
     fn end_meeting(&mut self, at: Timestamp, meeting: &str, end: MeetingEnd) {
         let by = self.own_user.clone();
         match end {
-            // Whether it took place is nowhere in the org.
-            MeetingEnd::Held | MeetingEnd::NoShow => {}
             MeetingEnd::Cancelled if self.store.live(Module::Events, meeting).is_some() => {
                 let changes = vec![flag("$event_cancelled", true)];
                 self.commit(Module::Events, Some(meeting), changes, &by, at);
             }
-            MeetingEnd::Cancelled => {}
+            // Whether it took place is nowhere in the org.
+            MeetingEnd::Cancelled | MeetingEnd::Held | MeetingEnd::NoShow => {}
             MeetingEnd::Moved => self.delete(Module::Events, meeting, &by, at),
         }
     }

@@ -47,9 +47,15 @@ impl Sent<'_> {
     }
 }
 
-/// The id in `{"id": "…"}` or in a bare string.
-fn id_in(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("id")?.as_str())
+/// An id, in text or (as the vendor's own clients send it) in digits.
+pub(crate) fn id_of(value: &Value) -> Option<String> {
+    let number = || value.as_u64().map(|number| number.to_string());
+    value.as_str().map(str::to_owned).or_else(number)
+}
+
+/// The id in `{"id": "…"}` or in a bare value.
+fn id_in(value: &Value) -> Option<String> {
+    id_of(value).or_else(|| id_of(value.get("id")?))
 }
 
 impl Tenant {
@@ -117,7 +123,7 @@ impl Tenant {
             return Ok(Cell::Null);
         }
         match field.kind {
-            kind if kind.is_text() => self.text(sent, field, value),
+            kind if kind.is_text() => text(sent, field, value),
             FieldType::Boolean => value
                 .as_bool()
                 .map(Cell::Bool)
@@ -139,7 +145,7 @@ impl Tenant {
             FieldType::Owner => self.owner(sent, name, value),
             FieldType::Lookup(far) => {
                 let id = id_in(value).ok_or_else(|| sent.wrong_type(name, "jsonobject"))?;
-                self.reference(sent, name, id, far)
+                self.reference(sent, name, &id, far)
             }
             FieldType::What => self.what(sent, value),
             FieldType::Parent => self.parent(sent, value),
@@ -155,25 +161,9 @@ impl Tenant {
         }
     }
 
-    fn text(&self, sent: &Sent<'_>, field: &Field, value: &Value) -> Result<Cell, Refusal> {
-        let name = field.name.as_str();
-        let text = value.as_str().ok_or_else(|| sent.wrong_type(name, "text"))?;
-        if text.chars().count() > field.length {
-            return Err(sent.invalid(name).with("maximum_length", json!(field.length)));
-        }
-        if field.kind == FieldType::Email && !text.is_empty() && !crate::hubspot::is_address(text) {
-            return Err(sent.wrong_type(name, "email"));
-        }
-        Ok(if text.is_empty() {
-            Cell::Null
-        } else {
-            Cell::text(text)
-        })
-    }
-
     fn owner(&self, sent: &Sent<'_>, name: &str, value: &Value) -> Result<Cell, Refusal> {
         let id = id_in(value).ok_or_else(|| sent.wrong_type(name, "jsonobject"))?;
-        let user = self.users.get(id).ok_or_else(|| sent.invalid(name))?;
+        let user = self.users.get(&id).ok_or_else(|| sent.invalid(name))?;
         if !user.is_active && self.switches.inactive_owner_refused {
             return Err(sent.invalid(name));
         }
@@ -207,7 +197,7 @@ impl Tenant {
         if sent.module == Module::Events && module == Module::Leads && !self.switches.events_take_leads {
             return Err(wrong());
         }
-        let row = self.store.live(module, id).ok_or_else(|| Refusal {
+        let row = self.store.live(module, &id).ok_or_else(|| Refusal {
             message: "the id given seems to be invalid".to_owned(),
             ..wrong()
         })?;
@@ -232,7 +222,7 @@ impl Tenant {
                     .with("api_name", json!("module"))
                     .with("json_path", json!(path))
             })?;
-        self.reference(sent, "Parent_Id", id, module)
+        self.reference(sent, "Parent_Id", &id, module)
     }
 
     fn alarm(&self, sent: &Sent<'_>, value: &Value) -> Result<Cell, Refusal> {
@@ -342,6 +332,22 @@ fn check_call(sent: &Sent<'_>, cells: &Cells, changes: &mut Changes) -> Result<(
         changes.push(("Outgoing_Call_Status".to_owned(), Cell::text("Completed")));
     }
     Ok(())
+}
+
+fn text(sent: &Sent<'_>, field: &Field, value: &Value) -> Result<Cell, Refusal> {
+    let name = field.name.as_str();
+    let text = value.as_str().ok_or_else(|| sent.wrong_type(name, "text"))?;
+    if text.chars().count() > field.length {
+        return Err(sent.invalid(name).with("maximum_length", json!(field.length)));
+    }
+    if field.kind == FieldType::Email && !text.is_empty() && !crate::hubspot::is_address(text) {
+        return Err(sent.wrong_type(name, "email"));
+    }
+    Ok(if text.is_empty() {
+        Cell::Null
+    } else {
+        Cell::text(text)
+    })
 }
 
 /// `mm:ss`.

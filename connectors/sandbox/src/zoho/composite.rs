@@ -18,7 +18,7 @@ const PARTS_MAX: usize = 5;
 impl Tenant {
     /// Each part is answered by itself; nothing is rolled back here.
     pub(crate) fn composite(&mut self, call: &Call) -> Outcome {
-        self.check_scope(call, &["ZohoCRM.composite_requests.CUSTOM"])?;
+        call.needs(&["ZohoCRM.composite_requests.CUSTOM"])?;
         let body = call.object()?;
         let invalid = |path: &str| Refusal::invalid("__composite_requests", path);
         let parts = body

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, Outcome, Refusal},
     call::Call,
-    check::Sent,
+    check::{Sent, id_of},
     module::Module,
-    tenant::Tenant,
+    tenant::{Changes, Tenant},
 };
 use crate::salesforce::Cell;
 
@@ -28,23 +28,13 @@ impl Tenant {
         }
         let owner = row.cells.text("Owner").unwrap_or_default().to_owned();
         let body = call.object()?;
-        let asked = body
-            .get("data")
-            .and_then(Value::as_array)
-            .and_then(|data| data.first())
-            .and_then(Value::as_object)
-            .cloned()
-            .ok_or_else(|| {
-                Refusal::bad("MANDATORY_NOT_FOUND", "required field not found")
-                    .with("api_name", json!("data"))
-                    .with("json_path", json!("$.data"))
-            })?;
+        let asked = first_of(&body)?;
         let given = |name: &str, module: Module| -> Result<Option<String>, Refusal> {
             let Some(id) = asked.get(name).and_then(|value| value.get("id")) else {
                 return Ok(None);
             };
-            let id = id.as_str().filter(|id| self.store.live(module, id).is_some());
-            id.map(|id| Some(id.to_owned()))
+            let id = id_of(id).filter(|id| self.store.live(module, id).is_some());
+            id.map(Some)
                 .ok_or_else(|| Refusal::invalid(name, &format!("$.data[0].{name}.id")))
         };
         let account = given("Accounts", Module::Accounts)?;
@@ -77,13 +67,9 @@ impl Tenant {
             changes.push(("Contact_Name".to_owned(), Cell::text(contact)));
             changes.push(("Account_Name".to_owned(), Cell::text(made_account)));
             changes.push(("Owner".to_owned(), Cell::text(owner)));
-            let id = self.commit(Module::Deals, None, changes, &call.user, call.now);
-            self.store
-                .amend(Module::Leads, lead, "Converted_Deal", Cell::text(id.clone()));
-            self.mails.carry_over(lead, &id);
+            let deal = self.deal_of_lead(call, lead, changes);
             if let Some(object) = details.as_object_mut() {
-                let name = self.name_of(&id);
-                object.insert("Deals".to_owned(), json!({"name": name, "id": id}));
+                object.insert("Deals".to_owned(), deal);
             }
         }
         Ok(Answer::ok(json!({"data": [{
@@ -92,11 +78,16 @@ impl Tenant {
         }]})))
     }
 
-    fn deal_changes(
-        &self,
-        call: &Call,
-        object: &Map<String, Value>,
-    ) -> Result<super::tenant::Changes, Refusal> {
+    /// The deal a conversion makes, as its answer names it.
+    fn deal_of_lead(&mut self, call: &Call, lead: &str, changes: Changes) -> Value {
+        let id = self.commit(Module::Deals, None, changes, &call.user, call.now);
+        self.store
+            .amend(Module::Leads, lead, "Converted_Deal", Cell::text(id.clone()));
+        self.mails.carry_over(lead, &id);
+        json!({"name": self.name_of(&id), "id": id})
+    }
+
+    fn deal_changes(&self, call: &Call, object: &Map<String, Value>) -> Result<Changes, Refusal> {
         self.check(&Sent {
             module: Module::Deals,
             object,
@@ -105,4 +96,18 @@ impl Tenant {
             now: call.now,
         })
     }
+}
+
+/// The one conversion a body asks for.
+fn first_of(body: &Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    body.get("data")
+        .and_then(Value::as_array)
+        .and_then(|data| data.first())
+        .and_then(Value::as_object)
+        .cloned()
+        .ok_or_else(|| {
+            Refusal::bad("MANDATORY_NOT_FOUND", "required field not found")
+                .with("api_name", json!("data"))
+                .with("json_path", json!("$.data"))
+        })
 }

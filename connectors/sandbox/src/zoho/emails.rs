@@ -40,6 +40,8 @@ pub(crate) struct MailRow {
     /// The user in whose mailbox it is.
     pub(crate) owner: String,
     pub(crate) is_bounced: bool,
+    /// The records it is listed on.
+    pub(crate) records: Vec<String>,
 }
 
 /// All mails, and on which records they are listed.
@@ -51,13 +53,13 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Lists a mail on records.
-    pub(crate) fn add(&mut self, mail: MailRow, records: &[String]) {
+    /// Lists a mail on its records.
+    pub(crate) fn add(&mut self, mail: MailRow) {
         let at = self.rows.len();
-        self.rows.push(mail);
-        for record in records {
+        for record in &mail.records {
             self.by_record.entry(record.clone()).or_default().push(at);
         }
+        self.rows.push(mail);
     }
 
     /// What was listed on one record is listed on the other as well.
@@ -65,6 +67,15 @@ impl Mailbox {
         let Some(carried) = self.by_record.get(from).cloned() else {
             return;
         };
+        for at in &carried {
+            if let Some(mail) = self
+                .rows
+                .get_mut(*at)
+                .filter(|mail| !mail.records.iter().any(|known| known == to))
+            {
+                mail.records.push(to.to_owned());
+            }
+        }
         let known = self.by_record.entry(to.to_owned()).or_default();
         known.extend(carried);
         known.sort_unstable();
@@ -79,18 +90,6 @@ impl Mailbox {
 
     pub(crate) fn all(&self) -> &[MailRow] {
         &self.rows
-    }
-
-    /// The records a mail is listed on.
-    pub(crate) fn records_of(&self, id: &str) -> Vec<String> {
-        let Some(at) = self.rows.iter().position(|mail| mail.id == id) else {
-            return Vec::new();
-        };
-        self.by_record
-            .iter()
-            .filter(|(_, places)| places.contains(&at))
-            .map(|(record, _)| record.clone())
-            .collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Sources: fact sheet sections 1.2 and 1.4.
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
@@ -33,7 +33,7 @@ impl<'a> Login<'a> {
         let query = uri.query().unwrap_or_default();
         let mut fields: Vec<(String, String)> =
             form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        fields.extend(form_urlencoded::parse(request.body()).into_owned());
+        fields.extend(form_of(request));
         Self {
             method: request.method(),
             path: uri.path().trim_end_matches('/'),
@@ -58,6 +58,28 @@ impl<'a> Login<'a> {
             .map(str::to_owned)
             .collect()
     }
+}
+
+/// Fields of a body, in either encoding of forms; the vendor's own clients use both.
+fn form_of(request: &Request<Bytes>) -> Vec<(String, String)> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let boundary = content_type
+        .and_then(|value| value.to_str().ok())
+        .filter(|value| value.starts_with("multipart/form-data"))
+        .and_then(|value| value.split_once("boundary="))
+        .map(|(_, boundary)| boundary.trim_matches('"'));
+    let Some(boundary) = boundary else {
+        return form_urlencoded::parse(request.body()).into_owned().collect();
+    };
+    let text = String::from_utf8_lossy(request.body());
+    text.split(&format!("--{boundary}"))
+        .filter_map(|part| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let (_, name) = head.split_once("name=\"")?;
+            let (name, _) = name.split_once('"')?;
+            Some((name.to_owned(), value.trim_end_matches("\r\n").to_owned()))
+        })
+        .collect()
 }
 
 impl Tenant {

@@ -63,9 +63,9 @@ impl Tenant {
 
     fn mail_view(&self, mail: &MailRow) -> RecordView {
         let mut links: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for id in self.mails.records_of(&mail.id) {
-            if let Some(row) = self.store.find(&id).filter(|row| row.is_live()) {
-                links.entry(row.module.name()).or_default().push(id);
+        for id in &mail.records {
+            if let Some(row) = self.store.find(id).filter(|row| row.is_live()) {
+                links.entry(row.module.name()).or_default().push(id.clone());
             }
         }
         let values = BTreeMap::from([

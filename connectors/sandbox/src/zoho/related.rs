@@ -133,7 +133,7 @@ impl Tenant {
             .ok_or_else(|| Refusal::no_such_id(1))?;
         match found {
             Content::Emails => {
-                self.check_scope(call, &["ZohoCRM.modules.emails.READ"])?;
+                call.needs(&["ZohoCRM.modules.emails.READ"])?;
                 self.emails(call, module, &id)
             }
             Content::Records(of, state) => {

@@ -29,20 +29,22 @@ fn covers(granted: &str, needed: &str) -> bool {
     is_all && (stem(granted) == stem(needed) || needed.to_lowercase().starts_with(&format!("{short}.")))
 }
 
-impl Tenant {
+impl Call {
     /// Refuses unless one of `needed` is granted.
-    pub(crate) fn check_scope(&self, call: &Call, needed: &[&str]) -> Result<(), Refusal> {
+    pub(crate) fn needs(&self, needed: &[&str]) -> Result<(), Refusal> {
         let is_granted = needed
             .iter()
-            .any(|needed| call.scopes.iter().any(|granted| covers(granted, needed)));
+            .any(|needed| self.scopes.iter().any(|granted| covers(granted, needed)));
         if is_granted { Ok(()) } else { Err(mismatch()) }
     }
+}
 
+impl Tenant {
     /// Refuses what scope or profile keep from the client. `operation` is `READ`, `CREATE`, `UPDATE` or `DELETE`.
     pub(crate) fn check_module(&self, call: &Call, module: Module, operation: &str) -> Result<(), Refusal> {
         let scope = format!("ZohoCRM.modules.{}.{operation}", module.scope());
         let every = format!("ZohoCRM.modules.{operation}");
-        self.check_scope(call, &[&scope, &every])?;
+        call.needs(&[&scope, &every])?;
         if self.switches.forbidden_modules.contains(module.name()) {
             let right = if operation == "READ" { "View" } else { "Edit" };
             let permission = format!("Crm_Implied_{right}_{}", module.name());

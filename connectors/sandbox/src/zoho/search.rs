@@ -49,7 +49,7 @@ impl Tenant {
             .table(module)
             .values()
             .filter_map(|row| Some((row, row.as_of(seen_at)?)))
-            .filter(|(_, cells)| !cells.flag("Converted__s") && self.matches(&test, cells))
+            .filter(|(_, cells)| !cells.flag("Converted__s") && matches(&test, cells))
             .map(|(row, cells)| (cells.get(&sort_by).clone(), row.id.clone()))
             .collect();
         keys.truncate(DISCRETE_MAX);
@@ -117,17 +117,17 @@ impl Tenant {
             }
         }
     }
+}
 
-    fn matches(&self, test: &Criteria, cells: &Cells) -> bool {
-        match test {
-            Criteria::And(parts) => parts.iter().all(|part| self.matches(part, cells)),
-            Criteria::Or(parts) => parts.iter().any(|part| self.matches(part, cells)),
-            Criteria::One {
-                name,
-                operator,
-                value,
-            } => is_match(cells.get(name), operator, value),
-        }
+fn matches(test: &Criteria, cells: &Cells) -> bool {
+    match test {
+        Criteria::And(parts) => parts.iter().all(|part| matches(part, cells)),
+        Criteria::Or(parts) => parts.iter().any(|part| matches(part, cells)),
+        Criteria::One {
+            name,
+            operator,
+            value,
+        } => is_match(cells.get(name), operator, value),
     }
 }
 

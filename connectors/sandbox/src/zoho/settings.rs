@@ -23,24 +23,24 @@ impl Tenant {
         let is_get = call.method == http::Method::GET;
         match rest {
             ["modules"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.modules.READ"])?;
+                call.needs(&["ZohoCRM.settings.modules.READ"])?;
                 let shown: Vec<Value> = self.visible().map(|module| self.shown_module(module)).collect();
                 Ok(Answer::ok(json!({ "modules": shown })))
             }
             ["modules", name] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.modules.READ"])?;
+                call.needs(&["ZohoCRM.settings.modules.READ"])?;
                 let module = self
                     .module_named(name)
                     .ok_or_else(|| Refusal::no_such_module(2))?;
                 Ok(Answer::ok(json!({"modules": [self.shown_module(module)]})))
             }
             ["fields"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.fields.READ"])?;
+                call.needs(&["ZohoCRM.settings.fields.READ"])?;
                 let module = self.module_param(call)?;
                 Ok(Answer::ok(json!({ "fields": self.shown_fields(module, None) })))
             }
             ["fields", id] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.fields.READ"])?;
+                call.needs(&["ZohoCRM.settings.fields.READ"])?;
                 let module = self.module_param(call)?;
                 let shown = self.shown_fields(module, Some(id));
                 if shown.is_empty() {
@@ -49,27 +49,27 @@ impl Tenant {
                 Ok(Answer::ok(json!({ "fields": shown })))
             }
             ["fields"] if call.method == http::Method::POST => {
-                self.check_scope(call, &["ZohoCRM.settings.fields.CREATE"])?;
+                call.needs(&["ZohoCRM.settings.fields.CREATE"])?;
                 self.create_fields(call)
             }
             ["layouts"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.layouts.READ"])?;
+                call.needs(&["ZohoCRM.settings.layouts.READ"])?;
                 let module = self.module_param(call)?;
                 Ok(Answer::ok(json!({"layouts": [self.shown_layout(module)]})))
             }
             ["pipeline"] if is_get => self.pipelines(call),
             ["related_lists"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.related_lists.READ"])?;
+                call.needs(&["ZohoCRM.settings.related_lists.READ"])?;
                 self.related_settings(call)
             }
             ["profiles"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.profiles.READ"])?;
+                call.needs(&["ZohoCRM.settings.profiles.READ"])?;
                 let profile = json!({"id": self.meta_id("profile"), "name": "Administrator", "display_label": "Administrator",
                     "type": "normal_profile", "custom": false});
                 Ok(Answer::ok(json!({"profiles": [profile]})))
             }
             ["roles"] if is_get => {
-                self.check_scope(call, &["ZohoCRM.settings.roles.READ"])?;
+                call.needs(&["ZohoCRM.settings.roles.READ"])?;
                 let role = json!({"id": self.meta_id("role"), "name": "CEO", "display_label": "CEO",
                     "admin_user": true, "share_with_peers": true});
                 Ok(Answer::ok(json!({"roles": [role]})))
@@ -220,7 +220,7 @@ impl Tenant {
 
     /// `GET /settings/pipeline?layout_id=`: what each stage means.
     fn pipelines(&self, call: &Call) -> Outcome {
-        self.check_scope(call, &["ZohoCRM.settings.pipeline.READ"])?;
+        call.needs(&["ZohoCRM.settings.pipeline.READ"])?;
         let layout = call.query("layout_id").ok_or_else(|| {
             Refusal::bad(
                 "REQUIRED_PARAM_MISSING",
@@ -348,7 +348,7 @@ impl Tenant {
         if !self.switches.serves_apis {
             return Err(Refusal::no_such_path());
         }
-        self.check_scope(call, &["ZohoCRM.apis.READ"])?;
+        call.needs(&["ZohoCRM.apis.READ"])?;
         let operation = |method: &str, scope: &str, min: u32, max: u32| json!({"method": method, "oauth_scope": scope, "min_credits": min, "max_credits": max});
         let list_max = if self.switches.sorted_lists_cost_more {
             3

@@ -156,6 +156,8 @@ impl Tenant {
             (_, Cell::Null) => Value::Null,
             (FieldType::Owner, Cell::Text(id)) if view == View::Coql => json!({"id": id}),
             (FieldType::Owner, Cell::Text(id)) => self.user_json(id),
+            // What leads to a deleted record leads nowhere.
+            (kind, Cell::Text(id)) if kind.is_reference() && !self.is_live(id) => Value::Null,
             (FieldType::Parent, Cell::Text(id)) => self.parent_json(id),
             (kind, Cell::Text(id)) if kind.is_reference() => {
                 if view == View::Coql {
@@ -166,7 +168,9 @@ impl Tenant {
             }
             (FieldType::Alarm, Cell::Text(text)) => json!({"ALARM": self.shown_alarm(text)}),
             (kind, Cell::Text(text)) if kind.is_object() => serde_json::from_str(text).unwrap_or(Value::Null),
-            (_, Cell::Text(text)) if field.is_rich && view == View::List => {
+            (_, Cell::Text(text))
+                if field.is_rich && self.switches.rich_descriptions && view == View::List =>
+            {
                 json!(text.chars().take(RICH_MAX).collect::<String>())
             }
             (_, Cell::Text(text)) => json!(text),
@@ -180,6 +184,10 @@ impl Tenant {
             (_, Cell::Date(date)) => json!(date.to_string()),
             (_, Cell::At(at)) => json!(self.shown(*at)),
         }
+    }
+
+    fn is_live(&self, id: &str) -> bool {
+        self.store.find(id).is_some_and(Row::is_live)
     }
 
     fn parent_json(&self, id: &str) -> Value {

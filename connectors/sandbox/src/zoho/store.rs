@@ -44,7 +44,7 @@ impl Row {
         let states = self.earlier.iter().enumerate();
         let next_begins = |at: usize| self.earlier.get(at + 1).map(|(since, _)| *since);
         for (at, (since, state)) in states {
-            let ends = next_begins(at).unwrap_or(self.since());
+            let ends = next_begins(at).unwrap_or_else(|| self.since());
             if *since <= then && then < ends {
                 return state.as_ref();
             }

@@ -129,6 +129,8 @@ pub struct ZohoSwitches {
     pub some_refused_status: u16,
     /// 412 `ALREADY_MODIFIED` comes inside `data` (unconfirmed); otherwise flat. Default off.
     pub conflict_in_data: bool,
+    /// `Description` is rich text, cut to 500 characters in lists (which fields are is the org's affair). Default off.
+    pub rich_descriptions: bool,
     /// A record that is not there answers 204 (unconfirmed); otherwise 400 `INVALID_DATA`. Default off.
     pub missing_record_is_empty: bool,
     /// 401 for a token that has ended says `INVALID_TOKEN`; otherwise `AUTHENTICATION_FAILURE`. Default on.
@@ -208,7 +210,17 @@ pub struct ZohoSwitches {
     pub recycle_days: u16,
 }
 
+/// The values `Tasks.Status` starts with.
+const TASK_STATUSES: [&str; 5] = [
+    "Not Started",
+    "Deferred",
+    "In Progress",
+    "Completed",
+    "Waiting on someone else",
+];
+
 impl Default for ZohoSwitches {
+    #[expect(clippy::too_many_lines, reason = "one line per setting")]
     fn default() -> Self {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
@@ -232,13 +244,7 @@ impl Default for ZohoSwitches {
             custom_fields: vec![key_field()],
             tasks_take_unique: true,
             tasks_take_external: true,
-            task_statuses: words(&[
-                "Not Started",
-                "Deferred",
-                "In Progress",
-                "Completed",
-                "Waiting on someone else",
-            ]),
+            task_statuses: words(&TASK_STATUSES),
             closed_statuses: words(&["Completed"]),
             accepts_bearer: false,
             token_throttle_status: 400,
@@ -250,6 +256,7 @@ impl Default for ZohoSwitches {
             all_refused_status: 400,
             some_refused_status: 207,
             conflict_in_data: false,
+            rich_descriptions: false,
             missing_record_is_empty: false,
             ended_says_invalid_token: true,
             modified_since_is_inclusive: false,

@@ -159,7 +159,14 @@ impl Tenant {
                 format!("layout {}", module.name()),
             ]
         });
-        let others = ["profile", "role", "pipeline", "call_type"].map(str::to_owned);
+        let others = [
+            "profile",
+            "role",
+            "pipeline",
+            "module Emails",
+            "module Activities",
+        ]
+        .map(str::to_owned);
         for name in modules.chain(others) {
             let id = self.store.mint();
             self.store.reserve(PARTS);

@@ -56,9 +56,8 @@ impl Tenant {
     /// An error the vendor has a name for.
     fn named(&self, name: &str, request: &Request<Bytes>) -> Answer {
         let refusal = match name {
-            "INVALID_TOKEN" => Refusal::new(401, name, "invalid oauth token"),
             "AUTHENTICATION_FAILURE" => Refusal::new(401, name, "Authentication failed"),
-            "INVALID_OAUTHTOKEN" => Refusal::new(401, name, "invalid oauth token"),
+            "INVALID_TOKEN" | "INVALID_OAUTHTOKEN" => Refusal::new(401, name, "invalid oauth token"),
             "OAUTH_SCOPE_MISMATCH" => scopes::mismatch(),
             "NO_PERMISSION" => Refusal::new(403, name, "permission denied")
                 .with("permissions", json!(["Crm_Implied_View_Leads"])),
@@ -68,7 +67,7 @@ impl Tenant {
             "ALREADY_MODIFIED" => Refusal::new(412, name, "the record has been modified already"),
             "CANNOT_PROCESS" => Refusal::bad(name, "the mails cannot be read now"),
             "INTERNAL_ERROR" => Refusal::new(500, name, "Internal Server Error"),
-            "RECORD_LOCKED" | "RECORD_IN_BLUEPRINT" | "NOT_APPROVED" => {
+            "RECORD_LOCKED" | "RECORD_IN_BLUEPRINT" | "NOT_APPROVED" | "AUTHORIZATION_FAILED" => {
                 let refusal = Refusal::bad(name, "the record cannot be changed now");
                 if request.method() == Method::GET {
                     return refusal.into_answer();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, Outcome, Refusal},
     call::Call,
-    check::Sent,
+    check::{Sent, id_of},
     module::Module,
     tenant::Tenant,
 };
@@ -89,7 +89,7 @@ impl Tenant {
     }
 
     /// The answer to a write, by how many of its records were refused.
-    fn outcomes(&self, elements: Vec<Value>, fine_status: u16) -> Answer {
+    fn outcomes(&self, elements: &[Value], fine_status: u16) -> Answer {
         let refused = elements.iter().filter(|element| is_error(element)).count();
         let status = if refused == 0 {
             fine_status
@@ -133,7 +133,7 @@ impl Tenant {
             let element = self.insert_one(call, module, object, index, batch.is_automated);
             elements.push(element.unwrap_or_else(|refusal| refusal.to_json()));
         }
-        Ok(self.outcomes(elements, 201))
+        Ok(self.outcomes(&elements, 201))
     }
 
     fn insert_one(
@@ -174,10 +174,10 @@ impl Tenant {
         let mut elements = Vec::new();
         let mut has_conflict = false;
         for (index, object) in batch.records.iter().enumerate() {
-            let own = object.get("id").and_then(Value::as_str);
+            let own = object.get("id").and_then(id_of);
             let id = match given {
                 Some(given) if index == 0 => self.addressed(call, module, given)?,
-                _ => own.map(str::to_owned),
+                _ => own,
             };
             let Some(id) = id else {
                 let refusal = match given {
@@ -206,7 +206,7 @@ impl Tenant {
         if has_conflict && elements.len() == 1 {
             return Ok(self.conflict(&elements));
         }
-        Ok(self.outcomes(elements, 200))
+        Ok(self.outcomes(&elements, 200))
     }
 
     /// 412 for the one record of a call.
@@ -286,7 +286,7 @@ impl Tenant {
                 "code": "SUCCESS", "details": {"id": id}, "message": "record deleted", "status": "success",
             }));
         }
-        Ok(self.outcomes(elements, 200))
+        Ok(self.outcomes(&elements, 200))
     }
 
     /// `POST /{Module}/upsert`: changes the record a duplicate field finds, or creates one.
@@ -338,7 +338,7 @@ impl Tenant {
             }
             elements.push(element);
         }
-        Ok(self.outcomes(elements, 200))
+        Ok(self.outcomes(&elements, 200))
     }
 }
 

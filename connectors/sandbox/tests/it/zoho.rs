@@ -102,7 +102,10 @@ impl Client {
     /// A new access token.
     async fn refresh(&mut self) {
         let got = self.login(&self.grant()).await;
-        self.token = got.body["access_token"].as_str().expect("a token").to_owned();
+        got.body["access_token"]
+            .as_str()
+            .expect("a token")
+            .clone_into(&mut self.token);
     }
 
     fn access(&self) -> ZohoAccess {

@@ -53,9 +53,10 @@ impl Tenant {
             source,
             owner: owner.clone(),
             is_bounced: mail.is_bounced,
+            records: records.clone(),
         };
         let is_visible = source == Source::Crm || self.has_mailbox(&owner);
-        self.mails.add(row, &records);
+        self.mails.add(row);
         if is_visible && self.switches.mail_moves_last_activity {
             for record in &records {
                 self.touch_activity(record, at);

@@ -82,7 +82,7 @@ impl Tenant {
             })?;
         self.check_module(call, module, "READ")?;
         self.check_size(&query)?;
-        let test = self.resolve(module, &query.condition)?;
+        let condition = self.resolve(module, &query.condition)?;
         let columns = self.selected(module, &query)?;
         let mut order = Vec::new();
         for (column, is_descending) in &query.order_by {
@@ -93,14 +93,14 @@ impl Tenant {
             .store
             .table(module)
             .values()
-            .filter_map(|row| Some((row, self.coql_state(row, seen_at)?)))
+            .filter_map(|row| Some((row, Self::coql_state(row, seen_at)?)))
             .filter(|(_, cells)| {
                 module != Module::Leads
                     || self.switches.coql_shows_converted
                     || !cells.flag("Converted__s")
                     || mentions(&query.condition, "Converted__s")
             })
-            .filter(|hit| self.holds(&test, *hit))
+            .filter(|hit| self.holds(&condition, *hit))
             .collect();
         hits.sort_by(|a, b| self.compare(&order, *a, *b));
         if query.items.iter().any(|item| item.function.is_some()) {
@@ -128,7 +128,7 @@ impl Tenant {
         now.checked_sub(lag).ok()
     }
 
-    fn coql_state<'a>(&self, row: &'a Row, seen_at: Option<Timestamp>) -> Option<&'a Cells> {
+    fn coql_state(row: &Row, seen_at: Option<Timestamp>) -> Option<&Cells> {
         match seen_at {
             None => row.is_live().then_some(&row.cells),
             Some(then) => row.as_of(then),

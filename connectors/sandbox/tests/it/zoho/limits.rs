@@ -2,6 +2,7 @@
 
 use followup_sandbox::ZohoSwitches;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use super::{Client, hours};
 
@@ -94,8 +95,8 @@ async fn a_neighbour_spends_of_the_same_credits() {
 }
 
 /// Starts `count` calls that last a minute, and does not wait for them.
-async fn hold(client: &Client, path: &str, count: usize) -> Vec<tokio::task::JoinHandle<()>> {
-    let mut held = Vec::new();
+async fn hold(client: &Client, path: &str, count: usize) -> TaskTracker {
+    let held = TaskTracker::new();
     for _ in 0..count {
         let request = http::Request::builder()
             .uri(format!("{}/crm/v8/{path}", super::API))
@@ -103,9 +104,9 @@ async fn hold(client: &Client, path: &str, count: usize) -> Vec<tokio::task::Joi
             .body(bytes::Bytes::new())
             .expect("a request");
         let sandbox = client.sandbox.clone();
-        held.push(tokio::spawn(async move {
+        held.spawn(async move {
             sandbox.zoho(request).await;
-        }));
+        });
         tokio::task::yield_now().await;
     }
     held
@@ -119,9 +120,8 @@ async fn an_edition_takes_so_many_calls_at_once() {
     assert_eq!(client.get("users").await.status, 429);
     tokio::time::sleep(std::time::Duration::from_secs(61)).await;
     assert_eq!(client.get("users").await.status, 200);
-    for one in held {
-        one.await.expect("an answer");
-    }
+    held.close();
+    held.wait().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,6 @@ async fn complex_calls_share_a_smaller_pool() {
         204,
         "a plain list is not complex"
     );
-    for one in held {
-        one.await.expect("an answer");
-    }
+    held.close();
+    held.wait().await;
 }

@@ -16,6 +16,26 @@ async fn a_refresh_answers_seconds_and_no_refresh_token() {
 }
 
 #[tokio::test]
+async fn a_form_may_come_in_parts() {
+    let client = Client::new().await;
+    let body: String = client
+        .grant()
+        .iter()
+        .map(|(name, value)| {
+            format!("--xyz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        })
+        .chain(["--xyz--\r\n".to_owned()])
+        .collect();
+    let headers = [
+        ("authorization", ""),
+        ("content-type", "multipart/form-data; boundary=xyz"),
+    ];
+    let url = format!("{ACCOUNTS}/oauth/v2/token");
+    let got = client.ask("POST", &url, &headers, bytes::Bytes::from(body)).await;
+    assert!(got.body["access_token"].is_string(), "{}", got.text);
+}
+
+#[tokio::test]
 async fn errors_of_the_token_endpoint_come_with_200() {
     let client = Client::new().await;
     for (name, value, error) in [

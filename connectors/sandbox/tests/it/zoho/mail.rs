@@ -70,7 +70,7 @@ async fn without_a_synced_mailbox_only_mail_from_the_crm_is_there() {
     client.mail("ng@example.com", &user, |_| {});
     client.mail(&user, "ng@example.com", |_| {});
     client.mail("hello@brightdesk.example.org", "ng@example.com", |mail| {
-        mail.is_automated = true
+        mail.is_automated = true;
     });
     let path = format!("Leads/{lead}/Emails");
     assert_eq!(mails(&client.get(&path).await.body).len(), 3);

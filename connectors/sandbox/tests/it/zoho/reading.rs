@@ -162,7 +162,7 @@ async fn converted_leads_leave_the_default_list() {
     assert_eq!((got.status, got.code()), (200, "SUCCESS"));
     assert_eq!(client.get(LIST).await.status, 204);
     let got = client.get(&format!("{LIST}&converted=true")).await;
-    assert_eq!(got.ids(), [lead.clone()]);
+    assert_eq!(got.ids(), std::slice::from_ref(&lead));
     let record = client.record("Leads", &lead).await;
     assert_eq!(record["Converted__s"], json!(true));
     let contact = record["Converted_Contact"]["id"].as_str().expect("a contact");
@@ -172,7 +172,7 @@ async fn converted_leads_leave_the_default_list() {
     );
     assert_eq!(
         client.get(&format!("{LIST}&converted=both")).await.ids(),
-        [lead.clone()]
+        std::slice::from_ref(&lead)
     );
     assert_eq!(
         client.get("Leads/deleted?type=all").await.status,
@@ -230,7 +230,7 @@ async fn notes_are_for_administrators() {
         .await;
     let path = "Notes?fields=Parent_Id,Note_Content";
     let got = client.get(path).await;
-    assert_eq!(got.ids(), [note.clone()]);
+    assert_eq!(got.ids(), std::slice::from_ref(&note));
     assert_eq!(got.element(0)["Parent_Id"]["module"]["api_name"], json!("Leads"));
     client.set(|switches| switches.is_admin = false);
     let got = client.get(path).await;
@@ -253,7 +253,7 @@ async fn related_lists_hold_the_activities_of_a_record() {
         .await;
     let path = format!("Leads/{lead}/Tasks?fields=Subject,Description,What_Id,$se_module");
     let got = client.get(&path).await;
-    assert_eq!(got.ids(), [task.clone()]);
+    assert_eq!(got.ids(), std::slice::from_ref(&task));
     assert_eq!(got.element(0)["$se_module"], json!("Leads"));
     assert_eq!(got.element(0)["What_Id"], json!({"name": "Nair", "id": lead}));
     assert_eq!(
@@ -283,6 +283,20 @@ async fn related_lists_hold_the_activities_of_a_record() {
 }
 
 #[tokio::test]
+async fn what_leads_to_a_deleted_record_is_null() {
+    let client = Client::new().await;
+    let lead = client.lead("ng@example.com").await;
+    let fields = json!({"Subject": "Reply", "What_Id": {"id": lead}, "$se_module": "Leads"});
+    let task = client.create("Tasks", fields).await;
+    client.delete(&format!("Leads/{lead}")).await;
+    let got = client.get("Tasks?fields=Subject,What_Id").await;
+    assert_eq!(
+        (got.ids(), &got.element(0)["What_Id"]),
+        (vec![task], &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn closed_tasks_of_a_contact_are_in_a_list_of_their_own() {
     let client = Client::new().await;
     let contact = client.contact("ng@example.com").await;
@@ -290,7 +304,10 @@ async fn closed_tasks_of_a_contact_are_in_a_list_of_their_own() {
     let task = client.create("Tasks", fields).await;
     let list = |name: &str| format!("Contacts/{contact}/{name}?fields=Subject");
     assert_eq!(client.get(&list("Tasks")).await.status, 204);
-    assert_eq!(client.get(&list("Tasks_History")).await.ids(), [task.clone()]);
+    assert_eq!(
+        client.get(&list("Tasks_History")).await.ids(),
+        std::slice::from_ref(&task)
+    );
     client.set(|switches| switches.one_activity_list = true);
     assert_eq!(client.get(&list("Tasks")).await.ids(), [task]);
     let lists = client.get("settings/related_lists?module=Contacts").await;

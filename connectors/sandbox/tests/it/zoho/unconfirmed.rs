@@ -36,6 +36,23 @@ async fn a_walk_may_be_bound_to_its_if_modified_since() {
 }
 
 #[tokio::test]
+async fn long_texts_may_be_cut_in_lists() {
+    let client = Client::new().await;
+    let text = "x".repeat(600);
+    let id = client
+        .create("Tasks", json!({"Subject": "x", "Description": text}))
+        .await;
+    let length = |value: &Value| value.as_str().map(str::len);
+    let got = client.get("Tasks?fields=Subject,Description").await;
+    assert_eq!(length(&got.element(0)["Description"]), Some(600));
+    client.set(|switches| switches.rich_descriptions = true);
+    let got = client.get("Tasks?fields=Subject,Description").await;
+    assert_eq!(length(&got.element(0)["Description"]), Some(500));
+    let whole = client.get(&format!("Tasks/{id}/actions/fetch_full_data")).await;
+    assert_eq!(length(&whole.element(0)["Description"]), Some(600));
+}
+
+#[tokio::test]
 async fn unknown_names_may_be_left_out() {
     let client = Client::with(ZohoSwitches {
         unknown_field_refuses: false,
