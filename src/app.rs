@@ -18,6 +18,7 @@ use followup_salesforce::{
 };
 use followup_store::{Opening, Store, StoreError, StoreOptions};
 use followup_transport::{HttpTransport, OAuthConfig, TokenSource, Transport};
+use followup_zoho::{Zoho, ZohoConfig};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -166,10 +167,13 @@ fn connector(
             ))
         }
         Provider::Zoho => {
-            anyhow::bail!(
-                "connections to {} are not built in this version",
-                connection.provider
-            )
+            let config = zoho_config(connection).map_err(|problems| usage(&problems))?;
+            let tokens = zoho_tokens(connection, &config, data_dir)?;
+            let seed = fastrand::u64(..);
+            let zoho = Zoho::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
+            Ok(Arc::new(
+                zoho.map_err(|message| Failure::new(Exit::Usage, message))?,
+            ))
         }
     }
 }
@@ -204,6 +208,32 @@ fn salesforce_config(connection: &ConnectionConfig) -> Result<SalesforceConfig, 
     Ok(config)
 }
 
+fn zoho_config(connection: &ConnectionConfig) -> Result<ZohoConfig, Vec<Problem>> {
+    let login_url = connection.login_url.as_ref().unwrap_or(&connection.base_url);
+    followup_zoho::auth::check_login_url(login_url).map_err(|message| {
+        vec![Problem {
+            code: "bad_url",
+            severity: Severity::Error,
+            place: format!("connections.{}", connection.id),
+            key: "login_url".to_owned(),
+            message,
+            fix: "look at the address bar of your Zoho: its ending is the data centre's".to_owned(),
+        }]
+    })?;
+    let mut config = ZohoConfig::new(connection.id.clone(), login_url.clone());
+    // A fixed token is good at one host; other logins learn theirs.
+    if matches!(connection.auth, Auth::Bearer { .. }) {
+        config.api_url = Some(connection.base_url.clone());
+    }
+    config.api_share = connection.api_share;
+    config.burst_share = connection.burst_share;
+    config.backfill_since = connection.backfill_since;
+    if let Some(path) = &connection.mapping_file {
+        config.mapping = mapping(path, "zoho", followup_zoho::Mapping::from_toml)?;
+    }
+    Ok(config)
+}
+
 fn usage(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Failure::new(Exit::Usage, lines.join("\n"))
@@ -233,7 +263,8 @@ pub fn check_mappings(config: &Config) -> Vec<Problem> {
         .values()
         .filter_map(|connection| match connection.provider {
             Provider::Salesforce => salesforce_config(connection).err(),
-            Provider::Hubspot | Provider::Zoho => hubspot_config(connection).err(),
+            Provider::Zoho => zoho_config(connection).err(),
+            Provider::Hubspot => hubspot_config(connection).err(),
         })
         .flatten()
         .collect()
@@ -261,7 +292,11 @@ fn tokens(
                     .join(&format!("/oauth/{}/token", config.api_version))
                     .context("the token endpoint's URL")?,
                 client_id: client_id.clone(),
-                client_secret: secret(client_secret_file)?,
+                client_secret: secret(
+                    client_secret_file
+                        .as_deref()
+                        .context("this CRM knows no login without a client secret")?,
+                )?,
                 refresh_token,
                 fix: format!("put a new refresh token into {}", refresh_token_file.display()),
             };
@@ -289,7 +324,7 @@ fn salesforce_tokens(
         } => {
             let refresh_token = secret(refresh_token_file)?;
             let flow = Flow::WebServer {
-                client_secret: Some(secret(client_secret_file)?),
+                client_secret: client_secret_file.as_deref().map(secret).transpose()?,
                 refresh_token: refresh_token.clone(),
             };
             let fix = format!("put a new refresh token into {}", refresh_token_file.display());
@@ -331,6 +366,49 @@ fn salesforce_tokens(
     let store = TokenFile::new(data_dir, &connection.id, &imported);
     followup_salesforce::auth::tokens(&config.login_url, client_id, flow, &fix, Arc::new(store))
         .map_err(|message| Failure::new(Exit::Usage, message).into())
+}
+
+fn zoho_tokens(
+    connection: &ConnectionConfig,
+    config: &ZohoConfig,
+    data_dir: &Path,
+) -> anyhow::Result<TokenSource> {
+    let (client_id, client_secret, refresh_token, fix) = match &connection.auth {
+        Auth::Bearer { access_token_file } => {
+            return Ok(TokenSource::fixed(secret(access_token_file)?.expose_secret()));
+        }
+        Auth::Refresh {
+            client_id,
+            client_secret_file,
+            refresh_token_file,
+        } => {
+            let fix = format!("put a new refresh token into {}", refresh_token_file.display());
+            (
+                client_id,
+                secret(
+                    client_secret_file
+                        .as_deref()
+                        .context("this CRM knows no login without a client secret")?,
+                )?,
+                secret(refresh_token_file)?,
+                fix,
+            )
+        }
+        Auth::JwtBearer { .. } | Auth::ClientCredentials { .. } => {
+            anyhow::bail!("{} has no such way to log in", connection.provider)
+        }
+    };
+    let store = TokenFile::new(data_dir, &connection.id, &refresh_token);
+    let login_url = &config.login_url;
+    followup_zoho::auth::tokens(
+        login_url,
+        client_id,
+        client_secret,
+        refresh_token,
+        &fix,
+        Arc::new(store),
+    )
+    .map_err(|message| Failure::new(Exit::Usage, message).into())
 }
 
 /// A secret of one line, with the fix if it cannot be read.

@@ -21,6 +21,7 @@ mod read;
 mod salesforce;
 pub mod secrets;
 mod validate;
+mod zoho;
 
 pub use layers::load;
 
@@ -64,8 +65,8 @@ pub enum Auth {
     Refresh {
         /// The app.
         client_id: String,
-        /// The file that holds its secret.
-        client_secret_file: PathBuf,
+        /// The file that holds its secret; public clients (Salesforce only) have none.
+        client_secret_file: Option<PathBuf>,
         /// The file that holds the refresh token; imported once.
         refresh_token_file: PathBuf,
     },
@@ -94,11 +95,11 @@ pub struct ConnectionConfig {
     pub id: ConnectionId,
     /// Which CRM.
     pub provider: Provider,
-    /// Where the API is; the vendor's host unless configured. Salesforce: `login_url`, unless configured.
+    /// Where the API is; the vendor's host unless configured. Salesforce and Zoho: `login_url`, unless configured.
     pub base_url: Url,
-    /// Salesforce: where one logs in.
+    /// Salesforce and Zoho: where one logs in.
     pub login_url: Option<Url>,
-    /// Version of the API: HubSpot's paths, Salesforce's `64.0`.
+    /// Version of the API: HubSpot's paths, Salesforce's `64.0`, Zoho's `v8`.
     pub api_version: String,
     /// What may be written.
     pub mode: Mode,

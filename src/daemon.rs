@@ -53,7 +53,8 @@ async fn connection_loop(
     while !engine.stop.is_cancelled() {
         let began_at = engine.clock.now();
         let report = cycle(engine, link, Rhythm::Repeated, &Silent, data_dir).await?;
-        let wait = engine.wait(every).await?;
+        // A small allowance makes the passes rarer, so that it lasts the day.
+        let wait = engine.wait(every.max(link.connector.rest())).await?;
         let next_at = began_at + wait;
         link.expect(next_at);
         log(&report, began_at, next_at);

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
-use followup_core::{Probe, SpentQuota, Stream, StreamAccess};
+use followup_core::{ConnectorError, Probe, SpentQuota, Stream, StreamAccess};
 use followup_rules::policy::Policy;
 use followup_store::{
     StoreError,
@@ -121,6 +121,9 @@ impl Engine {
             let pass = self.observer(link, pace, progress).pass(now).await?;
             note_pass(link, &pass, now, &mut looked.report);
             looked.can_act = self.establish(link, pass, now).await?;
+            if looked.can_act {
+                self.relate(link, progress, now, &mut looked.report).await?;
+            }
         }
         Ok(looked)
     }
@@ -167,6 +170,39 @@ impl Engine {
             pace,
             stop: &self.stop,
         }
+    }
+
+    /// Reads activities that no stream delivers. Trouble with them blocks the rules that need them, nothing else.
+    async fn relate(
+        &self,
+        link: &Link,
+        progress: &dyn Progress,
+        now: Timestamp,
+        report: &mut CycleReport,
+    ) -> Result<(), StoreError> {
+        if link.connector.related_kinds().is_empty() {
+            return Ok(());
+        }
+        let last = link.state().related_at;
+        let relation = self
+            .observer(link, Pace::Everything, progress)
+            .relate(last, now)
+            .await?;
+        link.change(|state| state.related_at = Some(now));
+        for record in &relation.quarantined {
+            tracing::warn!(crm.connection = %link.connector.connection(), record = %record.id, reason = %record.reason,
+                "an activity was set aside");
+        }
+        match &relation.failure {
+            None => {}
+            Some(error @ ConnectorError::Unauthorized { .. }) => note_error(link, error, report),
+            // Waiting and blindness are told by the marks that stay behind.
+            Some(error) => {
+                tracing::debug!(crm.connection = %link.connector.connection(), error = %error,
+                    "activities are not read record by record now");
+            }
+        }
+        Ok(())
     }
 
     /// What was spent today survives a restart: the ledger remembers it.

@@ -15,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{planning, shared_store::SharedStore};
 
+mod related;
 mod sweep;
 
+pub use related::{Relation, marks};
 pub use sweep::{SWEEP_EVERY, Swept};
 
 /// How often the settled lane runs.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use followup_salesforce::auth::JwtKey;
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::{
@@ -73,13 +75,19 @@ impl Checker {
         match flow {
             "web_server" => {
                 let client_id = self.needed(raw.client_id.as_ref(), place, &key, "client_id");
-                let secret =
-                    self.needed_file(raw.client_secret_file.as_ref(), place, &key, "client_secret_file");
+                // A public client has no secret; its login was protected by PKCE alone.
+                let secret = raw.client_secret_file.as_ref().map(|written| {
+                    self.secret(written, &format!("{key}.client_secret_file"))
+                        .map(|()| written.value.clone())
+                });
                 let refresh =
                     self.needed_file(raw.refresh_token_file.as_ref(), place, &key, "refresh_token_file");
                 Some(Auth::Refresh {
                     client_id: client_id?,
-                    client_secret_file: secret?,
+                    client_secret_file: match secret {
+                        Some(read) => Some(read?),
+                        None => None,
+                    },
                     refresh_token_file: refresh?,
                 })
             }
@@ -113,18 +121,16 @@ impl Checker {
     }
 
     /// Keys that mean nothing elsewhere must not look as if they did.
-    pub(super) fn only_for_salesforce(&mut self, raw: &RawConnection, key: &str) {
-        let texts = [
-            ("login_url", &raw.login_url),
-            ("auth.flow", &raw.flow),
-            ("auth.username", &raw.username),
-        ];
+    pub(super) fn only_for_salesforce(&mut self, raw: &RawConnection, key: &str, has_login_url: bool) {
+        let login_url = (!has_login_url).then_some(("login_url", &raw.login_url));
+        let texts = [("auth.flow", &raw.flow), ("auth.username", &raw.username)];
         let file = raw
             .jwt_key_file
             .as_ref()
             .map(|file| ("auth.jwt_key_file", &file.place));
-        let found: Vec<(&str, String)> = texts
+        let found: Vec<(&str, String)> = login_url
             .into_iter()
+            .chain(texts)
             .filter_map(|(name, written)| Some((name, &written.as_ref()?.place)))
             .chain(file)
             .map(|(name, place)| (name, place.clone()))
@@ -170,20 +176,24 @@ impl Checker {
             self.missing(&raw.place, key, name);
             return None;
         };
-        match secrets::read_key(&written.value) {
-            Ok(_) => Some(written.value.clone()),
-            Err(error) => {
-                let key = format!("{key}.{name}");
-                self.error(
-                    "secret_file",
-                    &written.place,
-                    &key,
-                    &error.to_string(),
-                    error.fix(),
-                );
-                None
-            }
-        }
+        let (message, fix) = match secrets::read_key(&written.value) {
+            Ok(pem) => match JwtKey::from_pem(pem.expose_secret()) {
+                Ok(_) => return Some(written.value.clone()),
+                Err(message) => (
+                    format!("{}: {message}", written.value.display()),
+                    "name the private key that belongs to the app's certificate, in PEM".to_owned(),
+                ),
+            },
+            Err(error) => (error.to_string(), error.fix()),
+        };
+        self.error(
+            "secret_file",
+            &written.place,
+            &format!("{key}.{name}"),
+            &message,
+            fix,
+        );
+        None
     }
 
     fn missing(&mut self, place: &str, key: &str, name: &str) {
@@ -234,8 +244,17 @@ mod tests {
     fn each_flow_has_its_keys() {
         let web = "client_id = \"app\"\nclient_secret_file = \"secret\"\nrefresh_token_file = \"token\"";
         assert!(matches!(login(HOST, web), Ok(Auth::Refresh { .. })));
+        let public = "client_id = \"app\"\nrefresh_token_file = \"token\"";
+        assert!(matches!(
+            login(HOST, public),
+            Ok(Auth::Refresh {
+                client_secret_file: None,
+                ..
+            })
+        ));
         let jwt = "flow = \"jwt_bearer\"\nclient_id = \"app\"\nusername = \"ana@example.com\"\njwt_key_file = \"key.pem\"";
-        assert!(matches!(login(HOST, jwt), Ok(Auth::JwtBearer { .. })));
+        // What only looks like a key is told here, not at the first login.
+        assert_eq!(login(HOST, jwt).unwrap_err(), ["connections.sf.auth.jwt_key_file"]);
         let own = "flow = \"client_credentials\"\nclient_id = \"app\"\nclient_secret_file = \"secret\"";
         assert!(matches!(login(HOST, own), Ok(Auth::ClientCredentials { .. })));
         let fixed = format!("{HOST}\nbase_url = \"https://acme.my.salesforce.com\"");

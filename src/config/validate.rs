@@ -193,27 +193,28 @@ impl Checker {
             }
         };
         let provider = self.provider(raw, &key);
-        let is_salesforce = provider == Some(Provider::Salesforce);
-        let login_url = if is_salesforce {
-            self.login_url(raw, &key)
-        } else {
-            None
+        // Where one logs in tells where the data are, for vendors with many hosts.
+        let login_url = match provider {
+            Some(Provider::Salesforce) => self.login_url(raw, &key),
+            Some(Provider::Zoho) => self.accounts_url(raw, &key),
+            Some(Provider::Hubspot) | None => None,
         };
-        let base_url = if is_salesforce && raw.base_url.is_none() {
+        let has_login_url = matches!(provider, Some(Provider::Salesforce | Provider::Zoho));
+        let base_url = if has_login_url && raw.base_url.is_none() {
             login_url.clone()
         } else {
             self.base_url(raw, &key)
         };
-        let (api_version, auth) = if is_salesforce {
-            (
+        let (api_version, auth) = match provider {
+            Some(Provider::Salesforce) => (
                 self.salesforce_version(raw, &key),
                 self.salesforce_auth(raw, &key),
-            )
-        } else {
-            (self.api_version(raw, &key), self.auth(raw, &key))
+            ),
+            Some(Provider::Zoho) => (self.zoho_version(raw, &key), self.zoho_auth(raw, &key)),
+            Some(Provider::Hubspot) | None => (self.api_version(raw, &key), self.auth(raw, &key)),
         };
-        if !is_salesforce {
-            self.only_for_salesforce(raw, &key);
+        if provider != Some(Provider::Salesforce) {
+            self.only_for_salesforce(raw, &key, has_login_url);
         }
         Some(ConnectionConfig {
             id: id?,
@@ -241,28 +242,18 @@ impl Checker {
                 &raw.place,
                 &key,
                 "`provider` is missing",
-                "add provider = \"hubspot\" or provider = \"salesforce\"".to_owned(),
+                "add provider = \"hubspot\", provider = \"salesforce\" or provider = \"zoho\"".to_owned(),
             );
             return None;
         };
         match provider.value.as_str() {
             "hubspot" => Some(Provider::Hubspot),
             "salesforce" => Some(Provider::Salesforce),
-            "zoho" => {
-                let message = format!("connections to {} are not built in this version", provider.value);
-                self.error(
-                    "not_built",
-                    &provider.place,
-                    &key,
-                    &message,
-                    "hubspot and salesforce can be used".to_owned(),
-                );
-                None
-            }
+            "zoho" => Some(Provider::Zoho),
             other => {
                 let near = nearest(other, ["hubspot", "salesforce", "zoho"]);
                 let fix = near.map_or_else(
-                    || "known are: hubspot, salesforce".to_owned(),
+                    || "known are: hubspot, salesforce, zoho".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 self.error(
@@ -341,7 +332,7 @@ impl Checker {
         None
     }
 
-    fn auth(&mut self, raw: &RawConnection, key: &str) -> Option<Auth> {
+    pub(super) fn auth(&mut self, raw: &RawConnection, key: &str) -> Option<Auth> {
         let key = format!("{key}.auth");
         let oauth = (&raw.client_id, &raw.client_secret_file, &raw.refresh_token_file);
         match (&raw.access_token_file, oauth) {
@@ -357,7 +348,7 @@ impl Checker {
                 secret_ok.and(refresh_ok)?;
                 Some(Auth::Refresh {
                     client_id: client_id.value.clone(),
-                    client_secret_file: secret.value.clone(),
+                    client_secret_file: Some(secret.value.clone()),
                     refresh_token_file: refresh.value.clone(),
                 })
             }

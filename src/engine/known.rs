@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use followup_core::ConnectionId;
-use followup_rules::{calendar::Calendars, model::Coverage};
+use followup_rules::{
+    calendar::Calendars,
+    model::{Coverage, EvidenceKind},
+};
 use followup_store::{
     StoreError,
     ledger::{Entry, Ledger},
@@ -12,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{Engine, link::LinkView};
-use crate::{config::Mode, planning::PlanInputs};
+use crate::{config::Mode, planning::PlanInputs, sync::marks};
 
 /// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
 const SOONEST: SignedDuration = SignedDuration::from_secs(5);
@@ -137,6 +140,11 @@ impl Engine {
                     owners.extend(store.owners(&view.connection)?);
                     if let Some(known) = view.coverage(store)? {
                         coverage.connections.insert(view.connection.clone(), known);
+                        for ((record, kind), at) in marks(store, &view.connection, &view.related_kinds)? {
+                            coverage
+                                .subjects
+                                .insert((record, EvidenceKind::Activity(kind)), at);
+                        }
                     }
                 }
                 Ok((team.calendars(&owners), coverage))

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use followup_core::{Capability, ConnectionId, Connector, Probe, Stream, StreamAccess};
+use followup_core::{ActivityKind, Capability, ConnectionId, Connector, Probe, Stream, StreamAccess};
 use followup_rules::model::{ConnectionCoverage, EvidenceKind, Readable};
 use followup_store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -46,6 +46,8 @@ pub struct LinkState {
     pub reading_since: Option<Timestamp>,
     /// When the next cycle begins, once that is known.
     pub next_at: Option<Timestamp>,
+    /// When activities were last read record by record.
+    pub related_at: Option<Timestamp>,
 }
 
 /// What a login may do is asked again this often: a right that was given is used, one that was taken is told.
@@ -115,6 +117,7 @@ pub(super) struct LinkView {
     pub(super) connection: ConnectionId,
     cutover: Option<Timestamp>,
     streams: Vec<Stream>,
+    pub(super) related_kinds: Vec<ActivityKind>,
     is_awaited: bool,
     blind: BTreeMap<Stream, String>,
     capabilities: BTreeSet<Capability>,
@@ -141,6 +144,7 @@ impl LinkView {
             connection: link.connector.connection().clone(),
             cutover: link.cutover,
             streams: link.connector.streams().to_vec(),
+            related_kinds: link.connector.related_kinds().to_vec(),
             is_awaited: state.is_awaited(now),
             blind,
             capabilities: state.probe.map(|probe| probe.capabilities).unwrap_or_default(),

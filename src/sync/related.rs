@@ -24,8 +24,11 @@ const READS_PER_CYCLE: usize = 40;
 /// Subjects looked at for them.
 const SUBJECTS: usize = 400;
 
-/// A record read this short a while ago is not read again.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// A record whose verdict is due is not read again within this time.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
+
+/// One that only changed is not read again within this time.
+const CHANGED: SignedDuration = SignedDuration::from_mins(5);
 
 /// A record that nothing points at is read again after this long.
 const STALE: SignedDuration = SignedDuration::from_hours(2);
@@ -166,8 +169,9 @@ fn wanted(
         }
         let gathered = store.gather(subject)?;
         if has_clock || matters(&gathered) {
+            let rest = if has_clock { FRESH } else { CHANGED };
             for record in records_of(&gathered, subject) {
-                choose(&record, FRESH, &mut chosen);
+                choose(&record, rest, &mut chosen);
             }
         }
     }

@@ -27,6 +27,8 @@ pub(crate) mod table {
     pub(crate) const QUARANTINE: u8 = 0x12;
     /// [`super::Rid`] → the last pass of a sweep that saw the record.
     pub(crate) const SWEPT: u8 = 0x13;
+    /// Kind of activity, [`super::Rid`] → up to when the record was asked for such activities.
+    pub(crate) const RELATED: u8 = 0x14;
     /// Person or deal, instant, activity.
     pub(crate) const TIMELINE: u8 = 0x20;
     /// Person, deal.

@@ -25,6 +25,7 @@ use crate::{
 mod loss;
 mod missing;
 mod read;
+mod related;
 
 pub use missing::MissingPart;
 pub use read::Place;
