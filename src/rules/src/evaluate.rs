@@ -293,6 +293,7 @@ fn judge_one<'a>(
     if open_task.is_none() {
         wake.consider_any(suppress::too_old_from(&case));
     }
+    wake.consider_any(suppress::exception_ends_at(&case));
     let is_kept = !suppress::is_final(&case) || settled_at(finding).is_some();
     let (verdict, checks) = suppress::ask(&case, wake);
     if let Verdict::Final(code, detail) = verdict {
@@ -301,6 +302,7 @@ fn judge_one<'a>(
     let mut outcome = match verdict {
         Verdict::Blocked(detail) => Outcome::Blocked(detail),
         Verdict::Held(code) => Outcome::Held(code),
+        Verdict::Low => Outcome::Digest,
         Verdict::Free | Verdict::Final(..) => free_outcome(finding, rule.id(), context),
     };
     if let Some(task) = open_task {

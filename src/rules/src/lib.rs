@@ -6,6 +6,8 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod diff;
+pub mod explain;
 pub mod history;
 pub mod model;
 pub mod policy;
@@ -17,7 +19,6 @@ mod caps;
 mod commitments;
 mod context;
 mod evaluate;
-mod explain;
 mod finding;
 mod fold;
 mod index;

@@ -5,6 +5,7 @@
 
 mod canonical;
 mod defaults;
+mod exception;
 mod read;
 mod span;
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::{ActivityKind, Source};
 use jiff::SignedDuration;
 
-pub use self::{read::Unbuilt, span::SpanError};
+pub use self::{exception::Exception, read::Unbuilt, span::SpanError};
 use crate::{
     model::{Code, RuleId},
     problem::{
@@ -103,6 +104,10 @@ pub struct Policy {
     pub dead_statuses: BTreeSet<String>,
     /// Person statuses that mean "is a customer", lower-case.
     pub customer_statuses: BTreeSet<String>,
+    /// Deals below this amount, in whole units of their currency, go to the digest; `None` = no floor.
+    pub value_floor: Option<i64>,
+    /// What is not asked of whom, by whose word.
+    pub exceptions: Vec<Exception>,
     /// Suppressors that are switched off.
     pub suppress_off: BTreeSet<Code>,
     /// Mail domains of tests and spam, lower-case.
@@ -206,6 +211,11 @@ impl Policy {
         }
         self.version = canonical::version(&self);
         self
+    }
+
+    /// Every setting by the key path under which a policy file sets it.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        canonical::lines(self)
     }
 
     /// The settings of a rule.

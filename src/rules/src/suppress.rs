@@ -56,6 +56,8 @@ pub(crate) enum Reading {
     ClearBecause(&'static str),
     /// It takes the gap away.
     Final(String),
+    /// It puts the gap into the digest.
+    Low(String),
     /// The data needed cannot be read up to the deadline; when to ask again.
     Blocked(String, Timestamp),
     /// It holds the gap.
@@ -78,6 +80,8 @@ pub(crate) enum Verdict {
     Final(Code, String),
     /// The data is not readable.
     Blocked(String),
+    /// It goes to the digest.
+    Low,
     /// The first that applies holds it.
     Held(Code),
 }
@@ -103,9 +107,7 @@ const FINALS: &[(Code, Ask)] = &[
     (Code::Tombstone, finals::tombstone),
     (Code::HandledElsewhere, finals::handled_elsewhere),
     (Code::BlockedData, sufficiency::blocked_data),
-    (Code::LowValue, |_, _| {
-        Reading::ClearBecause("the policy has no value floor")
-    }),
+    (Code::LowValue, finals::low_value),
     (Code::Cap, |_, _| {
         Reading::ClearBecause("asked when all gaps of the owner are known")
     }),
@@ -137,6 +139,12 @@ pub(crate) fn ask(case: &Case<'_, '_>, wake: &mut Wake) -> (Verdict, Vec<Suppres
             Reading::Final(detail) => {
                 if matches!(verdict, Verdict::Free) {
                     verdict = Verdict::Final(code, detail.clone());
+                }
+                (SuppressorState::Held, detail)
+            }
+            Reading::Low(detail) => {
+                if matches!(verdict, Verdict::Free) {
+                    verdict = Verdict::Low;
                 }
                 (SuppressorState::Held, detail)
             }
@@ -200,6 +208,13 @@ pub(crate) fn opened_at(case: &Case<'_, '_>) -> Timestamp {
 /// From when on the anchor is too old to open a gap.
 pub(crate) fn too_old_from(case: &Case<'_, '_>) -> Option<Timestamp> {
     Some(later(finals::expiry_at(case)?, TICK))
+}
+
+/// When the policy's exception that takes a gap away ends.
+pub(crate) fn exception_ends_at(case: &Case<'_, '_>) -> Option<Timestamp> {
+    let until = finals::exception_of(case, case.context.now)?.until?;
+    let day_after = until.tomorrow().ok()?;
+    Some(case.calendar.start_of(day_after))
 }
 
 /// When a CRM sequence will hold a gap that it does not hold yet.

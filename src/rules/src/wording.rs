@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::{
     calendar::Calendar,
     context::Context,
+    explain,
     marker::{self, Marker},
     model::{Facts, Gap, GapKey, OwnTask, Subject},
     policy::Span,
@@ -308,7 +309,13 @@ fn block(title: &str, text: &str) -> String {
 }
 
 fn why(lead: &Gap, folded: &[&Gap], context: &Context<'_>) -> String {
-    let mut lines = vec![format!("Rule {}: {}.", lead.key.rule, lead.clause)];
+    let mut lines = vec![
+        format!("Rule {}: {}.", lead.key.rule, lead.clause),
+        format!(
+            "The policy says: {}",
+            explain::sentence(lead.key.rule, context.policy)
+        ),
+    ];
     lines.extend(
         folded
             .iter()

@@ -55,6 +55,7 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
     let single = [
         ("caps.new_per_day", policy.caps.new_per_day.to_string()),
         ("caps.open", policy.caps.open.to_string()),
+        ("suppress.low_value.floor", amount(policy.value_floor)),
         ("rules.backlog.over", policy.backlog_over.to_string()),
         ("caps.hard_factor", policy.caps.hard_factor.to_string()),
         ("status.dead", list(&policy.dead_statuses)),
@@ -73,6 +74,9 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
         ("sequence_counts_as_touch", list(&policy.sequence_counts_as_touch)),
         ("rules.first-touch.silent_sources", list(silent)),
     ];
+    for (place, exception) in policy.exceptions.iter().enumerate() {
+        lines.insert(format!("exceptions.{place:04}"), exception.to_string());
+    }
     lines.extend(single.map(|(key, value)| (key.to_owned(), value)));
     lines
 }

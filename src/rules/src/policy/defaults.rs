@@ -49,6 +49,8 @@ impl Default for Policy {
                 hard_factor: 3,
             },
             backlog_over: 15,
+            value_floor: None,
+            exceptions: Vec::new(),
             dead_statuses: words(DEAD),
             customer_statuses: words(&["customer"]),
             suppress_off: BTreeSet::new(),

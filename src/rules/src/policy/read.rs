@@ -1,5 +1,6 @@
 //! Lays the keys of a policy file over a policy and reports every key that is wrong.
 
+mod exception;
 mod plan;
 mod rule;
 mod suppress;
@@ -51,6 +52,9 @@ pub(super) fn apply(reader: &Reader<'_>, root: &Node, unbuilt: Unbuilt, policy: 
         read_words(&status, "dead", &mut policy.dead_statuses);
         read_words(&status, "customer", &mut policy.customer_statuses);
         status.finish();
+    }
+    if top.get("exceptions").is_some() {
+        policy.exceptions = exception::read_exceptions(&top);
     }
     if let Some(suppress) = top.fields("suppress") {
         apply_suppress(&suppress, policy);

@@ -4,7 +4,14 @@ use followup_core::{DealState, OwnerKind};
 use jiff::Timestamp;
 
 use super::{Case, Reading};
-use crate::{attempts::Channels, finding::State, index::Human, model::RuleId, policy::Span, predicates};
+use crate::{
+    attempts::Channels,
+    finding::State,
+    index::Human,
+    model::RuleId,
+    policy::{Exception, Span},
+    predicates,
+};
 
 /// How long a touch on a deal shows that the deal is being worked.
 const WORKED_WITHIN: Span = Span::BusinessDays(10);
@@ -45,8 +52,36 @@ fn holds_for_all(case: &Case<'_, '_>, holds: impl Fn(&Human<'_>) -> bool) -> boo
     !concerned.is_empty() && concerned.into_iter().all(holds)
 }
 
+/// The deal's amount lies below the policy's floor. What a buyer raised has no price.
+pub(super) fn low_value(case: &Case<'_, '_>, _: Timestamp) -> Reading {
+    let Some(floor) = case.context.policy.value_floor else {
+        return Reading::ClearBecause("the policy has no value floor");
+    };
+    let amount = case.deal.and_then(|deal| deal.amount_minor);
+    match amount {
+        Some(amount) if amount < floor.saturating_mul(100) && !case.finding.key.rule.is_buyer_initiated() => {
+            Reading::Low("the deal's amount is below the policy's floor".to_owned())
+        }
+        _ => Reading::Clear,
+    }
+}
+
+/// The exception of the policy that takes a gap away, if there is one.
+pub(super) fn exception_of<'c>(case: &'c Case<'_, '_>, now: Timestamp) -> Option<&'c Exception> {
+    let id = case.finding.owner.as_ref()?;
+    let today_on = case.calendar.date_on(now);
+    let exceptions = case.context.policy.exceptions.iter();
+    let mut covering =
+        exceptions.filter(|one| one.covers(case.finding.key.rule, id, case.index.owner(id), today_on));
+    covering.next()
+}
+
 /// An address of the human lies in a domain of tests or spam.
-pub(super) fn excluded(case: &Case<'_, '_>, _: Timestamp) -> Reading {
+pub(super) fn excluded(case: &Case<'_, '_>, now: Timestamp) -> Reading {
+    if let Some(found) = exception_of(case, now) {
+        let Exception { author, reason, .. } = found;
+        return Reading::Final(format!("the policy makes an exception ({author}: {reason})"));
+    }
     let domains = &case.context.policy.excluded_domains;
     let is_excluded = |human: &Human<'_>| {
         let emails = human.records.iter().flat_map(|record| &record.emails);

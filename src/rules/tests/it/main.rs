@@ -9,6 +9,7 @@
 
 mod attempts;
 mod deals;
+mod explained;
 mod inquiries;
 mod linter;
 mod own_tasks;

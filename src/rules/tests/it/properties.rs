@@ -50,7 +50,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         0..4_u8,
     );
     let activities = proptest::collection::vec(activity, 0..9);
-    let tries = (0..3_u8, proptest::collection::vec(minute.clone(), 0..4));
+    let tries = (0..4_u8, proptest::collection::vec(minute.clone(), 0..9));
     let human_tasks = proptest::collection::vec((minute.clone(), minute, 0..3_usize, 0..3_u8), 0..3);
     // Mostly within the hours, where gaps open.
     let days = 10..24_i64;
@@ -138,7 +138,13 @@ fn build(drawn: &Drawn) -> World {
         add_activity(&mut world, number, &names, *activity);
     }
     for (number, happened) in drawn.tries.1.iter().enumerate() {
-        let (id, when) = (format!("try{number}"), word(minute(*happened)));
+        // Somebody who gave up early used up the plan.
+        let happened = if drawn.tries.0 == 3 {
+            happened / 4
+        } else {
+            *happened
+        };
+        let (id, when) = (format!("try{number}"), word(minute(happened)));
         let activity = if drawn.tries.0 == 0 {
             world.call_out(&id, &when, "p0")
         } else {
@@ -151,6 +157,10 @@ fn build(drawn: &Drawn) -> World {
         long_ago.at = "2026-09-10T10:00:00Z".parse().unwrap();
         long_ago.logged_at = long_ago.at;
         long_ago.outcome = Some(CallOutcome::Connected);
+        let first = world.facts.people.first_mut().unwrap();
+        first.created_at = "2026-09-01T10:00:00Z".parse().unwrap();
+        first.inquiry_at = first.inquiry_at.map(|_| first.created_at);
+        world.connection().cutover = "2026-09-01T00:00:00Z".parse().unwrap();
     }
     for (number, (created, due, who, status)) in drawn.human_tasks.iter().enumerate() {
         let name = names[who % names.len()].clone();

@@ -1,6 +1,6 @@
 //! The table `[suppress]`: each code on or off, some with settings of their own.
 
-use super::{read_elapsed, read_span, read_words};
+use super::{read_amount, read_elapsed, read_span, read_words};
 use crate::{
     model::Code,
     policy::Policy,
@@ -85,6 +85,7 @@ fn apply_state(reader: &Reader<'_>, node: &Node, path: &str, code: Code, policy:
 fn apply_parameters(code: Code, fields: &Fields<'_, '_>, policy: &mut Policy) {
     match code {
         Code::Excluded => read_words(fields, "domains", &mut policy.excluded_domains),
+        Code::LowValue => read_amount(fields, "floor", &mut policy.value_floor),
         Code::OpenHumanTask => {
             let words = [("raise", true), ("wait", false)];
             if let Some(raise) = fields.read("later", |reader, node, path| reader.word(node, path, &words)) {
