@@ -260,14 +260,18 @@ impl WriteBack<'_> {
     ) -> Result<BTreeMap<TaskKey, String>, StoreError> {
         let keys: Vec<TaskKey> = drafts.iter().map(|draft| draft.key.clone()).collect();
         let sent_at = self.clock.now();
-        self.store
+        let given_up = self
+            .store
             .with(move |store| {
                 let epoch = store.ledger().epoch();
+                let given_up: Vec<Option<Timestamp>> =
+                    keys.iter().map(|key| store.ledger().given_up_at(key)).collect();
                 let sent: Vec<Entry> = keys
                     .into_iter()
                     .map(|key| step::before_create(key, sent_at, epoch))
                     .collect();
-                store.record(&sent)
+                store.record(&sent)?;
+                Ok(given_up)
             })
             .await?;
         let outcomes = self.connector.create_tasks(drafts, now).await;
@@ -275,9 +279,9 @@ impl WriteBack<'_> {
         let mut there = Vec::new();
         let mut met = Vec::new();
         let mut entries = Vec::new();
-        for (draft, outcome) in drafts.iter().zip(outcomes) {
+        for ((draft, outcome), given_up_at) in drafts.iter().zip(outcomes).zip(given_up) {
             let key = draft.key.clone();
-            entries.extend(step::after_create(draft, &outcome, now));
+            entries.extend(step::after_create(draft, &outcome, given_up_at, now));
             match outcome {
                 CreateOutcome::Done(task) => {
                     applied.created += 1;

@@ -60,8 +60,15 @@ pub const fn before_create(key: TaskKey, at: Timestamp, epoch: u64) -> Entry {
     Entry::Sent { key, at, epoch }
 }
 
-/// What the outcome of a creation says.
-pub fn after_create(draft: &TaskDraft, outcome: &CreateOutcome, now: Timestamp) -> Vec<Entry> {
+/// What the outcome of a creation says. `given_up_at` is the ledger's: while an earlier creation of the same task may still
+/// arrive, a refusal of this one does not say that the task is not there, so it is tried again.
+pub fn after_create(
+    draft: &TaskDraft,
+    outcome: &CreateOutcome,
+    given_up_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<Entry> {
+    let may_arrive = given_up_at.is_some_and(|sent_at| now.duration_since(sent_at) < SETTLING);
     let mut entries = Vec::new();
     if let CreateOutcome::AlreadyThere(Some(task)) = outcome {
         let meant = parse_marker(&draft.marker).map_or_else(Vec::new, |marker| gaps_of(&marker));
@@ -70,6 +77,7 @@ pub fn after_create(draft: &TaskDraft, outcome: &CreateOutcome, now: Timestamp) 
     let end = match outcome {
         CreateOutcome::Done(task) => is_there(task, Baseline::of(task)),
         CreateOutcome::AlreadyThere(Some(task)) => is_there(task, baseline_of_met(task)),
+        CreateOutcome::Rejected { .. } if may_arrive => WriteEnd::NotSent,
         CreateOutcome::Rejected { reason } => WriteEnd::Rejected {
             reason: reason.clone(),
         },
@@ -85,7 +93,9 @@ pub fn after_look(row: &TaskRow, found: Option<&Task>, is_strong: bool, now: Tim
     if let Some(task) = found {
         return met(row, task, now);
     }
-    let is_settled = sent_at(row).is_none_or(|sent_at| now.duration_since(sent_at) >= SETTLING);
+    let is_settled = row
+        .sent_at()
+        .is_none_or(|sent_at| now.duration_since(sent_at) >= SETTLING);
     if is_strong || is_settled {
         vec![written(&row.key, WriteEnd::Absent, now)]
     } else {
@@ -170,7 +180,7 @@ pub fn query(row: &TaskRow) -> TaskQuery {
     TaskQuery {
         key: row.key.clone(),
         links,
-        sent_at: sent_at(row),
+        sent_at: row.sent_at(),
     }
 }
 
@@ -214,13 +224,6 @@ pub fn baseline_of_met(task: &Task) -> Baseline {
         subject_hash: String::new(),
         body_hash: String::new(),
         ..baseline
-    }
-}
-
-const fn sent_at(row: &TaskRow) -> Option<Timestamp> {
-    match row.state {
-        RowState::InFlight { sent_at, .. } | RowState::Unknown { sent_at } => Some(sent_at),
-        RowState::Planned | RowState::Confirmed { .. } | RowState::Rejected { .. } => None,
     }
 }
 
@@ -306,6 +309,31 @@ mod tests {
                 seen_at: at(0),
             },
         }
+    }
+
+    #[test]
+    fn a_refusal_is_believed_once_nothing_sent_before_can_arrive_any_more() {
+        let draft = TaskDraft {
+            key: TaskKey("k".to_owned()),
+            owner: OwnerId(id("hub:owner:1")),
+            links: DraftLinks::default(),
+            subject: "Follow up".to_owned(),
+            body: String::new(),
+            marker: String::new(),
+            due_at: at(60),
+            reminder_at: None,
+            is_urgent: false,
+        };
+        let refused = CreateOutcome::Rejected {
+            reason: "a rule of the portal".to_owned(),
+        };
+        let end = |given_up_at, now| match after_create(&draft, &refused, given_up_at, now).pop() {
+            Some(Entry::Written { end, .. }) => end,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(end(None, at(1)), WriteEnd::Rejected { .. }));
+        assert_eq!(end(Some(at(0)), at(19)), WriteEnd::NotSent);
+        assert!(matches!(end(Some(at(0)), at(20)), WriteEnd::Rejected { .. }));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Ledger {
     gaps: BTreeMap<String, GapRow>,
     open_gaps: BTreeMap<RecordRef, BTreeSet<String>>,
     tasks: BTreeMap<TaskKey, TaskRow>,
+    /// When a creation left that was given up: no answer, and a look did not find it.
+    given_up: BTreeMap<TaskKey, Timestamp>,
     by_remote: BTreeMap<TaskId, TaskKey>,
     by_subject: BTreeMap<RecordRef, BTreeSet<TaskKey>>,
     owner_changes: BTreeMap<RecordRef, Vec<(Option<OwnerId>, Timestamp)>>,
@@ -78,6 +80,12 @@ impl Ledger {
     /// The task behind a CRM record.
     pub fn task_by_remote(&self, id: &TaskId) -> Option<&TaskRow> {
         self.by_remote.get(id).and_then(|key| self.tasks.get(key))
+    }
+
+    /// When the last creation of a task left that was given up, because it had no answer and a look did not find it. It
+    /// may arrive after all.
+    pub fn given_up_at(&self, key: &TaskKey) -> Option<Timestamp> {
+        self.given_up.get(key).copied()
     }
 
     /// Every task, by key.
@@ -202,8 +210,14 @@ impl Ledger {
             Entry::Intended { row } | Entry::Adopted { row } => self.insert_row((**row).clone()),
             Entry::Sent { key, at, epoch } => self.with(key, |row| row.sent(*at, *epoch)),
             Entry::Written { key, end, at } => {
+                if *end == WriteEnd::Absent {
+                    let sent_at = self.task(key).and_then(TaskRow::sent_at);
+                    self.given_up
+                        .extend(sent_at.map(|sent_at| (key.clone(), sent_at)));
+                }
                 self.with(key, |row| row.written(end, *at));
                 if let WriteEnd::Confirmed { id, .. } = end {
+                    self.given_up.remove(key);
                     self.by_remote.insert(id.clone(), key.clone());
                 }
             }

@@ -6,7 +6,9 @@ use followup_core::{
     Activity, ActivityId, ActivityKind, CallOutcome, ConnectionId, ContactFlags, Direction, Owner, OwnerId,
     OwnerKind, Person, PersonId, RecordRef, Source, Stamp, TaskId,
 };
-use followup_rules::model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, OwnTask, Readable, Subject};
+use followup_rules::model::{
+    Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, OwnTask, Readable, Subject,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// When the person came: a Monday at nine.

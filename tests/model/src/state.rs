@@ -195,6 +195,9 @@ impl State {
         let mut out = Out(Vec::with_capacity(4096));
         let ledger = &self.ledger;
         ledger.tasks().for_each(|row| out.put(row));
+        ledger
+            .tasks()
+            .for_each(|row| out.put(&ledger.given_up_at(&row.key)));
         out.mark();
         ledger.gaps().for_each(|gap| out.put(&gap));
         out.mark();

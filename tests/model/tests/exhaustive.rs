@@ -41,8 +41,10 @@ const TROUBLES: &[(&str, Budget)] = &[
 ];
 
 const WIDE: &[(&str, Budget)] = &[
-    ("two of each, time", budget(3, 2, 2, 2, 0)),
-    ("a loss, two crashes, a fault, two humans", budget(1, 2, 1, 2, 1)),
+    ("a crash, two faults, a human", budget(0, 1, 2, 1, 0)),
+    ("two crashes, a fault, a human, time", budget(1, 2, 1, 1, 0)),
+    ("a loss, a crash, a fault, a human", budget(0, 1, 1, 1, 1)),
+    ("a crash, a fault, two humans, time", budget(1, 1, 1, 2, 0)),
 ];
 
 fn run(name: &str, is_strong: bool, protocol: &Protocol) -> Explored {

@@ -79,6 +79,14 @@ impl TaskRow {
         self.closed.is_none() && matches!(self.state, RowState::Rejected { .. })
     }
 
+    /// When the creation left whose outcome is not known, if there is one.
+    pub const fn sent_at(&self) -> Option<Timestamp> {
+        match self.state {
+            RowState::InFlight { sent_at, .. } | RowState::Unknown { sent_at } => Some(sent_at),
+            RowState::Planned | RowState::Confirmed { .. } | RowState::Rejected { .. } => None,
+        }
+    }
+
     /// The record in the CRM, once confirmed.
     pub const fn remote(&self) -> Option<&TaskId> {
         match &self.state {

@@ -138,3 +138,33 @@ fn entries_about_unknown_tasks_change_nothing() {
     });
     assert_eq!(ledger, Ledger::default());
 }
+
+#[test]
+fn a_creation_that_was_given_up_is_remembered_until_the_task_is_there() {
+    let mut ledger = Ledger::default();
+    let key = TaskKey("k".to_owned());
+    let written = |end, at| Entry::Written {
+        key: TaskKey("k".to_owned()),
+        end,
+        at: instant(at),
+    };
+    ledger.apply(&Entry::Intended {
+        row: Box::new(planned("k")),
+    });
+    ledger.apply(&Entry::Sent {
+        key: key.clone(),
+        at: instant(110),
+        epoch: 1,
+    });
+    assert_eq!(ledger.given_up_at(&key), None);
+    ledger.apply(&written(WriteEnd::Absent, 140));
+    assert_eq!(ledger.given_up_at(&key), Some(instant(110)));
+    ledger.apply(&written(WriteEnd::NotSent, 150));
+    assert_eq!(ledger.given_up_at(&key), Some(instant(110)));
+    let there = WriteEnd::Confirmed {
+        id: TaskId(record(RecordKind::Task, "9")),
+        baseline: Baseline::default(),
+    };
+    ledger.apply(&written(there, 160));
+    assert_eq!(ledger.given_up_at(&key), None);
+}

@@ -59,7 +59,8 @@ impl Protocol {
                 outcome,
                 CreateOutcome::Unknown { .. } | CreateOutcome::AlreadyThere(None)
             );
-            entries.extend(step::after_create(draft, &outcome, now));
+            let given_up_at = state.ledger.given_up_at(&draft.key);
+            entries.extend(step::after_create(draft, &outcome, given_up_at, now));
             is_met |= matches!(outcome, CreateOutcome::AlreadyThere(Some(_)));
             if let CreateOutcome::Done(task) | CreateOutcome::AlreadyThere(Some(task)) = outcome {
                 there.push(*task);
