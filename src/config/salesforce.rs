@@ -254,7 +254,10 @@ mod tests {
         ));
         let jwt = "flow = \"jwt_bearer\"\nclient_id = \"app\"\nusername = \"ana@example.com\"\njwt_key_file = \"key.pem\"";
         // What only looks like a key is told here, not at the first login.
-        assert_eq!(login(HOST, jwt).unwrap_err(), ["connections.sf.auth.jwt_key_file"]);
+        assert_eq!(
+            login(HOST, jwt).unwrap_err(),
+            ["connections.sf.auth.jwt_key_file"]
+        );
         let own = "flow = \"client_credentials\"\nclient_id = \"app\"\nclient_secret_file = \"secret\"";
         assert!(matches!(login(HOST, own), Ok(Auth::ClientCredentials { .. })));
         let fixed = format!("{HOST}\nbase_url = \"https://acme.my.salesforce.com\"");
