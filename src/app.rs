@@ -29,6 +29,7 @@ use crate::{
     config::{Auth, Config, ConnectionConfig, secrets},
     engine::{Engine, Link},
     exit::{Exit, Failure},
+    import,
     planning::Outbox,
     shared_store::{SharedStore, StoreThread},
     subject_key::{self, SubjectHash},
@@ -50,10 +51,12 @@ impl App {
     /// # Errors
     /// A [`Failure`] with its exit status and the fix.
     pub fn open(config: Config, policy: Policy, clock: Clock) -> anyhow::Result<Self> {
-        let (store, opening) = open_store(&config.data_dir, clock.now())?;
+        let (mut store, opening) = open_store(&config.data_dir, clock.now())?;
         for problem in &opening.problems {
             tracing::warn!(part = %problem.part, place = %problem.where_, fix = %problem.fix, "{}", problem.message);
         }
+        import::take_in_again(&mut store, &config.data_dir)
+            .map_err(|error| Failure::new(Exit::State, format!("{:#}", anyhow::Error::from(error))))?;
         let hash = subject_key::subject_hash(&config.data_dir)
             .map_err(|error| Failure::new(Exit::State, format!("the key for subject lines: {error}")))?;
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);

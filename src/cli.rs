@@ -19,6 +19,7 @@ mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod explain;
+mod import;
 mod output;
 mod plan;
 mod policy;
@@ -158,6 +159,9 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Take in what a CRM does not hold.
+    #[command(subcommand, after_help = EXIT_HELP)]
+    Import(import::ImportCommand),
     /// Work with policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -249,6 +253,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "followupd", &mut std::io::stdout());
             Ok(Exit::Ok)
         }
+        Command::Import(command) => import::import(&command),
         Command::CheckConfig { common } => check::check_config(&common),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args),
         Command::Store(StoreCommand::Verify { common }) => store::verify(&common),

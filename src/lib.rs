@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod engine;
 pub mod exit;
 pub mod health;
+pub mod import;
 pub mod lifecycle;
 pub mod planning;
 pub mod queries;

@@ -261,6 +261,18 @@ fn heading(title: &str, basis: &Basis) {
         let [share, ..] = share(late);
         output::line(&format!("touches logged more than a day late: {share}"));
     }
+    if let Some(manual) = basis.manual.as_ref().filter(|manual| !is_none(manual)) {
+        let [share, ..] = share(manual);
+        output::line(&format!("touches entered by hand, from a file: {share}"));
+    }
+}
+
+/// Whether a share is told to be none at all.
+const fn is_none(share: &Share) -> bool {
+    matches!(
+        share,
+        Share::Shown { k: 0, .. } | Share::CountsOnly { k: 0, .. } | Share::NotEnoughData { .. }
+    )
 }
 
 fn left_out(basis: &Basis) {

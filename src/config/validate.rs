@@ -186,6 +186,17 @@ impl Checker {
     fn connection(&mut self, name: &str, raw: &RawConnection) -> Option<ConnectionConfig> {
         let key = format!("connections.{name}");
         let id = match ConnectionId::new(name) {
+            Ok(id) if id.is_manual() => {
+                let message = "this name is kept for activities that come from files";
+                self.error(
+                    "bad_name",
+                    &raw.place,
+                    &key,
+                    message,
+                    "choose another name".to_owned(),
+                );
+                None
+            }
             Ok(id) => Some(id),
             Err(error) => {
                 self.error("bad_name", &raw.place, &key, &error.to_string(), String::new());

@@ -15,6 +15,7 @@ mod decisions;
 mod demo;
 mod failures;
 mod first_loop;
+mod import;
 mod in_process;
 mod policy_test;
 mod report;

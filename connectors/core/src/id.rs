@@ -75,6 +75,17 @@ impl ConnectionId {
         }
     }
 
+    /// The connection under which activities from files are kept: no CRM is behind it, and no configured one may have
+    /// its name. Whoever sees a record of it sees that it was entered by hand.
+    pub fn manual() -> Self {
+        Self("manual".to_owned())
+    }
+
+    /// Whether its records come from files.
+    pub fn is_manual(&self) -> bool {
+        *self == Self::manual()
+    }
+
     /// The name as configured.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -25,6 +25,8 @@ pub struct Basis {
     /// Share of the touches it rests on that were logged more than a day after they happened; none where no timing is
     /// told.
     pub late_logged: Option<Share>,
+    /// Share of the touches it rests on that were entered by hand, from a file; none where no touches are told.
+    pub manual: Option<Share>,
     /// The policy it was taken under.
     pub policy_version: String,
 }

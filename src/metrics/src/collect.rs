@@ -20,7 +20,7 @@ use crate::{
     completion::{self, Completion},
     coverage::{self, Coverage, count},
     enrolment,
-    lead::{self, Elapsed, Exclusion, Lead, Taken},
+    lead::{self, Elapsed, Exclusion, Lead, Taken, Touch},
     next_step::Deals,
     open_loops::Loops,
     share::Share,
@@ -219,12 +219,13 @@ struct Bases<'a> {
 }
 
 impl Bases<'_> {
-    fn of(&self, n: u64, left_out: BTreeMap<String, u64>, late_logged: Option<Share>) -> Basis {
+    fn of(&self, n: u64, left_out: BTreeMap<String, u64>, touched: Option<&[&Lead]>) -> Basis {
         Basis {
             as_of: self.context.now,
             n: told(n),
             left_out,
-            late_logged,
+            late_logged: touched.map(|leads| share_of(leads, |touch| touch.is_logged_late)),
+            manual: touched.map(|leads| share_of(leads, |touch| touch.is_manual)),
             policy_version: self.context.policy.version.clone(),
         }
     }
@@ -233,7 +234,7 @@ impl Bases<'_> {
     fn of_watched(&self, watched: &[&Lead], n: u64) -> Basis {
         let mut left_out = self.left_out.clone();
         add(&mut left_out, "before_cutover", self.before_cutover);
-        self.of(n, left_out, Some(late_logged(watched)))
+        self.of(n, left_out, Some(watched))
     }
 
     fn coverage(&self, watched: &[&Lead], by_source: &[Cell<'_>], by_arrival: &[Cell<'_>]) -> Coverage {
@@ -258,11 +259,7 @@ impl Bases<'_> {
         let mut cells = speed::by_cell("source", by_source);
         cells.extend(speed::by_cell("arrival", by_arrival));
         Speed {
-            basis: self.of(
-                count(leads.iter()),
-                self.left_out.clone(),
-                Some(late_logged(leads)),
-            ),
+            basis: self.of(count(leads.iter()), self.left_out.clone(), Some(leads)),
             curves: speed::curves(leads, kaplan_meier),
             cells,
         }
@@ -281,12 +278,10 @@ impl Bases<'_> {
     }
 }
 
-fn late_logged(leads: &[&Lead]) -> Share {
-    let touches = || leads.iter().filter_map(|lead| lead.touch);
-    Share::of(
-        count(touches().filter(|touch| touch.is_logged_late)),
-        count(touches()),
-    )
+/// Of the touches of these leads, the share of which something is true.
+fn share_of(leads: &[&Lead], is_true: impl Fn(&Touch) -> bool) -> Share {
+    let touches = || leads.iter().filter_map(|lead| lead.touch.as_ref());
+    Share::of(count(touches().filter(|touch| is_true(touch))), count(touches()))
 }
 
 fn add(left_out: &mut BTreeMap<String, u64>, reason: &str, n: u64) {

@@ -49,7 +49,7 @@ impl Elapsed {
     }
 }
 
-/// How a lead was closed without anybody reaching out.
+/// How a lead was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closing {
     Disqualified,
@@ -74,6 +74,7 @@ pub(crate) struct Touch {
     pub(crate) at: Timestamp,
     pub(crate) after: Elapsed,
     pub(crate) is_logged_late: bool,
+    pub(crate) is_manual: bool,
 }
 
 /// What is kept of one lead. No names, no addresses; whose it is only as a number that never leaves this crate.
@@ -88,6 +89,7 @@ pub(crate) struct Lead {
     pub(crate) watched: Elapsed,
     pub(crate) touch: Option<Touch>,
     pub(crate) conversation: Option<Elapsed>,
+    /// Disqualified, opted out or converted, before a touch or after it.
     pub(crate) closed: Option<Elapsed>,
     pub(crate) is_doubtful: bool,
     pub(crate) assigned: Assigned,
@@ -270,6 +272,7 @@ fn lead(
         at: contact.at,
         after: since(contact.at),
         is_logged_late: contact.activity.logged_at.duration_since(contact.at) > LATE_AFTER,
+        is_manual: contact.activity.id.record().connection.is_manual(),
     });
     // a message of the buyer before anybody reached out asks again: it is no conversation
     let conversation = known.iter().find(|contact| match contact.kind {
@@ -278,9 +281,6 @@ fn lead(
         ContactKind::Touch | ContactKind::Booking | ContactKind::Possible => false,
     });
     let closing = closing_of(history, t0, context).map(|(at, closing)| (at.min(known_to), closing));
-    let closed_at = closing
-        .filter(|(at, _)| touch.is_none_or(|touch| *at < touch.at))
-        .map(|(at, _)| at);
     let cutover = cutover_of(record, context).filter(|cutover| *cutover > t0 && !period.with_history);
     Lead {
         rep,
@@ -290,7 +290,7 @@ fn lead(
         watched: since(known_to),
         touch,
         conversation: conversation.map(|contact| since(contact.at)),
-        closed: closed_at.map(since),
+        closed: closing.map(|(at, _)| since(at)),
         is_doubtful: touch.is_none() && known.iter().any(|contact| contact.kind == ContactKind::Possible),
         assigned: match assigned_at(record, t0, known_to) {
             Some(at) => Assigned::After(since(at)),

@@ -180,22 +180,18 @@ pub(crate) fn by_cell(by: &str, cells: &[Cell<'_>]) -> Vec<CellCurve> {
 }
 
 fn to_touch(lead: &Lead) -> Course {
-    let (left, end) = match (lead.touch, lead.closed) {
-        (_, Some(closed)) => (closed, End::Competing),
-        (Some(touch), None) => (touch.after, End::Reached),
-        (None, None) => (lead.watched, End::Open),
-    };
-    Course {
-        entered: lead.entered,
-        left,
-        end,
-    }
+    course(lead, lead.touch.map(|touch| touch.after))
 }
 
 fn to_conversation(lead: &Lead) -> Course {
-    let (left, end) = match (lead.conversation, lead.closed) {
-        (Some(spoken), Some(closed)) if closed.calendar < spoken.calendar => (closed, End::Competing),
-        (Some(spoken), _) => (spoken, End::Reached),
+    course(lead, lead.conversation)
+}
+
+/// From t0 to something, to the lead's closing, or to where watching ended, whichever came first.
+fn course(lead: &Lead, reached: Option<Elapsed>) -> Course {
+    let (left, end) = match (reached, lead.closed) {
+        (Some(reached), Some(closed)) if closed.calendar < reached.calendar => (closed, End::Competing),
+        (Some(reached), _) => (reached, End::Reached),
         (None, Some(closed)) => (closed, End::Competing),
         (None, None) => (lead.watched, End::Open),
     };
@@ -208,20 +204,11 @@ fn to_conversation(lead: &Lead) -> Course {
 
 /// Only leads of which the CRM tells when they got their owner, or that have none.
 fn to_owner(lead: &Lead) -> Option<Course> {
-    let (left, end) = match (lead.assigned, lead.closed) {
-        (Assigned::Unknown, _) => return None,
-        (Assigned::After(assigned), Some(closed)) if closed.calendar < assigned.calendar => {
-            (closed, End::Competing)
-        }
-        (Assigned::After(assigned), _) => (assigned, End::Reached),
-        (Assigned::NotYet, Some(closed)) => (closed, End::Competing),
-        (Assigned::NotYet, None) => (lead.watched, End::Open),
-    };
-    Some(Course {
-        entered: lead.entered,
-        left,
-        end,
-    })
+    match lead.assigned {
+        Assigned::Unknown => None,
+        Assigned::NotYet => Some(course(lead, None)),
+        Assigned::After(assigned) => Some(course(lead, Some(assigned))),
+    }
 }
 
 /// From the owner on; touches by somebody else before that are left out.

@@ -148,8 +148,12 @@ fn the_common_team_by_hand() {
     else {
         panic!("{report:?}");
     };
-    let shares: Vec<f64> = points.iter().map(|point| point.share.unwrap()).collect();
-    assert_eq!(shares, [0.0, 0.5, 0.5, 0.5, 0.75, 0.75]);
+    let shares: Vec<String> = points
+        .iter()
+        .map(|point| format!("{:.9}", point.share.unwrap()))
+        .collect();
+    let by_hand = [0.0, 0.5, 0.5, 0.5, 0.75, 0.75].map(|share: f64| format!("{share:.9}"));
+    assert_eq!(shares, by_hand);
     assert_eq!(
         points[1]
             .interval
@@ -223,6 +227,25 @@ fn closing_leads_unread_improves_nothing() {
     assert!(
         (alone - 0.75).abs() < 1e-9,
         "Kaplan-Meier tells 18 of 24: {alone}"
+    );
+}
+
+#[test]
+fn a_lead_closed_after_its_touch_was_touched_and_never_spoken_to() {
+    let mut team = Team::of(6);
+    for _ in 0..24 {
+        let closed = json!({"status": "unqualified", "modified_at": "2026-10-07T10:00:00Z"});
+        let lead = team.lead("2026-10-05T10:00:00Z", &closed);
+        team.mail(&lead, "2026-10-05T10:10:00Z");
+    }
+    let report = team.report();
+    let ends = |measure| match curve(&report, measure, "calendar") {
+        CurveFigure::Shown { reached, closed, .. } => (*reached, *closed),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (ends("first_touch"), ends("first_conversation")),
+        ((24, 0), (0, 24))
     );
 }
 
@@ -506,4 +529,46 @@ fn small_cells_are_merged_so_that_nobody_can_be_told_from_the_whole() {
         0,
         "everybody came inside the hours: one cell is no breakdown"
     );
+}
+
+/// Keys with the kinds of their values; of a list the kind of its first item, of counts by name only that they are.
+fn shape_of(key: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(_) if ["left_out", "untouched_now", "by_amount"].contains(&key) => json!("by name"),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), shape_of(key, value)))
+            .collect(),
+        Value::Array(items) => items
+            .first()
+            .map_or(json!([]), |first| json!([shape_of(key, first)])),
+        Value::String(word) if key == "state" => json!(word),
+        Value::String(_) => json!("text"),
+        Value::Number(_) => json!("number"),
+        Value::Bool(_) => json!("flag"),
+        Value::Null => Value::Null,
+    }
+}
+
+#[test]
+fn the_shape_of_the_report_is_the_documented_one() {
+    let mut team = common();
+    for nth in 0..40 {
+        let (source, hour) = if nth % 2 == 0 {
+            ("event", 11)
+        } else {
+            ("pricing", 20)
+        };
+        let lead = team.lead(&format!("2026-10-06T{hour}:00:00Z"), &json!({"source": source}));
+        team.act("email", "in", &lead, "2026-11-18T12:00:00Z", &json!({}));
+        team.push(
+            "deals",
+            json!({"id": format!("d{nth}"), "owner": format!("o{}", nth % 6 + 1), "people": [], "state": "open",
+                "stage": "Discovery", "stage_entered_at": "2026-10-01T10:00:00Z",
+                "created_at": "2026-10-01T10:00:00Z", "amount": 100, "currency": "EUR"}),
+        );
+    }
+    let shape = shape_of("", &serde_json::to_value(team.report()).unwrap());
+    let known: Value = serde_json::from_str(include_str!("tests/report.shape.json")).unwrap();
+    assert_eq!(shape, known, "{shape:#}");
 }
