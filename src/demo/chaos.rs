@@ -22,6 +22,9 @@ impl Chaos {
         ("* /crm/objects/2026-09/contacts*", "throttle:burst"),
         ("POST /crm/objects/2026-09/tasks/batch/create", "status:504"),
         ("* *", "delay:20s"),
+        ("POST /services/data/*/composite/sobjects", "close_after_commit"),
+        ("POST /services/data/*/composite/sobjects", "status:503"),
+        ("POST /services/data/*/composite", "truncate:40"),
     ];
 
     /// The first trouble comes an hour after `now`.

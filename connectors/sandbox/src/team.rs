@@ -47,9 +47,13 @@ use crate::crm::{Crm, TaskState, TaskView};
 /// rule off: a reminder of a rule that no situation speaks of would count as wrong.
 pub const MARKED_RULES: &[&str] = &[
     "reply-waiting",
+    "missed-call",
     "first-touch",
     "after-hours-lead",
+    "no-show",
+    "meeting-recap",
     "next-attempt",
+    "attempts-exhausted",
     "one-channel",
 ];
 

@@ -57,7 +57,7 @@ pub(crate) enum Act {
     /// A call.
     Call {
         who: usize,
-        by: String,
+        by: Option<String>,
         is_inbound: bool,
         result: CallResult,
         duration: SignedDuration,
@@ -322,7 +322,7 @@ fn on_activity(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn 
             crm.log_call(
                 at,
                 Call {
-                    by: Some(by),
+                    by,
                     is_inbound,
                     result,
                     duration,

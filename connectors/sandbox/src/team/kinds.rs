@@ -6,6 +6,7 @@
 
 mod attempts;
 mod inquiries;
+mod meetings;
 mod quiet;
 mod remote;
 mod replies;
@@ -20,6 +21,7 @@ pub(crate) type Play = fn(&mut Script<'_>);
 pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
     inquiries::KINDS,
+    meetings::KINDS,
     quiet::KINDS,
     remote::KINDS,
     replies::KINDS,
@@ -34,6 +36,10 @@ mod rule {
     pub(super) const AFTER_HOURS: &str = "after-hours-lead";
     pub(super) const REPLY_WAITING: &str = "reply-waiting";
     pub(super) const NEXT_ATTEMPT: &str = "next-attempt";
+    pub(super) const MISSED_CALL: &str = "missed-call";
+    pub(super) const NO_SHOW: &str = "no-show";
+    pub(super) const MEETING_RECAP: &str = "meeting-recap";
+    pub(super) const ATTEMPTS_EXHAUSTED: &str = "attempts-exhausted";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -54,6 +60,14 @@ mod wait {
     pub(super) const THIRD_TRY: u32 = 2;
     /// Office days until a second mail to a stranger.
     pub(super) const STRANGER_TRY: u32 = 2;
+    /// A call nobody took.
+    pub(super) const MISSED_CALL: SignedDuration = SignedDuration::from_hours(2);
+    /// The same about an open deal.
+    pub(super) const MISSED_CALL_ON_DEAL: SignedDuration = SignedDuration::from_hours(1);
+    /// A meeting nobody came to, from its end: half a working day, and half an hour for late mail.
+    pub(super) const NO_SHOW: SignedDuration = SignedDuration::from_mins(4 * 60 + 30);
+    /// Office days until somebody decides what becomes of a lead whose attempts are used up.
+    pub(super) const DECIDE: u32 = 5;
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.

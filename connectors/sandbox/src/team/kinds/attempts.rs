@@ -324,7 +324,7 @@ fn deal_won_before_reminder(s: &mut Script<'_>) {
     s.watched_until(s.calendar.time(day + 3, 12, 0));
 }
 
-/// Four attempts in two days, all before a reminder: there is no fifth to be reminded of.
+/// Four attempts in two days, all before a reminder: there is no fifth to be reminded of. They speak within the week.
 fn deal_attempts_used_up(s: &mut Script<'_>) {
     let day = s.day(7);
     s.meets_with_deal(day);
@@ -332,5 +332,6 @@ fn deal_attempts_used_up(s: &mut Script<'_>) {
     let third = early(s, day + 1);
     s.calls_in_vain(third);
     s.writes(s.calendar.time(day + 1, 15, 11), "new");
+    s.calls(s.calendar.time(day + 6, 10, 30), CallResult::Connected);
     s.watched_until(s.calendar.time(day + 7, 16, 0));
 }

@@ -95,6 +95,20 @@ impl Script<'_> {
         self.call(at, self.rep(), true, CallResult::Connected);
     }
 
+    /// The buyer calls and nobody takes it.
+    pub(crate) fn buyer_rings_in_vain(&mut self, at: Timestamp) {
+        self.act(
+            at,
+            Act::Call {
+                who: 0,
+                by: None,
+                is_inbound: true,
+                result: CallResult::Missed,
+                duration: SignedDuration::ZERO,
+            },
+        );
+    }
+
     fn call(&mut self, at: Timestamp, by: String, is_inbound: bool, result: CallResult) {
         let seconds = if result == CallResult::Connected {
             self.rng.i64(150..900)
@@ -106,7 +120,7 @@ impl Script<'_> {
             at,
             Act::Call {
                 who: 0,
-                by,
+                by: Some(by),
                 is_inbound,
                 result,
                 duration,
@@ -149,8 +163,14 @@ impl Script<'_> {
         self.act(at, Act::Note { who: 0, by });
     }
 
-    /// A meeting is booked; it takes place and is recorded as held at its end.
+    /// A meeting is booked and takes place; the rep rings about what was agreed soon after.
     pub(crate) fn books(&mut self, at: Timestamp, starts_at: Timestamp) {
+        let ends_at = self.books_only(at, starts_at, MeetingEnd::Held);
+        self.calls(ends_at + SignedDuration::from_mins(40), CallResult::Connected);
+    }
+
+    /// A meeting is booked, and how it ended is recorded at its end; answers that instant.
+    pub(crate) fn books_only(&mut self, at: Timestamp, starts_at: Timestamp, end: MeetingEnd) -> Timestamp {
         let by = self.rep();
         self.act(
             at,
@@ -161,7 +181,8 @@ impl Script<'_> {
             },
         );
         let ends_at = starts_at + SignedDuration::from_mins(30);
-        self.act(ends_at, Act::MeetingEnds(MeetingEnd::Held));
+        self.act(ends_at, Act::MeetingEnds(end));
+        ends_at
     }
 }
 
