@@ -167,9 +167,10 @@ impl Org {
     pub(crate) fn tasks(&self) -> Vec<Value> {
         let rows = self.query(
             "SELECT Id, Subject, Description, Status, IsClosed, WhoId, WhatId, OwnerId, ActivityDate, Priority, \
-             IsReminderSet, ReminderDateTime, CallType FROM Task WHERE IsDeleted = false ORDER BY CreatedDate, Id",
+             IsReminderSet, ReminderDateTime, TaskSubtype FROM Task WHERE IsDeleted = false ORDER BY CreatedDate, Id",
         );
-        rows.into_iter().filter(|row| row["CallType"].is_null()).collect()
+        let is_logged = |row: &Value| ["Call", "Email", "ListEmail"].contains(&text(row, "TaskSubtype"));
+        rows.into_iter().filter(|row| !is_logged(row)).collect()
     }
 
     /// A call as a dialer logs it.
