@@ -64,12 +64,15 @@ impl<'a> Run<'a> {
 }
 
 /// Everything that happened with one human.
-pub(crate) fn events_of_human<'a>(
-    human: &Human<'a>,
+pub(crate) fn events_of_human<'h, 'a>(
+    human: &'h Human<'a>,
     index: &Index<'a>,
     context: &Context<'_>,
-) -> Vec<Event<'a>> {
-    events(human.activities.iter().copied(), index, context)
+) -> &'h [Event<'a>] {
+    human
+        .read
+        .events
+        .get_or_init(|| events(human.activities.iter().copied(), index, context))
 }
 
 /// Everything that happened on a deal: what names it, and what names any of its people.

@@ -58,7 +58,7 @@ pub fn explain(policy: &Policy) -> Vec<Section> {
     let off = RuleId::ALL
         .iter()
         .filter(|rule| policy.rule(**rule).delivery == Delivery::Off)
-        .map(|rule| rule.to_string())
+        .map(ToString::to_string)
         .collect::<Vec<_>>();
     let sections = [
         ("A task in the CRM", delivered(Delivery::Task, false)),
@@ -91,11 +91,7 @@ pub fn explain(policy: &Policy) -> Vec<Section> {
         ("What keeps a reminder away", suppressor_lines(policy)),
         (
             "Exceptions",
-            policy
-                .exceptions
-                .iter()
-                .map(|exception| exception.to_string())
-                .collect(),
+            policy.exceptions.iter().map(ToString::to_string).collect(),
         ),
     ];
     let version = Section {

@@ -97,22 +97,27 @@ pub(crate) struct Answer<'a> {
 }
 
 /// Everything that shows a rule that we were in contact with a human, by instant.
-pub(crate) fn answers_to<'a>(
-    human: &Human<'a>,
+pub(crate) fn answers_to<'h, 'a>(
+    human: &'h Human<'a>,
     rule: RuleId,
     index: &Index<'a>,
     context: &Context<'_>,
-) -> Vec<Answer<'a>> {
-    let mut answers: Vec<Answer<'a>> = human
-        .activities
-        .iter()
-        .filter_map(|activity| {
+) -> &'h [Answer<'a>] {
+    let with_sequences = context.policy.sequence_counts_as_touch.contains(&rule);
+    let cell = if with_sequences {
+        &human.read.answers_with_sequences
+    } else {
+        &human.read.answers
+    };
+    cell.get_or_init(|| {
+        let answer_of = |activity: &'a Activity| {
             let (at, kind) = predicates::answer_of(activity, rule, index.facts, context)?;
             Some(Answer { at, kind, activity })
-        })
-        .collect();
-    answers.sort_by(|a, b| (a.at, &a.activity.id).cmp(&(b.at, &b.activity.id)));
-    answers
+        };
+        let mut answers: Vec<Answer<'a>> = human.activities.iter().copied().filter_map(answer_of).collect();
+        answers.sort_by(|a, b| (a.at, &a.activity.id).cmp(&(b.at, &b.activity.id)));
+        answers
+    })
 }
 
 /// The first proven answer at or after an instant, else the first possible one.

@@ -3,7 +3,7 @@
 //! Everything is sorted by content, so that the order in which records arrive never matters. Activities later than
 //! `now` are left out and only remembered as the instant at which they will count.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use followup_core::{
     Activity, Deal, DealId, DealState, Owner, OwnerId, OwnerKind, Person, PersonId, RecordKind, RecordRef,
@@ -12,7 +12,9 @@ use followup_core::{
 use jiff::Timestamp;
 
 use crate::{
+    attempts::Event,
     context::Context,
+    finding::Answer,
     model::{Facts, GapKey, OwnTask, Subject},
     predicates,
 };
@@ -30,6 +32,19 @@ pub(crate) struct Human<'a> {
     pub(crate) activities: Vec<&'a Activity>,
     /// When the next known activity starts to count.
     pub(crate) next_at: Option<Timestamp>,
+    /// What every rule asks again, read once.
+    pub(crate) read: Read<'a>,
+}
+
+/// What was read from a human's activities, the first time a rule asked.
+#[derive(Debug, Default)]
+pub(crate) struct Read<'a> {
+    /// Touches and conversations, for rules to which sequences are none.
+    pub(crate) answers: OnceCell<Vec<Answer<'a>>>,
+    /// Likewise, for rules to which they are.
+    pub(crate) answers_with_sequences: OnceCell<Vec<Answer<'a>>>,
+    /// What counts for attempts.
+    pub(crate) events: OnceCell<Vec<Event<'a>>>,
 }
 
 impl<'a> Human<'a> {
@@ -106,6 +121,7 @@ impl<'a> Index<'a> {
                     deals: Vec::new(),
                     activities: Vec::new(),
                     next_at: None,
+                    read: Read::default(),
                 })
             })
             .collect();

@@ -147,7 +147,7 @@ fn had_loop(finding: &Finding<'_>, notice: &Activity, index: &Index<'_>, context
 
 /// Touches, conversations and words from the buyer, by instant.
 fn answers_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Vec<Answer<'a>> {
-    let mut answers = finding::answers_to(human, RuleId::BackFromLeave, index, context);
+    let mut answers = finding::answers_to(human, RuleId::BackFromLeave, index, context).to_vec();
     let replies = human
         .activities
         .iter()

@@ -113,7 +113,7 @@ impl Rule for BouncedAddress {
 
 /// What shows that the person can be reached another way, or the address works: anything but a mail of ours.
 fn answers_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> Vec<Answer<'a>> {
-    let mut answers = finding::answers_to(human, RuleId::BouncedAddress, index, context);
+    let mut answers = finding::answers_to(human, RuleId::BouncedAddress, index, context).to_vec();
     answers.retain(|answer| {
         answer.activity.kind != ActivityKind::Email || answer.kind == AnswerKind::Conversation
     });

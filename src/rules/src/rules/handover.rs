@@ -82,7 +82,7 @@ impl Rule for Handover {
                 record,
                 activity: None,
                 at: change.at,
-                answer: closing(&events(), change, index),
+                answer: closing(events(), change, index),
                 weakness: None,
                 basis: Vec::new(),
                 owner: None,

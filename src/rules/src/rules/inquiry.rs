@@ -69,7 +69,7 @@ pub(super) fn find<'a>(
         "the inquiry is judged by the rule for its hour".to_owned(),
     );
     for inquiry in inquiries {
-        let finding = judge(inquiry, human, index, context, &answers);
+        let finding = judge(inquiry, human, index, context, answers);
         if finding.key.rule == rule {
             if let Some(reason) = quiet_of(&finding) {
                 quiet = reason;

@@ -120,7 +120,7 @@ fn confirmation<'a>(
 ) -> Option<Answer<'a>> {
     let booked_at: Timestamp = met.activity.at;
     let answers = finding::answers_to(human, RuleId::MeetingUnconfirmed, index, context);
-    let of_ours = finding::first_answer(&answers, booked_at).copied();
+    let of_ours = finding::first_answer(answers, booked_at).copied();
     of_ours.or_else(|| {
         let word = human.activities.iter().copied().find(|activity| {
             let is_accepted = activity.is_calendar_accept && activity.direction == Direction::In;

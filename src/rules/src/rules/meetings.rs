@@ -56,15 +56,17 @@ pub(super) fn answer_since<'a>(
     context: &Context<'_>,
     wake: &mut Wake,
 ) -> Option<Answer<'a>> {
+    let answers = |one: &Human<'a>| {
+        let all = answers_and_bookings(one, rule, index, context);
+        earliest(all.into_iter().filter(|answer| {
+            answer.at >= since
+                && answer.activity.id != met.activity.id
+                && !predicates::is_double(answer.activity, met.activity, index)
+        }))
+    };
     let others = others_named(met.activity, human, index);
     for other in &others {
         wake.consider_any(other.next_at);
     }
-    let named = std::iter::once(human).chain(others);
-    let answers = named.flat_map(|one| answers_and_bookings(one, rule, index, context));
-    earliest(answers.filter(|answer| {
-        answer.at >= since
-            && answer.activity.id != met.activity.id
-            && !predicates::is_double(answer.activity, met.activity, index)
-    }))
+    earliest(std::iter::once(human).chain(others).filter_map(answers))
 }

@@ -159,7 +159,7 @@ fn calls_of<'a>(human: &Human<'a>, index: &Index<'a>, context: &Context<'_>) -> 
         .into_iter()
         .map(|activity| Waiting {
             activity,
-            answer: first_after(&answers, activity),
+            answer: first_after(answers, activity),
             weakness: None,
         })
         .collect()

@@ -52,7 +52,6 @@ impl Rule for ReEngaged {
         );
         let dormant = self.dormant(context);
         let mut findings = Vec::new();
-        let mut answers = None;
         let mut last_at: Option<Timestamp> = None;
         for activity in human.activities.iter().copied() {
             let silent_since = last_at.filter(|last_at| {
@@ -66,8 +65,7 @@ impl Rule for ReEngaged {
             if silent_since.is_none() || !is_back {
                 continue;
             }
-            let answers =
-                answers.get_or_insert_with(|| finding::answers_to(human, self.id(), index, context));
+            let answers = finding::answers_to(human, self.id(), index, context);
             let answer = finding::first_answer(answers, activity.at).copied();
             if answer.is_some() {
                 quiet = (
@@ -157,7 +155,7 @@ fn is_inquiry(form: &Activity, human: &Human<'_>) -> bool {
     human.records.iter().any(|record| {
         let asked_at = record
             .inquiry_at
-            .or(record.is_inbound.then_some(record.created_at));
+            .or_else(|| record.is_inbound.then_some(record.created_at));
         asked_at.is_some_and(|asked_at| form.at.duration_since(asked_at).abs() <= SAME_INQUIRY)
     })
 }

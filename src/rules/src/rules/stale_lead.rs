@@ -42,24 +42,21 @@ impl Rule for StaleLead {
             return none(("not_a_lead", "only open leads without a deal go stale"));
         }
         let started_at = attempts::started_at(human);
-        let mut events = attempts::events_of_human(human, index, context);
-        events.retain(|event| event.at >= started_at);
-        let is_attempt = |event: &&Event<'a>| {
+        let events = attempts::events_of_human(human, index, context);
+        let events: Vec<&Event<'a>> = events.iter().filter(|event| event.at >= started_at).collect();
+        let is_attempt = |event: &Event<'a>| {
             event.kind == EventKind::Touch
                 || (event.kind == EventKind::Conversation && event.activity.direction == Direction::Out)
         };
-        if !events.iter().any(|event| is_attempt(&event)) {
-            return none((
-                "no_attempt",
-                "no attempt to reach this lead is recorded since it asked",
-            ));
-        }
         let proven = events
             .iter()
             .rev()
             .find(|event| matches!(event.kind, EventKind::Touch | EventKind::Conversation));
-        let Some(last) = proven else {
-            return none(("no_attempt", "no attempt to reach this lead is recorded"));
+        let Some(last) = proven.filter(|_| events.iter().any(|event| is_attempt(event))) else {
+            return none((
+                "no_attempt",
+                "no attempt to reach this lead is recorded since it asked",
+            ));
         };
         let possible = events
             .iter()

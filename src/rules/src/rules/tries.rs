@@ -76,7 +76,7 @@ pub(super) fn owed_to<'a>(
         }
     }
     let events = attempts::events_of_human(human, index, context);
-    let run = attempts::run_of(&events, attempts::started_at(human), index);
+    let run = attempts::run_of(events, attempts::started_at(human), index);
     if run
         .anchor()
         .is_some_and(|anchor| index.is_attributed_to(anchor, human))
@@ -296,7 +296,7 @@ fn settle<'a>(
     }
     let events = match deal {
         Some(deal) => attempts::events_of_deal(deal, index, context, wake),
-        None => attempts::events_of_human(human, index, context),
+        None => attempts::events_of_human(human, index, context).to_vec(),
     };
     let closing = attempts::closing_after(&events, anchor, index)?;
     let owner = finding::owner_of(index, human, &subject).cloned();

@@ -75,7 +75,7 @@ pub(super) fn answers_and_bookings<'a>(
     index: &Index<'a>,
     context: &Context<'_>,
 ) -> Vec<Answer<'a>> {
-    let mut answers = finding::answers_to(human, rule, index, context);
+    let mut answers = finding::answers_to(human, rule, index, context).to_vec();
     let bookings = human.activities.iter().copied().filter_map(|activity| {
         let at = predicates::booked_at(activity, context.now)?;
         Some(Answer {
