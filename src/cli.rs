@@ -183,6 +183,10 @@ enum PolicyCommand {
     /// Judge timeline cases and say which judgements differ.
     #[command(after_help = EXIT_HELP)]
     Test(policy::TestArgs),
+    /// Say in plain sentences what a policy asks for: the sentences that tasks cite.
+    Explain(policy::ExplainArgs),
+    /// List the settings in which two policies differ.
+    Diff(policy::DiffArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -256,6 +260,8 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Import(command) => import::import(&command),
         Command::CheckConfig { common } => check::check_config(&common),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args),
+        Command::Policy(PolicyCommand::Explain(args)) => policy::explain(&args),
+        Command::Policy(PolicyCommand::Diff(args)) => policy::diff(&args),
         Command::Store(StoreCommand::Verify { common }) => store::verify(&common),
         Command::Store(StoreCommand::Rebuild { common }) => store::rebuild(&common),
         Command::Store(StoreCommand::Confirm { common }) => ask::ask(
