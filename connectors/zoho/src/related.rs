@@ -100,7 +100,7 @@ impl Zoho {
             };
             rows.extend(page.mails.iter().map(Row::of_json));
             let next = page.info.next_index;
-            let has_more = page.info.has_more.unwrap_or(next.is_some());
+            let has_more = page.info.has_more.unwrap_or_else(|| next.is_some());
             if !has_more || since.is_some_and(|since| runs_past(&rows, since)) {
                 return Ok((rows, read_to));
             }

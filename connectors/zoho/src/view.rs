@@ -33,8 +33,8 @@ pub(crate) struct Remembered {
     org: Option<(Timestamp, Arc<Org>)>,
     setup: Option<(Timestamp, Arc<Setup>)>,
     owners: Option<Arc<OwnerDirectory>>,
-    /// The user we are; `Some(None)` = the org does not say.
-    me: Option<Option<String>>,
+    /// The user we are.
+    me: Me,
     /// Module by id of what activities are linked to.
     pub(crate) whats: BTreeMap<String, Option<Module>>,
     /// Whole texts of our own tasks: change, beginning as lists show it, text.
@@ -51,6 +51,16 @@ pub(crate) struct Remembered {
     pub(crate) mails_are_dark: Option<(Timestamp, Option<String>)>,
     /// Modules that refused to be read although the metadata show them: what is missing, and since when.
     pub(crate) closed: BTreeMap<Module, (Timestamp, String)>,
+}
+
+/// Who we are, as far as the org says.
+#[derive(Debug, Clone, Default)]
+enum Me {
+    /// Nobody asked yet.
+    #[default]
+    Unasked,
+    /// What it said.
+    Told(Option<String>),
 }
 
 /// Everything a call needs to know of the org.
@@ -188,7 +198,7 @@ impl Zoho {
     /// The user we are. Knowing it tells our own changes from a human's.
     async fn me(&self, turn: Turn) -> Result<Option<String>, CallError> {
         let known = self.remembered().me.clone();
-        if let Some(me) = known {
+        if let Me::Told(me) = known {
             return Ok(me);
         }
         let me = match self.api.users("CurrentUser", None, 1, turn).await {
@@ -198,7 +208,7 @@ impl Zoho {
             Err(error) if is_absent(&error) => None,
             Err(error) => return Err(error),
         };
-        self.remembered().me = Some(me.clone());
+        self.remembered().me = Me::Told(me.clone());
         Ok(me)
     }
 

@@ -43,16 +43,13 @@ pub(super) fn map_task(context: &Context<'_>, row: &Row) -> Result<Task, String>
     };
     let stamp = context.stamp(row)?;
     let completed_at = (reading == TaskStatus::Done).then(|| closed_at.unwrap_or(stamp.modified_at));
-    let fields = match &key {
-        Some(_) => Some(TaskFields {
-            subject: row.text("Subject").unwrap_or_default().to_owned(),
-            body: context.body(row).to_owned(),
-            status,
-            priority: row.text("Priority").unwrap_or_default().to_owned(),
-            reminder_at: reminder(row),
-        }),
-        None => None,
-    };
+    let fields = key.as_ref().map(|_| TaskFields {
+        subject: row.text("Subject").unwrap_or_default().to_owned(),
+        body: context.body(row).to_owned(),
+        status,
+        priority: row.text("Priority").unwrap_or_default().to_owned(),
+        reminder_at: reminder(row),
+    });
     let due_at = match row.date("Due_Date")? {
         Some(on) => on
             .to_zoned(context.zone(row.text("Owner.id")).clone())

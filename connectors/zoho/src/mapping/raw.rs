@@ -80,6 +80,7 @@ struct RawMeetings {
     cancelled_titles: Vec<String>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the keys of the file")]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDeals {
@@ -157,15 +158,7 @@ impl RawMapping {
                 Some((row.contains.to_lowercase(), class))
             })
             .collect();
-        let results = self
-            .calls
-            .results
-            .iter()
-            .filter_map(|row| {
-                let outcome = problems.outcome("calls.results.outcome", &row.outcome)?;
-                Some((row.contains.to_lowercase(), outcome))
-            })
-            .collect();
+        let results = self.calls.outcomes(&mut problems);
         let mailboxes = mailboxes(&self.mails.mailboxes, &mut problems);
         self.tasks.check(&mut problems);
         let done_status = problems.first("tasks.done_statuses", &self.tasks.done_statuses);
@@ -206,6 +199,16 @@ impl RawMapping {
             late_stages: lower_all(&self.deals.late_stages),
             integration_types: lower_all(&self.users.integration_types),
         })
+    }
+}
+
+impl RawCalls {
+    fn outcomes(&self, problems: &mut Problems) -> Vec<(String, CallOutcome)> {
+        let read = |row: &RawResult| {
+            let outcome = problems.outcome("calls.results.outcome", &row.outcome)?;
+            Some((row.contains.to_lowercase(), outcome))
+        };
+        self.results.iter().filter_map(read).collect()
     }
 }
 

@@ -127,7 +127,7 @@ impl Zoho {
 
     fn is_open(&self, stage: &str, view: &View) -> bool {
         match view.setup.stages.get(stage) {
-            Some(state) => *state == followup_core::DealState::Open,
+            Some(known) => *known == followup_core::DealState::Open,
             None => self.config.mapping.closing(stage).is_none(),
         }
     }

@@ -88,7 +88,7 @@ impl Zoho {
             after: Some(place),
             deleted_to,
         };
-        self.remember_walk(reading, walked, &next, &page)?;
+        self.remember_walk(reading, &walked, &next, &page)?;
         self.page_of(batch, reading, &next)
     }
 
@@ -157,7 +157,7 @@ impl Zoho {
     fn remember_walk(
         &self,
         reading: Reading<'_>,
-        walked: Walked,
+        walked: &Walked,
         next: &Position,
         page: &PageWire,
     ) -> Result<(), CallError> {
@@ -173,7 +173,7 @@ impl Zoho {
                     Position::Walk { after, .. } => after.as_ref(),
                     _ => None,
                 };
-                if stands_still(&walked, after) {
+                if stands_still(walked, after) {
                     return Err(stuck(walked.listing.module.action()));
                 }
                 return Ok(());
@@ -187,8 +187,8 @@ impl Zoho {
         let walked = Walked {
             at: next.clone(),
             listing: Listing {
-                place,
                 fields,
+                place,
                 ..walked.listing
             },
             pages,

@@ -166,46 +166,23 @@ impl Zoho {
     ) -> Written {
         // A change within the second of the last one would not show.
         self.remembered().bodies.remove(id);
-        let body = row::with_trigger(&self.config.mapping, Value::Object(fields));
+        let body = row::with_trigger(&self.config.mapping, &[Value::Object(fields)]);
         let path = paths::record(Module::Tasks, id);
         let mut call = Call::write(Method::PUT, path, Some(body), "amend a task");
         if let Some(value) = since.and_then(|at| HeaderValue::from_str(&instant_text(at)).ok()) {
             call = call.with_header("if-unmodified-since", value);
         }
-        self.judged(
-            self.api
-                .send::<Value>(call, turn.now)
-                .await
-                .map(|answer| answer.body),
-        )
+        let answer = self.api.send::<Value>(call, turn.now).await;
+        judged(answer.map(|answer| answer.body).as_ref())
     }
 
     async fn delete(&self, id: &str, turn: Turn) -> Written {
         let path = paths::record(Module::Tasks, id);
         let call = Call::write(Method::DELETE, path, None, "delete a task");
         let answer = self.api.send::<Value>(call, turn.now).await;
-        match self.judged(answer.map(|answer| answer.body)) {
+        match judged(answer.map(|answer| answer.body).as_ref()) {
             Written::Done => Written::Ended(WriteOutcome::Done(None)),
             other => other,
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "the shape of its neighbours")]
-    fn judged(&self, answer: Result<Value, CallError>) -> Written {
-        let (saved, error) = match &answer {
-            Ok(body) => (SavedWire::all_of(body), None),
-            Err(error) => (
-                error.body.as_deref().and_then(SavedWire::all_of),
-                Some(error.clone()),
-            ),
-        };
-        match (saved.unwrap_or_default().first(), error) {
-            (Some(row), _) if row.is_success() => Written::Done,
-            (Some(row), _) => refused(&Said::of(Some(&row.whole))),
-            (None, None) => Written::Ended(WriteOutcome::Retry {
-                reason: "the answer does not mention the task".to_owned(),
-            }),
-            (None, Some(error)) => not_written(&error),
         }
     }
 
@@ -279,6 +256,20 @@ fn step(change: &TaskChange, task: &Task, mapping: &Mapping, key_in_subject: boo
         Step::Nothing
     } else {
         Step::Write(writes)
+    }
+}
+
+/// What an answer to a write says of its one record.
+fn judged(answer: Result<&Value, &CallError>) -> Written {
+    let body = answer.map_or_else(|error| error.body.as_deref(), Some);
+    let saved = body.and_then(SavedWire::all_of).unwrap_or_default();
+    match (saved.first(), answer) {
+        (Some(row), _) if row.is_success() => Written::Done,
+        (Some(row), _) => refused(&Said::of(Some(&row.whole))),
+        (None, Ok(_)) => Written::Ended(WriteOutcome::Retry {
+            reason: "the answer does not mention the task".to_owned(),
+        }),
+        (None, Err(error)) => not_written(error),
     }
 }
 

@@ -9,9 +9,9 @@ use followup_core::{CreateOutcome, Task, TaskDraft, TaskQuery};
 use followup_transport::{Call, CallError, Cause, Effect, text::tidy};
 use http::Method;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::row::record;
+use super::row::{record, with_trigger};
 use crate::{
     Zoho, api::Turn, org::KeyMode, paths, schema::Module, vendor::Said, view::View, wire::SavedWire,
 };
@@ -60,8 +60,7 @@ impl Zoho {
             .iter()
             .map(|(_, draft)| record(draft, view, mapping))
             .collect();
-        let body = json!({"data": records, "trigger": mapping.trigger,
-            "skip_feature_execution": [{"name": "cadences"}]});
+        let body = with_trigger(mapping, &records);
         let call = Call::write(
             Method::POST,
             paths::module(Module::Tasks),

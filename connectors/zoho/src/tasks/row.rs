@@ -12,9 +12,9 @@ use crate::{
     view::View,
 };
 
-/// What our own tasks set off: the mapping's word; cadences never.
-pub(super) fn with_trigger(mapping: &Mapping, record: Value) -> Value {
-    json!({"data": [record], "trigger": mapping.trigger, "skip_feature_execution": [{"name": "cadences"}]})
+/// Records to be written, and what they set off: the mapping's word; cadences never.
+pub(super) fn with_trigger(mapping: &Mapping, records: &[Value]) -> Value {
+    json!({"data": records, "trigger": mapping.trigger, "skip_feature_execution": [{"name": "cadences"}]})
 }
 
 /// The record of a draft: only fields the user may write.

@@ -41,8 +41,8 @@ fn otherwise(org: &mut ZohoSwitches) {
     org.one_activity_list = true;
     org.alarm_is_verbatim = true;
     org.sends_ratelimit_headers = true;
-    org.user_zone = "Asia/Kolkata".to_owned();
-    org.team_zone = "America/New_York".to_owned();
+    "Asia/Kolkata".clone_into(&mut org.user_zone);
+    "America/New_York".clone_into(&mut org.team_zone);
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,7 +100,7 @@ async fn r3_what_changes_during_a_pass_is_read_by_the_next_one() {
     org.advance(SignedDuration::from_mins(10));
     let lead = org.lead(&owner).await;
     let hot = read(&connector, Stream::Leads, Lane::Hot, before.cursor, org.now()).await;
-    assert_eq!(hot.ids(), [lead.clone()]);
+    assert_eq!(hot.ids(), std::slice::from_ref(&lead));
     org.update("Leads", &lead, json!({"Lead_Status": "Lost Lead"}))
         .await;
     let next = read(&connector, Stream::Leads, Lane::Hot, hot.cursor, org.now()).await;

@@ -66,7 +66,10 @@ async fn all_mails_of_a_lead_arrive_with_their_direction_in_both_readings() {
             let Record::Activity(mail) = mail else {
                 panic!("a mail")
             };
-            assert_eq!(mail.people.first().map(|person| person.record()), Some(&lead));
+            assert_eq!(
+                mail.people.first().map(followup_core::PersonId::record),
+                Some(&lead)
+            );
             assert_eq!(
                 mail.by.as_ref().map(|by| by.record().native_id.as_str()),
                 Some(user.as_str())

@@ -66,7 +66,7 @@ async fn a_task_stands_at_its_lead_sets_nothing_off_and_rings_at_an_instant() {
     let (org, owner, lead) = org().await;
     let connector = org.connector();
     let task = created(&org, &connector, draft(&org, "k1", &owner, lead.clone())).await;
-    assert_eq!(task.people, [lead.clone()]);
+    assert_eq!(task.people, std::slice::from_ref(&lead));
     let row = org.one("Tasks", &task.id.record().native_id).await;
     assert_eq!(row["Subject"], json!("Reply to Ana Prova"), "no workflow ran");
     assert_eq!(row["What_Id"]["id"], json!(lead.record().native_id));
@@ -262,8 +262,8 @@ async fn a_converted_leads_task_moves_to_the_contact_and_the_deal() {
         let [WriteOutcome::Done(Some(task))] = outcomes.as_slice() else {
             panic!("{outcomes:?}");
         };
-        assert_eq!(task.people, [contact.clone()]);
-        assert_eq!(task.deals, [deal.clone()]);
+        assert_eq!(task.people, std::slice::from_ref(&contact));
+        assert_eq!(task.deals, std::slice::from_ref(&deal));
     }
 }
 
