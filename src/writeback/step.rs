@@ -103,10 +103,13 @@ pub fn after_look(row: &TaskRow, found: Option<&Task>, is_strong: bool, now: Tim
     }
 }
 
-/// What the sight of a task says whose creation had no certain outcome.
+/// What the sight of a task says whose creation had no certain outcome. That it is there comes last: if only a part
+/// becomes durable, it is met again.
 pub fn met(row: &TaskRow, task: &Task, now: Timestamp) -> Vec<Entry> {
-    let mut entries = vec![written(&row.key, is_there(task, baseline_of_met(task)), now)];
-    entries.extend(told_otherwise(&row.key, &row.gaps, task, now));
+    let mut entries: Vec<Entry> = told_otherwise(&row.key, &row.gaps, task, now)
+        .into_iter()
+        .collect();
+    entries.push(written(&row.key, is_there(task, baseline_of_met(task)), now));
     entries
 }
 
@@ -364,8 +367,12 @@ mod tests {
         let entries = met(&meant, &task(&[RuleId::FirstTouch]), at(1));
         let told = vec![gap(RuleId::FirstTouch).id().0];
         assert!(
-            matches!(&entries[1], Entry::Folded { shown, gaps, .. } if *shown == told && *gaps == told),
+            matches!(&entries[0], Entry::Folded { shown, gaps, .. } if *shown == told && *gaps == told),
             "an older text was carried out: {entries:?}"
+        );
+        assert!(
+            matches!(entries.last(), Some(Entry::Written { .. })),
+            "a part of it must not say that the task is there: {entries:?}"
         );
     }
 }
