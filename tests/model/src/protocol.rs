@@ -34,6 +34,15 @@ pub struct Protocol {
     pub(crate) calendars: Arc<Calendars>,
 }
 
+/// The rules whose gaps the model knows; the others would only make its state larger.
+const RULES: &[&str] = &[
+    "reply-waiting",
+    "first-touch",
+    "after-hours-lead",
+    "next-attempt",
+    "one-channel",
+];
+
 impl Protocol {
     /// The protocol as it is.
     pub fn new(is_strong: bool, budget: Budget) -> Self {
@@ -41,7 +50,7 @@ impl Protocol {
             is_strong,
             budget,
             defect: None,
-            policy: Arc::new(Policy::default()),
+            policy: Arc::new(Policy::default().limited_to(RULES)),
             calendars: Arc::new(Calendars::default()),
         }
     }
