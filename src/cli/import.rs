@@ -76,9 +76,9 @@ async fn run(args: &ImportArgs, text: String) -> anyhow::Result<Imported> {
     opened.app.close().map_err(app::state_failure)?;
     imported.map_err(|error| match error {
         ImportError::Rows(problems) => {
-            problems
-                .iter()
-                .for_each(|problem| output::error(&problem.to_string()));
+            for problem in &problems {
+                output::error(&problem.to_string());
+            }
             Failure::new(Exit::Usage, ImportError::Rows(problems).to_string()).into()
         }
         ImportError::Copy(error) => anyhow::Error::from(Failure::new(

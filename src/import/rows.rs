@@ -131,7 +131,7 @@ impl Reader<'_> {
             .filter(|text| !text.is_empty())
             .map(length)
             .transpose()?;
-        let mut activity = Activity::new(self.id(row, kind), kind, direction, at, self.stamp());
+        let mut activity = Activity::new(Self::id(row, kind), kind, direction, at, self.stamp());
         activity.logged_at = self.now;
         activity.people = vec![person];
         activity.by = by;
@@ -161,7 +161,7 @@ impl Reader<'_> {
     }
 
     /// The same row has the same id, whenever it is imported.
-    fn id(&self, row: &RawRow, kind: ActivityKind) -> ActivityId {
+    fn id(row: &RawRow, kind: ActivityKind) -> ActivityId {
         let parts = [
             Some(&row.kind),
             Some(&row.direction),
