@@ -1,17 +1,64 @@
 //! Lists: one task of an owner for several gaps of one rule.
 //!
+//! Some rules are always delivered by a list; of the low ones (attempts, hygiene) three new gaps at once make one; and so
+//! do three that a buyer raised beyond the owner's hard cap. Of deals without a next step a list names the top few, the
+//! rest waits.
+//!
 //! A list is an owner's, not a subject's: its key is made of the rule, the owner and the day on which its period begins,
 //! so that a second list for the same period cannot be written, whatever was forgotten. It is longer than the key of a
-//! gap, by which the two are told apart.
+//! gap, by which the two are told apart. A list that is open takes in what comes later; one that the rep settled is
+//! followed by the next one in the next period. It closes when the last of its gaps is gone.
+
+mod text;
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use followup_core::{OwnerId, TaskKey};
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 
-use crate::model::RuleId;
+pub use self::text::{lint_bundle, render_bundle};
+use crate::{
+    calendar::Calendar,
+    caps,
+    context::Context,
+    fold,
+    model::{Evaluation, Gap, Outcome, RuleId, TaskVerdict},
+};
 
 /// How many hex digits the key of a list has; that of a gap has 32.
 const KEY_DIGITS: usize = 40;
+
+/// Whose list of which rule; `None` is the admin.
+pub type BundleOf = (RuleId, Option<OwnerId>);
+
+/// The lists a ledger knows of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownBundles {
+    /// Those that are open, by rule and [`Calendars::person_of`](crate::calendar::Calendars::person_of) the owner.
+    pub open: BTreeMap<BundleOf, TaskKey>,
+    /// Those that are closed, in whatever way.
+    pub closed: BTreeSet<TaskKey>,
+}
+
+/// A list that should be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle<'e> {
+    /// Its key: of the open list, else of a new one.
+    pub key: TaskKey,
+    /// The rule.
+    pub rule: RuleId,
+    /// Whose; `None` is the admin.
+    pub owner: Option<OwnerId>,
+    /// What it lists, in the order of its text: the place of the evaluation, and the gap.
+    pub parts: Vec<(usize, &'e Gap)>,
+    /// When a new one is due: closing of the owner's next business day.
+    pub due_at: Timestamp,
+}
 
 /// The key of an owner's list of a rule for the period that begins on a local date.
 pub fn bundle_key(rule: RuleId, owner: Option<&OwnerId>, begins_on: Date) -> TaskKey {
@@ -21,11 +68,204 @@ pub fn bundle_key(rule: RuleId, owner: Option<&OwnerId>, begins_on: Date) -> Tas
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    TaskKey(digits.chars().take(KEY_DIGITS).collect())
+    let mut key = String::with_capacity(KEY_DIGITS);
+    for byte in hash.finalize().iter().take(KEY_DIGITS / 2) {
+        // Writing to a String cannot fail.
+        let _ = write!(key, "{byte:02x}");
+    }
+    TaskKey(key)
 }
 
 /// Whether a task of ours is a list.
 pub fn is_bundle(key: &TaskKey) -> bool {
     key.as_str().len() == KEY_DIGITS
+}
+
+/// The first local day of the period an instant falls into: the day itself, or Monday for rules with a list a week.
+pub fn period_of(rule: RuleId, calendar: &Calendar, at: Timestamp) -> Date {
+    let today_on = calendar.date_on(at);
+    let is_weekly = matches!(
+        rule,
+        RuleId::CloseDatePassed | RuleId::StaleLead | RuleId::OutcomeMissing
+    );
+    if !is_weekly {
+        return today_on;
+    }
+    let since_monday = i64::from(today_on.weekday().to_monday_zero_offset());
+    today_on
+        .checked_sub(jiff::Span::new().days(since_monday))
+        .unwrap_or(today_on)
+}
+
+/// Gathers what belongs into lists.
+///
+/// Marks gaps of low rules as [`Outcome::Bundled`] where there are enough of them at once or a list is open, and those
+/// beyond the top of a list of next steps as [`Outcome::Queued`]. To be asked before [`apply_caps_with`](crate::apply_caps_with), over every subject that is judged at once and every one
+/// that an open list names.
+pub fn apply_bundles(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
+    gather_low(evaluations, known, context);
+    keep_top(evaluations, context);
+}
+
+/// Whether a rule's gaps are worth one list rather than a task for each.
+const fn is_low(rule: RuleId) -> bool {
+    matches!(
+        rule,
+        RuleId::PlanStep | RuleId::NextAttempt | RuleId::AttemptsExhausted | RuleId::BouncedAddress
+    )
+}
+
+fn gather_low(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
+    let mut groups: BTreeMap<BundleOf, Vec<usize>> = BTreeMap::new();
+    for (place, evaluation) in evaluations.iter().enumerate() {
+        let lead = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task);
+        if let Some(lead) = lead.filter(|lead| is_low(lead.key.rule) && !caps::has_open_task(evaluation)) {
+            groups.entry(list_of(lead, context)).or_default().push(place);
+        }
+    }
+    let list_from = usize::try_from(context.policy.deals.list_from).unwrap_or(usize::MAX);
+    for (list, places) in groups {
+        if (list_from > 0 && places.len() >= list_from) || known.open.contains_key(&list) {
+            for place in places {
+                let gaps = evaluations
+                    .get_mut(place)
+                    .map_or(&mut [][..], |one| &mut one.gaps[..]);
+                for gap in gaps.iter_mut().filter(|gap| gap.outcome == Outcome::Task) {
+                    gap.outcome = Outcome::Bundled;
+                }
+            }
+        }
+    }
+}
+
+/// Whose list a gap belongs to.
+pub(crate) fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
+    let owner = gap.owner.as_ref().filter(|_| !gap.key.rule.is_for_admin());
+    (
+        gap.key.rule,
+        owner.map(|owner| context.calendars.person_of(owner).clone()),
+    )
+}
+
+/// Of each owner's deals without a next step the top stays: what a task of ours names already, then by amount times age.
+fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
+    let top = usize::try_from(context.policy.deals.top).unwrap_or(usize::MAX);
+    let mut groups: BTreeMap<BundleOf, Vec<(Rank, usize)>> = BTreeMap::new();
+    for (place, evaluation) in evaluations.iter().enumerate() {
+        let listed = evaluation
+            .gaps
+            .iter()
+            .find(|gap| gap.outcome == Outcome::Bundled && gap.key.rule == RuleId::NoNextStep);
+        if let Some(gap) = listed {
+            let rank = rank(gap, evaluation, context.now);
+            groups
+                .entry(list_of(gap, context))
+                .or_default()
+                .push((rank, place));
+        }
+    }
+    for mut ranked in groups.into_values() {
+        ranked.sort();
+        for (_, place) in ranked.into_iter().skip(top) {
+            if let Some(evaluation) = evaluations.get_mut(place) {
+                queue(evaluation, |gap| {
+                    gap.outcome == Outcome::Bundled && gap.key.rule == RuleId::NoNextStep
+                });
+            }
+        }
+    }
+}
+
+/// The order in a list of next steps: held by a task first, then amount times age, then age, then the key.
+type Rank = (bool, Reverse<i128>, Timestamp, crate::model::GapKey);
+
+fn rank(gap: &Gap, evaluation: &Evaluation, now: Timestamp) -> Rank {
+    let age = now.duration_since(gap.anchor_at).as_secs();
+    let amount = gap.deal.as_ref().and_then(|deal| deal.amount_minor).unwrap_or(0);
+    (
+        !has_any_task(evaluation),
+        Reverse(i128::from(amount) * i128::from(age)),
+        gap.anchor_at,
+        gap.key.clone(),
+    )
+}
+
+/// Whether a task of ours, a list or not, is open on the subject.
+pub(crate) fn has_any_task(evaluation: &Evaluation) -> bool {
+    let mut verdicts = evaluation.tasks.values();
+    verdicts.any(|verdict| matches!(verdict, TaskVerdict::Keep | TaskVerdict::Snoozed(_)))
+}
+
+/// Queues the gaps that are meant; what was folded into them may lead in their place.
+pub(crate) fn queue(evaluation: &mut Evaluation, is_meant: impl Fn(&Gap) -> bool) {
+    for gap in evaluation.gaps.iter_mut().filter(|gap| is_meant(gap)) {
+        gap.outcome = Outcome::Queued;
+    }
+    fold::unfold(&mut evaluation.gaps);
+    fold::fold(&mut evaluation.gaps);
+}
+
+/// The lists that should be there, with what each of them names. A gap whose list of this period was closed waits for
+/// the next period.
+pub fn bundles<'e>(
+    evaluations: &'e [Evaluation],
+    known: &KnownBundles,
+    context: &Context<'_>,
+) -> Vec<Bundle<'e>> {
+    let mut lists: BTreeMap<BundleOf, Vec<(usize, &'e Gap)>> = BTreeMap::new();
+    for (place, evaluation) in evaluations.iter().enumerate() {
+        for gap in evaluation
+            .gaps
+            .iter()
+            .filter(|gap| gap.outcome == Outcome::Bundled)
+        {
+            lists.entry(list_of(gap, context)).or_default().push((place, gap));
+        }
+    }
+    let mut bundles = Vec::new();
+    for (list, mut parts) in lists {
+        let calendar = context.calendar(list.1.as_ref());
+        let key = known.open.get(&list).cloned().unwrap_or_else(|| {
+            let begins_on = period_of(list.0, calendar, context.now);
+            bundle_key(list.0, list.1.as_ref(), begins_on)
+        });
+        if known.closed.contains(&key) {
+            continue;
+        }
+        parts.sort_by_cached_key(|(place, gap)| {
+            let evaluation = evaluations.get(*place);
+            let ranked = evaluation.map(|evaluation| rank(gap, evaluation, context.now));
+            (
+                ranked.filter(|_| list.0 == RuleId::NoNextStep),
+                gap.anchor_at,
+                gap.key.clone(),
+            )
+        });
+        bundles.push(Bundle {
+            key,
+            rule: list.0,
+            owner: list.1,
+            parts,
+            due_at: calendar.closing_of_next_day(context.now),
+        });
+    }
+    bundles
+}
+
+/// What becomes of a list, given the verdict of every subject it names on it: it stays while one part of it does; the
+/// rep's act counts for the whole; it was done if any part of it was.
+pub fn bundle_verdict<'v>(parts: impl IntoIterator<Item = &'v TaskVerdict>) -> TaskVerdict {
+    let rank = |verdict: &TaskVerdict| match verdict {
+        TaskVerdict::Keep => 0,
+        TaskVerdict::DoneDeclared => 1,
+        TaskVerdict::Dismissed => 2,
+        TaskVerdict::Snoozed(_) => 3,
+        TaskVerdict::Expired => 4,
+        TaskVerdict::DoneEvidence(_) => 5,
+        TaskVerdict::Moot(_) => 6,
+    };
+    let first = parts.into_iter().min_by_key(|verdict| rank(verdict));
+    first
+        .cloned()
+        .unwrap_or(TaskVerdict::Moot(crate::model::MootReason::AnchorGone.as_str()))
 }

@@ -103,17 +103,13 @@ impl Calendar {
     /// Whether the hours are open: yes at the opening instant, no at the closing instant.
     pub fn is_open(&self, at: Timestamp) -> bool {
         self.stretches(self.date_on(at))
-            .iter()
             .any(|stretch| stretch.opens_at <= at && at < stretch.closes_at)
     }
 
     /// The first open instant at or after `at`: `at` itself if it is open.
     pub fn next_opening(&self, at: Timestamp) -> Timestamp {
         let today_on = self.date_on(at);
-        let later_today = self
-            .stretches(today_on)
-            .into_iter()
-            .find(|stretch| at < stretch.closes_at);
+        let later_today = self.stretches(today_on).find(|stretch| at < stretch.closes_at);
         if let Some(stretch) = later_today {
             return stretch.opens_at.max(at);
         }
@@ -124,7 +120,7 @@ impl Calendar {
     /// The last closing of the local day `at` falls on or, if that is not after `at`, of the next day of business.
     pub fn closing_of_day(&self, at: Timestamp) -> Timestamp {
         self.stretches(self.date_on(at))
-            .last()
+            .next_back()
             .map(|stretch| stretch.closes_at)
             .filter(|closes_at| at < *closes_at)
             .unwrap_or_else(|| self.closing_of_next_day(at))
@@ -221,14 +217,14 @@ impl Calendar {
     /// The first opening of a date; of a date without hours, its first instant.
     fn opening_of(&self, date: Date) -> Timestamp {
         self.stretches_of_week(date)
-            .first()
+            .next()
             .map_or_else(|| self.start_of(date), |stretch| stretch.opens_at)
     }
 
     /// The last closing of a date; of a date without hours, its first instant.
     fn closing_of(&self, date: Date) -> Timestamp {
         self.stretches_of_week(date)
-            .last()
+            .next_back()
             .map_or_else(|| self.start_of(date), |stretch| stretch.closes_at)
     }
 
@@ -240,11 +236,9 @@ impl Calendar {
         let start = self.zone.to_datetime(start_at);
         let target_on = self.business_day_after(start.date(), days);
         let wall_at = self.resolve(target_on.to_datetime(start.time()));
-        let stretches = self.stretches_of_week(target_on);
-        stretches
-            .iter()
+        self.stretches_of_week(target_on)
             .find(|stretch| wall_at <= stretch.closes_at)
-            .or_else(|| stretches.last())
+            .or_else(|| self.stretches_of_week(target_on).next_back())
             .map_or(wall_at, |stretch| {
                 wall_at.clamp(stretch.opens_at, stretch.closes_at)
             })
@@ -258,11 +252,9 @@ impl Calendar {
         let start = self.zone.to_datetime(start_at);
         let target_on = self.business_day_before(start.date(), days);
         let wall_at = self.resolve(target_on.to_datetime(start.time()));
-        let stretches = self.stretches_of_week(target_on);
-        stretches
-            .iter()
+        self.stretches_of_week(target_on)
             .rfind(|stretch| stretch.opens_at <= wall_at)
-            .or_else(|| stretches.first())
+            .or_else(|| self.stretches_of_week(target_on).next())
             .map_or(wall_at, |stretch| {
                 wall_at.clamp(stretch.opens_at, stretch.closes_at)
             })
@@ -274,7 +266,6 @@ impl Calendar {
         loop {
             let closes_at = self
                 .stretches(self.date_on(at))
-                .into_iter()
                 .find(|stretch| at < stretch.closes_at)
                 .map_or(at, |stretch| stretch.closes_at);
             let room = closes_at.duration_since(at);
@@ -309,10 +300,7 @@ impl Calendar {
             return stretch.closes_at.min(at);
         }
         let today_on = self.date_on(at);
-        let earlier_today = self
-            .stretches(today_on)
-            .into_iter()
-            .rfind(|stretch| stretch.closes_at <= at);
+        let earlier_today = self.stretches(today_on).rfind(|stretch| stretch.closes_at <= at);
         earlier_today.map_or_else(
             || self.closing_of(self.business_day_before(today_on, 1)),
             |stretch| stretch.closes_at,
@@ -324,10 +312,9 @@ impl Calendar {
         let today_on = self.date_on(at);
         let yesterday = today_on
             .yesterday()
-            .map(|date| self.stretches(date))
-            .unwrap_or_default();
-        yesterday
             .into_iter()
+            .flat_map(|date| self.stretches(date));
+        yesterday
             .chain(self.stretches(today_on))
             .find(|stretch| stretch.opens_at < at && at <= stretch.closes_at)
     }
@@ -364,7 +351,7 @@ impl Calendar {
     }
 
     fn has_hours(&self, date: Date) -> bool {
-        !self.stretches(date).is_empty()
+        self.stretches(date).next().is_some()
     }
 
     /// The day after the absence that covers a date.
@@ -379,24 +366,33 @@ impl Calendar {
     }
 
     /// The stretches of a date, earliest first; none on a holiday.
-    fn stretches(&self, date: Date) -> Vec<Stretch> {
-        if self.holidays.contains(&date) {
-            return Vec::new();
-        }
-        self.stretches_of_week(date)
+    fn stretches(&self, date: Date) -> impl DoubleEndedIterator<Item = Stretch> + '_ {
+        let is_holiday = self.holidays.contains(&date);
+        let spans = if is_holiday {
+            &[]
+        } else {
+            self.hours.of(date.weekday())
+        };
+        self.stretches_over(date, spans)
     }
 
     /// The stretches of a date by the weekly hours alone.
-    fn stretches_of_week(&self, date: Date) -> Vec<Stretch> {
-        self.hours
-            .of(date.weekday())
+    fn stretches_of_week(&self, date: Date) -> impl DoubleEndedIterator<Item = Stretch> + '_ {
+        self.stretches_over(date, self.hours.of(date.weekday()))
+    }
+
+    fn stretches_over<'c>(
+        &'c self,
+        date: Date,
+        spans: &'c [OpenSpan],
+    ) -> impl DoubleEndedIterator<Item = Stretch> + 'c {
+        spans
             .iter()
-            .map(|span| Stretch {
+            .map(move |span| Stretch {
                 opens_at: self.at_minute(date, span.from_minute),
                 closes_at: self.at_minute(date, span.to_minute),
             })
             .filter(|stretch| stretch.opens_at < stretch.closes_at)
-            .collect()
     }
 
     /// A minute of a local date, 1440 being the next midnight.

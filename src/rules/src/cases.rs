@@ -6,6 +6,7 @@
 
 mod activity;
 mod compare;
+mod crossings;
 mod expect;
 mod humans;
 mod ids;

@@ -55,7 +55,9 @@ pub fn judge(facts: &Facts, context: &Context<'_>) -> Vec<Evaluation> {
         .map(|subject| evaluate_indexed(subject, &index, context))
         .collect();
     let load = caps::owner_load(&facts.own_tasks, context);
-    caps::apply_caps(&mut evaluations, &load, context);
+    let known = bundles::KnownBundles::default();
+    bundles::apply_bundles(&mut evaluations, &known, context);
+    caps::apply_caps_with(&mut evaluations, &load, &known, context);
     evaluations
 }
 
@@ -161,27 +163,17 @@ fn evaluate_by(
             "no person record of this subject is known".to_owned(),
         );
         let from = judged.len();
-        for human in humans.iter().copied() {
-            let found = rule.find(human, index, context);
+        let of_people = humans
+            .iter()
+            .map(|human| (Some(*human), rule.find(human, index, context)));
+        let of_deal = deal.and_then(|deal| rule.find_on_deal(deal, index, context));
+        for (human, found) in of_people.chain(of_deal.map(|found| (None, found))) {
             rule_wake.consider_any(found.wake.at());
             quiet = found.quiet;
             judge_all(
                 found.findings,
                 rule,
-                Some(human),
-                index,
-                context,
-                &mut rule_wake,
-                &mut judged,
-            );
-        }
-        if let Some(found) = deal.and_then(|deal| rule.find_on_deal(deal, index, context)) {
-            rule_wake.consider_any(found.wake.at());
-            quiet = found.quiet;
-            judge_all(
-                found.findings,
-                rule,
-                None,
+                human,
                 index,
                 context,
                 &mut rule_wake,

@@ -3,7 +3,11 @@
 //! Everything is sorted by content, so that the order in which records arrive never matters. Activities later than
 //! `now` are left out and only remembered as the instant at which they will count.
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use followup_core::{
     Activity, Deal, DealId, DealState, Owner, OwnerId, OwnerKind, Person, PersonId, RecordKind, RecordRef,
@@ -14,6 +18,7 @@ use jiff::Timestamp;
 use crate::{
     attempts::Event,
     context::Context,
+    deals::History,
     finding::Answer,
     model::{Facts, GapKey, OwnTask, Subject},
     predicates,
@@ -105,6 +110,7 @@ pub(crate) struct Index<'a> {
     of_person: BTreeMap<&'a PersonId, usize>,
     deals: BTreeMap<&'a DealId, &'a Deal>,
     same_person: BTreeMap<&'a OwnerId, OwnerId>,
+    histories: RefCell<BTreeMap<(DealId, bool), Rc<History<'a>>>>,
 }
 
 impl<'a> Index<'a> {
@@ -145,6 +151,7 @@ impl<'a> Index<'a> {
             of_person,
             deals,
             same_person,
+            histories: RefCell::default(),
         };
         index.add_deals();
         index.add_activities(context);
@@ -218,6 +225,35 @@ impl<'a> Index<'a> {
             .iter()
             .find(|activity| activity.id.record() == anchor)?;
         self.humans.get(self.first_human(activity)?)
+    }
+
+    /// What names a deal or anybody on it.
+    pub(crate) fn on_deal(&self, deal: &Deal) -> Vec<&'a Activity> {
+        let place_of = |person: &PersonId| self.of_person.get(person).copied();
+        let members: Vec<usize> = deal.people.iter().filter_map(place_of).collect();
+        let is_member = |person: &PersonId| {
+            place_of(person).map_or_else(|| deal.people.contains(person), |place| members.contains(&place))
+        };
+        let activities = self.facts.activities.iter();
+        activities
+            .filter(|activity| activity.deals.contains(&deal.id) || activity.people.iter().any(is_member))
+            .collect()
+    }
+
+    /// What happened on a deal, read once for all rules for which the same things count.
+    pub(crate) fn history(
+        &self,
+        deal: &Deal,
+        counts_sequences: bool,
+        read: impl FnOnce() -> History<'a>,
+    ) -> Rc<History<'a>> {
+        let key = (deal.id.clone(), counts_sequences);
+        if let Some(known) = self.histories.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let history = Rc::new(read());
+        self.histories.borrow_mut().insert(key, Rc::clone(&history));
+        history
     }
 
     /// The subject under the record shown for it; `None` if none of its records is known.

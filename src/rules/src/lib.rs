@@ -18,9 +18,11 @@ mod bundles;
 mod caps;
 mod commitments;
 mod context;
+mod deals;
 mod evaluate;
 mod finding;
 mod fold;
+mod health;
 mod index;
 mod linter;
 mod marker;
@@ -33,10 +35,14 @@ mod tasks;
 mod wording;
 
 pub use crate::{
-    bundles::{bundle_key, is_bundle},
-    caps::{OwnerLoad, apply_caps, owner_load},
+    bundles::{
+        Bundle, BundleOf, KnownBundles, apply_bundles, bundle_key, bundle_verdict, bundles, is_bundle,
+        lint_bundle, period_of, render_bundle,
+    },
+    caps::{OwnerLoad, apply_caps, apply_caps_with, owner_load},
     context::Context,
     evaluate::{evaluate, judge, subjects_of},
+    health::{HealthGap, Trouble, TroubledConnection, health, health_verdict},
     linter::{LintProblem, lint},
     marker::{Marker, format_marker, parse_marker},
     replay::{Replay, ReplayEnd, ReplayedTask, as_of, replay},

@@ -37,6 +37,9 @@ const BANNED: &[&str] = &[
 /// Longest body, in characters, marker left out.
 const BODY_CHARS_MAX: usize = 1_500;
 
+/// What each line more of a list may add to the body, in characters.
+const LINE_CHARS_MAX: usize = 200;
+
 /// Most lines under "What happened".
 const HAPPENED_LINES_MAX: usize = 4;
 
@@ -73,8 +76,25 @@ pub fn lint(
     owner: Option<&OwnerId>,
     facts: &Facts,
 ) -> Vec<LintProblem> {
+    lint_list(
+        text,
+        buyer.map_or(&[], std::slice::from_ref),
+        owner,
+        facts,
+        HAPPENED_LINES_MAX,
+    )
+}
+
+/// Likewise, for a text about several buyers with at most so many lines of facts.
+pub(crate) fn lint_list(
+    text: &TaskText,
+    buyers: &[PersonId],
+    owner: Option<&OwnerId>,
+    facts: &Facts,
+    lines_max: usize,
+) -> Vec<LintProblem> {
     let mut problems = Vec::new();
-    let allowed = allowed_names(buyer, owner, facts);
+    let allowed = allowed_names(buyers, owner, facts);
     let whole = format!("{}\n{}", text.subject, text.body);
     let mut plain = whole.clone();
     for name in &allowed {
@@ -95,7 +115,9 @@ pub fn lint(
         problems.push(LintProblem::TooLong("subject line"));
     }
     let happened = happened(&text.body);
-    if text.body.chars().count() > BODY_CHARS_MAX || happened.len() > HAPPENED_LINES_MAX {
+    let more_lines = lines_max.saturating_sub(HAPPENED_LINES_MAX);
+    let chars_max = BODY_CHARS_MAX + more_lines * LINE_CHARS_MAX;
+    if text.body.chars().count() > chars_max || happened.len() > lines_max {
         problems.push(LintProblem::TooLong("body"));
     }
     if !happened.iter().any(|line| is_dated(line)) {
@@ -117,13 +139,13 @@ pub fn lint(
     problems
 }
 
-fn allowed_names(buyer: Option<&PersonId>, owner: Option<&OwnerId>, facts: &Facts) -> Vec<String> {
+fn allowed_names(buyers: &[PersonId], owner: Option<&OwnerId>, facts: &Facts) -> Vec<String> {
     let same_human = |id: &PersonId| {
-        buyer == Some(id)
+        buyers.contains(id)
             || facts
                 .humans
                 .iter()
-                .any(|set| set.contains(id) && buyer.is_some_and(|buyer| set.contains(buyer)))
+                .any(|set| set.contains(id) && buyers.iter().any(|buyer| set.contains(buyer)))
     };
     let people = facts.people.iter().filter(|person| same_human(&person.id));
     let mut names: Vec<String> = people

@@ -123,29 +123,9 @@ words! {
 }
 
 impl RuleId {
-    /// The rules this version judges. A policy or case that asks for another one is told that it is missing.
-    pub const BUILT: &'static [Self] = &[
-        Self::ReplyWaiting,
-        Self::MissedCall,
-        Self::FirstTouch,
-        Self::AfterHoursLead,
-        Self::ReEngaged,
-        Self::NoShow,
-        Self::MeetingRecap,
-        Self::Handover,
-        Self::BackFromLeave,
-        Self::PlanStep,
-        Self::NextAttempt,
-        Self::AttemptsExhausted,
-        Self::BouncedAddress,
-        Self::StaleLead,
-        Self::OutcomeMissing,
-        Self::PromisedDate,
-        Self::OneChannel,
-        Self::NoOwner,
-        Self::MeetingUnconfirmed,
-        Self::Backlog,
-    ];
+    /// The rules this version judges: all of them. A policy or case that asks for another one would be told that it is
+    /// missing.
+    pub const BUILT: &'static [Self] = Self::ALL;
 
     /// Whether this version judges the rule.
     pub fn is_built(self) -> bool {

@@ -4,6 +4,7 @@
 //! them ([`Policy::from_toml`], [`Policy::with`]). `config/policy.toml` shows every key at its default.
 
 mod canonical;
+mod deals;
 mod defaults;
 mod exception;
 mod read;
@@ -14,7 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::{ActivityKind, Source};
 use jiff::SignedDuration;
 
-pub use self::{exception::Exception, read::Unbuilt, span::SpanError};
+pub use self::{
+    deals::{DealField, DealSettings},
+    exception::Exception,
+    read::Unbuilt,
+    span::SpanError,
+};
 use crate::{
     model::{Code, RuleId},
     problem::{
@@ -130,6 +136,8 @@ pub struct Policy {
     pub plans: BTreeMap<String, Plan>,
     /// Deal amounts at which the larger segments begin.
     pub segments: Segments,
+    /// What rules about deals and lists ask for besides.
+    pub deals: DealSettings,
 }
 
 /// How often and in which rhythm to try.

@@ -6,27 +6,39 @@
 
 mod after_hours_lead;
 mod anchored;
+mod ask_customer;
 mod attempts_exhausted;
 mod back_from_leave;
 pub(crate) mod backlog;
 mod bounced_address;
+mod close_date_passed;
+mod cross_crm_collision;
+mod deal_words;
 mod first_touch;
+mod gone_quiet;
 mod handover;
 mod inquiry;
+mod loop_in_leader;
 mod meeting_recap;
 mod meeting_unconfirmed;
 mod meetings;
 mod missed_call;
 mod next_attempt;
+mod no_next_step;
 mod no_owner;
 mod no_show;
 mod one_channel;
 mod outcome_missing;
 mod plan_step;
 mod promised_date;
+pub(crate) mod proposal_waiting;
 mod re_engaged;
 mod reply_waiting;
+mod required_field;
+mod single_threaded;
+mod stage_stalled;
 mod stale_lead;
+mod sync_health;
 mod tries;
 mod waiting;
 
@@ -184,17 +196,29 @@ static WRITTEN: &[&dyn Rule] = &[
     &meeting_recap::MeetingRecap,
     &handover::Handover,
     &back_from_leave::BackFromLeave,
+    &proposal_waiting::ProposalWaiting,
+    &gone_quiet::GoneQuiet,
+    &stage_stalled::StageStalled,
+    &no_next_step::NoNextStep,
     &plan_step::PlanStep,
     &next_attempt::NextAttempt,
     &attempts_exhausted::AttemptsExhausted,
     &bounced_address::BouncedAddress,
+    &close_date_passed::CloseDatePassed,
     &stale_lead::StaleLead,
     &outcome_missing::OutcomeMissing,
+    &required_field::RequiredField,
     &promised_date::PromisedDate,
     &one_channel::OneChannel,
     &no_owner::NoOwner,
     &meeting_unconfirmed::MeetingUnconfirmed,
     &backlog::BacklogRule,
+    &loop_in_leader::LoopInLeader,
+    &ask_customer::AskReview,
+    &ask_customer::AskReferral,
+    &single_threaded::SingleThreaded,
+    &cross_crm_collision::CrossCrmCollision,
+    &sync_health::SyncHealth,
 ];
 
 /// Every rule this version judges, in the order of [`RuleId`].

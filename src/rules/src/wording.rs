@@ -23,7 +23,7 @@ pub const SUBJECT_CHARS_MAX: usize = 80;
 const HAPPENED_LINES_MAX: usize = 4;
 
 /// How to put a task aside, in every task.
-const NOT_NEEDED: &str = "Move the due date and it comes back then. Defer or delete this task and it is not asked \
+pub(crate) const NOT_NEEDED: &str = "Move the due date and it comes back then. Defer or delete this task and it is not asked \
                           again. Give it to somebody else and it is theirs.";
 
 /// The text of one task.
@@ -48,7 +48,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) deal: Option<&'a Deal>,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// A text that is or was written first at an instant.
+    pub(crate) const fn new(calendar: &'a Calendar, written_at: Timestamp, deal: Option<&'a Deal>) -> Self {
+        Self {
+            calendar,
+            written_at,
+            deal,
+        }
+    }
+
     /// An instant in the owner's zone, with its date: `Tue 14:02 (17 November 2026)`.
     pub(crate) fn local(&self, at: Timestamp) -> String {
         self.format(at, "%a %H:%M (%-d %B %Y)")
@@ -304,7 +313,7 @@ fn words_of(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
     )
 }
 
-fn block(title: &str, text: &str) -> String {
+pub(crate) fn block(title: &str, text: &str) -> String {
     format!("{title}\n{text}")
 }
 
@@ -339,7 +348,7 @@ fn subject_line(person: Option<&Person>, deal: Option<&Deal>, headline: &str) ->
     shorten(&format!("Follow up: {name} — {headline}"), SUBJECT_CHARS_MAX)
 }
 
-fn shorten(text: &str, chars_max: usize) -> String {
+pub(crate) fn shorten(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
@@ -382,6 +391,22 @@ fn clean(name: &str) -> String {
         .join(" ")
         .replace(['[', ']'], "");
     shorten(&folded, 60)
+}
+
+/// A rule's part of the text of a gap, written now.
+pub(crate) fn words_in(gap: &Gap, facts: &Facts, context: &Context<'_>) -> Words {
+    let scene = Scene {
+        calendar: context.calendar(gap.owner.as_ref()),
+        written_at: context.now,
+        deal: deal_of(gap, facts),
+    };
+    words_of(gap, person_of(gap, facts), &scene)
+}
+
+/// What to call the subject of a gap in a list: the deal, else the person.
+pub(crate) fn who_in(gap: &Gap, facts: &Facts) -> Option<String> {
+    let deal = deal_of(gap, facts).map(deal_name);
+    deal.or_else(|| person_of(gap, facts).map(|person| full_name(Some(person))))
 }
 
 /// The person a gap is about: the subject or, on a deal, the first person its anchor names.

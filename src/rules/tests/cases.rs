@@ -147,40 +147,6 @@ fn an_expected_gap_that_is_not_open_is_missing_with_the_reason() {
 }
 
 #[test]
-fn expectations_about_rules_that_are_not_built_never_agree() {
-    let report = run_one(
-        r#"{"cases": [{"name": "a rule of a later version", "now": "2026-11-16T10:01:00Z",
-        "deals": [{"id": "d1", "owner": "o1", "state": "open", "stage": "Discovery",
-                   "created_at": "2026-10-01T10:00:00Z", "stage_entered_at": "2026-10-01T10:00:00Z"}],
-        "tasks": [{"id": "t1", "origin": "followupd", "status": "done", "owner": "o1", "deals": ["d1"],
-                   "created_at": "2026-10-12T10:00:00Z",
-                   "gap": {"rule": "gone-quiet", "subject": "d1", "anchor": "d1"}}],
-        "expect": [{"rule": "no-next-step", "subject": "d1", "outcome": "bundled"}],
-        "expect_skips": [{"rule": "stage-stalled", "subject": "d1", "reason": "too_old"}],
-        "expect_tasks": [{"id": "t1", "then": "done_declared"}]}]}"#,
-    );
-    assert_eq!(report.missing.len(), 3, "{report}");
-    for missing in &report.missing {
-        assert!(
-            missing.note.contains("not built in this version"),
-            "{}",
-            missing.note
-        );
-    }
-}
-
-#[test]
-fn a_case_whose_policy_switches_on_a_rule_that_is_not_built_never_agrees() {
-    let text = r#"{"cases": [{"name": "asks for more", "now": "2026-11-16T10:01:00Z",
-        "policy": {"rules": {"loop-in-leader": {"delivery": "task"}}}}]}"#;
-    let report = run_one(text);
-    assert!(!report.ok);
-    assert_eq!(report.missing[0].rule, "loop-in-leader");
-    let quiet = text.replace("\"task\"", "\"off\"");
-    assert!(run_one(&quiet).ok);
-}
-
-#[test]
 fn toml_cases_read_as_json_ones() {
     let text = r#"
         [[cases]]

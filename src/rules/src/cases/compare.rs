@@ -122,7 +122,8 @@ impl Judged<'_> {
             compare("due", due_at.to_string(), gap.due_at.to_string());
         }
         if let Some(number) = expected.crossing {
-            let found = number_of(gap.key.crossing, &gap.key.anchor, &self.case.facts.people);
+            let (facts, now) = (&self.case.facts, self.case.now);
+            let found = number_of(&gap.key, facts, &self.case.calendars, now);
             let found = found.map_or_else(
                 || "none of the case's records".to_owned(),
                 |found| found.to_string(),

@@ -1,6 +1,9 @@
 //! Reads one case: what is known at `now`, and what is expected of the judgement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use followup_core::{
     Absence, ActivityKind, Editor, Owner, OwnerId, OwnerKind, Person, PersonId, RecordKind, RecordRef,
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     calendar::{Calendar, Calendars, WeeklyHours},
-    model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, Readable},
+    model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, Readable, StageTable},
     policy::{Policy, Unbuilt},
     problem::{
         Problem,
@@ -64,14 +67,14 @@ pub(super) fn read_case(
     let connected_at = fields.instant("connected_at").unwrap_or_else(|| year_before(now));
     read_provider(&fields);
     let base = read_calendar(&fields);
-    let (owners, calendars) = read_owners(&fields, &ids, base.unwrap_or_default());
+    let (owners, calendars, leaders) = read_owners(&fields, &ids, base.unwrap_or_default());
     let scene = Scene {
         ids: &ids,
         owners: &owners,
         now,
         connected_at,
     };
-    let (facts, own_tasks) = read_facts(&fields, &scene);
+    let (facts, own_tasks) = read_facts(&fields, &scene, &calendars, leaders);
     let coverage = read_coverage(&fields, &scene, &facts);
     let overrides = read_overrides(&fields, document, problems);
     let expectations = read_expectations(&fields, &ids);
@@ -79,7 +82,7 @@ pub(super) fn read_case(
     Some(Case {
         name: name?.to_owned(),
         now: given_now?,
-        facts: Facts { owners, ..facts },
+        facts,
         coverage,
         calendars,
         overrides,
@@ -162,7 +165,12 @@ fn read_hours(hours: &Fields<'_, '_>) -> Option<WeeklyHours> {
 }
 
 /// The owners, each with the case's hours in their own zone.
-fn read_owners(fields: &Fields<'_, '_>, ids: &Ids, base: Calendar) -> (BTreeMap<OwnerId, Owner>, Calendars) {
+fn read_owners(
+    fields: &Fields<'_, '_>,
+    ids: &Ids,
+    base: Calendar,
+) -> (BTreeMap<OwnerId, Owner>, Calendars, BTreeMap<OwnerId, OwnerId>) {
+    let mut leaders = BTreeMap::new();
     let mut owners = BTreeMap::new();
     let mut by_owner = BTreeMap::new();
     if fields.get("owners").is_none() {
@@ -175,7 +183,8 @@ fn read_owners(fields: &Fields<'_, '_>, ids: &Ids, base: Calendar) -> (BTreeMap<
         by_owner.insert(id, base.clone());
     }
     for item in fields.tables("owners") {
-        if let Some((owner, zone)) = read_owner(&item, ids) {
+        if let Some((owner, zone, leader)) = read_owner(&item, ids) {
+            leaders.extend(leader.map(|leader| (owner.id.clone(), leader)));
             let calendar = base.clone().with_zone(zone).with_absences(owner.absences.clone());
             by_owner.insert(owner.id.clone(), calendar);
             owners.insert(owner.id.clone(), owner);
@@ -186,7 +195,7 @@ fn read_owners(fields: &Fields<'_, '_>, ids: &Ids, base: Calendar) -> (BTreeMap<
         by_owner,
         same_person: BTreeMap::new(),
     };
-    (owners, calendars)
+    (owners, calendars, leaders)
 }
 
 fn plain_owner(id: OwnerId) -> Owner {
@@ -206,7 +215,7 @@ fn plain_owner(id: OwnerId) -> Owner {
     }
 }
 
-fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone)> {
+fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone, Option<OwnerId>)> {
     let id = fields.need("id", |reader, node, path| ids.owner(reader, node, path));
     let name = fields.text("name");
     let kinds = [
@@ -216,7 +225,7 @@ fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone)> {
     ];
     let kind = fields.read("kind", |reader, node, path| reader.word(node, path, &kinds));
     let is_active = fields.flag("active", true);
-    fields.read("manager", |reader, node, path| ids.owner(reader, node, path));
+    let leader = fields.read("manager", |reader, node, path| ids.owner(reader, node, path));
     let zone = fields.read("tz", |reader, node, path| {
         let name = reader.text(node, path)?;
         let zone = TimeZone::get(name).ok();
@@ -256,26 +265,54 @@ fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone)> {
             ..owner
         },
         zone.unwrap_or(TimeZone::UTC),
+        leader,
     ))
 }
 
-/// All records but the owners.
-fn read_facts(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> (Facts, OwnTasks) {
+/// All records; our tasks last, because what they are about is told by the others.
+fn read_facts(
+    fields: &Fields<'_, '_>,
+    scene: &Scene<'_>,
+    calendars: &Calendars,
+    leaders: BTreeMap<OwnerId, OwnerId>,
+) -> (Facts, OwnTasks) {
     let people: Vec<Person> = fields
         .tables("people")
         .iter()
         .filter_map(|item| read_person(item, scene))
         .collect();
-    let deals = fields
+    let mut segments = BTreeMap::new();
+    let mut deals = Vec::new();
+    for (deal, segment) in fields
         .tables("deals")
         .iter()
         .filter_map(|item| read_deal(item, scene))
-        .collect();
+    {
+        segments.extend(segment.map(|segment| (deal.id.clone(), segment)));
+        deals.push(deal);
+    }
     let activities: Vec<_> = fields
         .tables("activities")
         .iter()
         .filter_map(|item| read_activity(item, scene))
         .collect();
+    let background = Background {
+        stages: Arc::new(StageTable::learn(&deals, calendars)),
+        segments,
+        amounts: BTreeMap::new(),
+        leaders,
+    };
+    let mut facts = Facts {
+        owners: scene.owners.clone(),
+        humans: join_records(&people),
+        batch_sizes: batch_sizes(&people),
+        people,
+        deals,
+        activities,
+        tasks: Vec::new(),
+        own_tasks: Vec::new(),
+        background,
+    };
     let mut tasks = Vec::new();
     let mut own_tasks = OwnTasks::new();
     for item in fields.tables("tasks") {
@@ -290,7 +327,7 @@ fn read_facts(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> (Facts, OwnTasks) {
                 item.reader
                     .report("bad_value", gap.offset, &gap.path, message, String::new());
             }
-            let own = read_own_task(gap, parts.as_ref(), scene, &people);
+            let own = read_own_task(gap, parts.as_ref(), scene, &facts, calendars);
             own_tasks.extend(parts.map(|parts| parts.task.id).zip(own));
         } else if is_ours {
             item.need("gap", |_, _, _| Some(()));
@@ -299,17 +336,8 @@ fn read_facts(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> (Facts, OwnTasks) {
         }
         item.finish();
     }
-    let facts = Facts {
-        owners: BTreeMap::new(),
-        humans: join_records(&people),
-        batch_sizes: batch_sizes(&people),
-        people,
-        deals,
-        activities,
-        tasks,
-        own_tasks: own_tasks.values().cloned().collect(),
-        background: Background::default(),
-    };
+    facts.tasks = tasks;
+    facts.own_tasks = own_tasks.values().cloned().collect();
     (facts, own_tasks)
 }
 

@@ -7,9 +7,12 @@ use followup_core::{
 use jiff::Timestamp;
 
 use super::{ids::Ids, read::Scene};
-use crate::problem::{
-    document::{Node, Value},
-    fields::{Fields, Reader},
+use crate::{
+    model::Segment,
+    problem::{
+        document::{Node, Value},
+        fields::{Fields, Reader},
+    },
 };
 
 /// Words for `modified_by` that name no owner of the case.
@@ -199,8 +202,8 @@ fn read_stamp(fields: &Fields<'_, '_>, scene: &Scene<'_>, created_at: Timestamp)
     }
 }
 
-/// A deal.
-pub(super) fn read_deal(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<Deal> {
+/// A deal, with the segment the case states.
+pub(super) fn read_deal(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<(Deal, Option<Segment>)> {
     let ids = scene.ids;
     let id = fields.need("id", |reader, node, path| ids.deal(reader, node, path));
     let states = [
@@ -223,9 +226,9 @@ pub(super) fn read_deal(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<De
         ("late", StageKind::Late),
     ];
     let stage_kind = fields.read("stage_kind", |reader, node, path| reader.word(node, path, &kinds));
-    // the segment matters to no rule that is judged; it is read so that a wrong word is reported
-    let segments = [("smb", ()), ("mid", ()), ("enterprise", ())];
-    fields.read("segment", |reader, node, path| reader.word(node, path, &segments));
+    let segments =
+        [Segment::Smb, Segment::Mid, Segment::Enterprise].map(|segment| (segment.as_str(), segment));
+    let segment = fields.read("segment", |reader, node, path| reader.word(node, path, &segments));
     let mut stage_history = read_pairs(
         fields,
         "stage_history",
@@ -249,7 +252,7 @@ pub(super) fn read_deal(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<De
             entered_at: stage_entered_at,
         });
     }
-    Some(Deal {
+    let deal = Deal {
         name: id.record().native_id.clone(),
         id,
         pipeline: None,
@@ -267,7 +270,8 @@ pub(super) fn read_deal(fields: &Fields<'_, '_>, scene: &Scene<'_>) -> Option<De
         people,
         account: None,
         stamp,
-    })
+    };
+    Some((deal, segment))
 }
 
 /// What a stage means by its name.

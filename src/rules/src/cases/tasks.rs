@@ -1,15 +1,17 @@
 //! The tasks of a case: human ones, and ours with the gap each of them stands for.
 
-use followup_core::{Editor, Person, RecordRef, Stamp, Task, TaskOrigin, TaskStatus};
+use followup_core::{Editor, RecordRef, Stamp, Task, TaskOrigin, TaskStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    crossings::{current_at, occurrences},
     ids::Ids,
     read::Scene,
     records::{read_deals, read_people},
 };
 use crate::{
-    model::{Crossing, GapKey, OwnTask, RuleId},
+    calendar::Calendars,
+    model::{Crossing, Facts, GapKey, OwnTask, RuleId},
     problem::{
         document::Node,
         fields::{Fields, Reader},
@@ -83,7 +85,8 @@ pub(super) fn read_own_task(
     gap: &Fields<'_, '_>,
     parts: Option<&TaskParts>,
     scene: &Scene<'_>,
-    people: &[Person],
+    facts: &Facts,
+    calendars: &Calendars,
 ) -> Option<OwnTask> {
     let ids = scene.ids;
     let rule = gap.need("rule", read_rule);
@@ -92,11 +95,11 @@ pub(super) fn read_own_task(
     let number = gap.read("crossing", Reader::count);
     gap.finish();
     let (rule, subject, anchor, parts) = (rule?, subject?, anchor?, parts?);
-    let occurrences = occurrences(&anchor, people);
+    let occurrences = occurrences(rule, &anchor, facts, calendars, scene.now);
     let created_at = parts.task.created_at;
     let crossing = match number {
         Some(number) => numbered(gap, &occurrences, number)?,
-        None => current_at(&occurrences, created_at),
+        None => current_at(rule, &anchor, &occurrences, created_at, facts, calendars),
     };
     let key = GapKey {
         rule,
@@ -134,21 +137,6 @@ pub(super) fn read_rule(reader: &Reader<'_>, node: &Node, path: &str) -> Option<
     reader.word(node, path, &words)
 }
 
-/// The occurrences of a gap with this anchor, in time order: for a person the instants at which an inquiry started the
-/// clock (the creation, and a later inquiry); one without instant for every other record.
-pub(super) fn occurrences(anchor: &RecordRef, people: &[Person]) -> Vec<Crossing> {
-    let Some(person) = people.iter().find(|person| person.id.record() == anchor) else {
-        return vec![Crossing::NONE];
-    };
-    match person.inquiry_at {
-        Some(inquiry_at) if inquiry_at > person.created_at => {
-            vec![Crossing::at(person.created_at), Crossing::at(inquiry_at)]
-        }
-        Some(inquiry_at) => vec![Crossing::at(inquiry_at)],
-        None => vec![Crossing::at(person.created_at)],
-    }
-}
-
 /// The occurrence with this number, counted from 1.
 fn numbered(gap: &Fields<'_, '_>, occurrences: &[Crossing], number: u32) -> Option<Crossing> {
     let index = usize::try_from(number)
@@ -170,22 +158,11 @@ fn numbered(gap: &Fields<'_, '_>, occurrences: &[Crossing], number: u32) -> Opti
     found
 }
 
-/// The latest occurrence that had started at an instant, else the first.
-fn current_at(occurrences: &[Crossing], at: Timestamp) -> Crossing {
-    occurrences
-        .iter()
-        .rev()
-        .find(|crossing| crossing.at_ms <= at.as_millisecond())
-        .or_else(|| occurrences.first())
-        .copied()
-        .unwrap_or_default()
-}
-
 /// The number of an occurrence, counted from 1; `None` if the records of the case do not show it.
-pub(super) fn number_of(crossing: Crossing, anchor: &RecordRef, people: &[Person]) -> Option<u32> {
-    let index = occurrences(anchor, people)
+pub(super) fn number_of(key: &GapKey, facts: &Facts, calendars: &Calendars, now: Timestamp) -> Option<u32> {
+    let index = occurrences(key.rule, &key.anchor, facts, calendars, now)
         .iter()
-        .position(|known| *known == crossing)?;
+        .position(|known| *known == key.crossing)?;
     u32::try_from(index + 1).ok()
 }
 

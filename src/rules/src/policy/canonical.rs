@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, fmt::Write as _};
 
 use sha2::{Digest, Sha256};
 
-use super::{Delivery, Due, Policy, RulePolicy, Span};
+use super::{DealSettings, Delivery, Due, Policy, RulePolicy, Span};
 use crate::model::Code;
 
 /// First 12 hex digits of the SHA-256 of the canonical text.
@@ -78,7 +78,42 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
         lines.insert(format!("exceptions.{place:04}"), exception.to_string());
     }
     lines.extend(single.map(|(key, value)| (key.to_owned(), value)));
+    deal_lines(&policy.deals, &mut lines);
     lines
+}
+
+fn deal_lines(deals: &DealSettings, lines: &mut BTreeMap<String, String>) {
+    let amount = |amount: Option<i64>| amount.map_or_else(|| "none".to_owned(), |amount| amount.to_string());
+    let again = deals.ask_again.to_string();
+    let single = [
+        ("caps.list_from", deals.list_from.to_string()),
+        ("rules.no-next-step.in_stage", deals.in_stage.to_string()),
+        ("rules.no-next-step.top", deals.top.to_string()),
+        (
+            "rules.stage-stalled.contact_within",
+            deals.contact_within.to_string(),
+        ),
+        ("rules.stage-stalled.passages_min", deals.passages_min.to_string()),
+        ("rules.gone-quiet.touches_min", deals.touches_min.to_string()),
+        ("rules.proposal-waiting.repeats", deals.repeats.to_string()),
+        ("rules.loop-in-leader.amount", amount(deals.leader_amount)),
+        (
+            "rules.loop-in-leader.rearm_percent",
+            deals.rearm_percent.to_string(),
+        ),
+        ("rules.loop-in-leader.lasts", deals.leader_lasts.to_string()),
+        (
+            "rules.single-threaded.amount",
+            amount(deals.single_threaded_amount),
+        ),
+        ("rules.ask-review.again", again.clone()),
+        ("rules.ask-referral.again", again),
+    ];
+    lines.extend(single.map(|(key, value)| (key.to_owned(), value)));
+    lines.extend(deals.required_fields.iter().map(|(stage, fields)| {
+        let fields = fields.iter().map(|field| field.as_str());
+        (format!("rules.required-field.fields.{stage}"), list(fields))
+    }));
 }
 
 fn rule_lines(path: &str, settings: &RulePolicy, lines: &mut BTreeMap<String, String>) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::Source;
 use jiff::SignedDuration;
 
-use super::{Caps, Delivery, Due, Plan, Policy, RulePolicy, Segments, Span, canonical};
+use super::{Caps, DealSettings, Delivery, Due, Plan, Policy, RulePolicy, Segments, Span, canonical};
 use crate::model::RuleId;
 
 /// Person statuses that end all follow-up.
@@ -30,7 +30,7 @@ const fn business_hours(count: i64) -> Span {
     Span::Business(SignedDuration::from_hours(count))
 }
 
-const fn days(count: i64) -> Span {
+pub(super) const fn days(count: i64) -> Span {
     Span::Calendar(SignedDuration::from_hours(24 * count))
 }
 
@@ -64,6 +64,7 @@ impl Default for Policy {
             sequence_counts_as_touch: BTreeSet::from([RuleId::NextAttempt, RuleId::OneChannel]),
             plans: plans(),
             segments: Segments::default(),
+            deals: DealSettings::default(),
         };
         policy.version = canonical::version(&policy);
         policy
@@ -180,8 +181,7 @@ const fn plain_wait(rule: RuleId) -> Span {
         RuleId::MeetingRecap | RuleId::OutcomeMissing | RuleId::CloseDatePassed | RuleId::PlanStep => {
             Span::BusinessDays(1)
         }
-        RuleId::StaleLead | RuleId::SingleThreaded => days(30),
-        RuleId::AskReview | RuleId::AskReferral => days(180),
+        RuleId::StaleLead | RuleId::SingleThreaded | RuleId::AskReview | RuleId::AskReferral => days(30),
         RuleId::SyncHealth => Span::Calendar(SignedDuration::from_hours(1)),
         // true at once, or after the wait of a plan
         _ => business_minutes(0),

@@ -1,5 +1,6 @@
 //! Lays the keys of a policy file over a policy and reports every key that is wrong.
 
+mod deals;
 mod exception;
 mod plan;
 mod rule;
@@ -46,6 +47,7 @@ pub(super) fn apply(reader: &Reader<'_>, root: &Node, unbuilt: Unbuilt, policy: 
         count("new_per_day", &mut policy.caps.new_per_day);
         count("open", &mut policy.caps.open);
         count("hard_factor", &mut policy.caps.hard_factor);
+        count("list_from", &mut policy.deals.list_from);
         caps.finish();
     }
     if let Some(status) = top.fields("status") {
@@ -135,7 +137,7 @@ fn read_sequence_rules(reader: &Reader<'_>, node: &Node, path: &str) -> Option<B
     }
 }
 
-fn read_set<T: Copy + Ord>(
+pub(super) fn read_set<T: Copy + Ord>(
     reader: &Reader<'_>,
     node: &Node,
     path: &str,
@@ -164,7 +166,7 @@ fn read_words(fields: &Fields<'_, '_>, key: &str, slot: &mut BTreeSet<String>) {
     }
 }
 
-fn read_amount(fields: &Fields<'_, '_>, key: &str, slot: &mut Option<i64>) {
+pub(super) fn read_amount(fields: &Fields<'_, '_>, key: &str, slot: &mut Option<i64>) {
     let amount = fields.read(key, |reader, node, path| match &node.value {
         Value::Text(text) if text == "none" => Some(None),
         Value::Int(amount) if *amount >= 0 => Some(Some(*amount)),

@@ -92,16 +92,6 @@ fn all_problems_are_reported_with_line_key_and_nearest_word() {
 }
 
 #[test]
-fn a_rule_that_is_not_built_can_be_set_up_and_switched_off_but_not_on() {
-    let settings = "[rules.sync-health]\nguard = \"1h\"\ndelivery = \"off\"\n";
-    assert!(Policy::from_toml(settings, "p").is_ok());
-    let found = problems("[rules.sync-health]\ndelivery = \"task\"\n");
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].code, "not_built");
-    assert!(found[0].message.contains("not built in this version"));
-}
-
-#[test]
 fn suppressors_that_protect_the_truth_cannot_be_switched_off() {
     let found = problems("[suppress]\nblocked_data = \"off\"\ngrace = \"off\"\n");
     assert_eq!(found.len(), 1, "{found:?}");

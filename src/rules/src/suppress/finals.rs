@@ -8,7 +8,7 @@ use crate::{
     attempts::Channels,
     finding::State,
     index::Human,
-    model::RuleId,
+    model::{ClosedByUs, OwnTask, RuleId},
     policy::{Exception, Span},
     predicates,
 };
@@ -252,11 +252,19 @@ pub(super) fn owner_invalid(case: &Case<'_, '_>, _: Timestamp) -> Reading {
 /// A task for the same anchor was closed before.
 pub(super) fn tombstone(case: &Case<'_, '_>, _: Timestamp) -> Reading {
     match case.finding.task {
+        Some(task) if withdrawn_from_list(task, case) => {
+            Reading::ClearBecause("it was taken off a list when it stopped mattering, and matters again")
+        }
         Some(_) if !case.has_open_task => {
             Reading::Final("a task for the same anchor was completed, dismissed or withdrawn".to_owned())
         }
         _ => Reading::Clear,
     }
+}
+
+/// Whether we took a gap of a list off ourselves: a list of another day may name it again, which no task of its own may.
+fn withdrawn_from_list(task: &OwnTask, case: &Case<'_, '_>) -> bool {
+    case.finding.key.rule.is_always_bundled() && task.closed_by_us == Some(ClosedByUs::Withdrawn)
 }
 
 /// A colleague answered on another record of the human, or a deal of the person is being worked.

@@ -9,14 +9,17 @@ use followup_rules::{
 };
 use jiff::civil::date;
 
-use crate::world::{HandOver as _, World, at, person};
+use crate::{
+    deal_scenes,
+    world::{HandOver as _, World, at, person},
+};
 
 /// One open gap of every built rule, with all that may be named.
 fn scenes() -> Vec<(RuleId, World)> {
     RuleId::BUILT
         .iter()
-        // it is about an owner: no subject has a gap of it
-        .filter(|rule| **rule != RuleId::Backlog)
+        // they are about an owner or a connection: no subject has a gap of them
+        .filter(|rule| !matches!(rule, RuleId::Backlog | RuleId::SyncHealth))
         .map(|rule| {
             let mut world = World::at("18 12:00").with_every_rule();
             match rule {
@@ -104,6 +107,7 @@ fn scenes() -> Vec<(RuleId, World)> {
                     world.contact("p1");
                     world.meeting("e1", "05 10:00", "19 11:00", "p1");
                 }
+                deals if deal_scenes::scene(*deals, &mut world) => {}
                 other => panic!("{other} has no scene: add one, so that its words are checked"),
             }
             world.contact("other");

@@ -8,6 +8,9 @@
 )]
 
 mod attempts;
+mod bundles;
+mod deal_rules;
+mod deal_scenes;
 mod deals;
 mod explained;
 mod inquiries;

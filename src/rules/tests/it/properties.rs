@@ -431,7 +431,12 @@ proptest! {
             for gap in &evaluation.gaps {
                 prop_assert!(gap.anchor_at <= gap.deadline_at && gap.deadline_at <= gap.opened_at);
                 prop_assert!(gap.opened_at < gap.due_at);
-                let is_open = matches!(gap.outcome, Outcome::Task | Outcome::Folded(_));
+                // What is part of a list is so from the moment it is true.
+                let is_open = match &gap.outcome {
+                    Outcome::Task => true,
+                    Outcome::Folded(into) => !into.is_always_bundled(),
+                    _ => false,
+                };
                 prop_assert!(!is_open || gap.opened_at <= world.now, "{gap:?}");
             }
         }

@@ -91,6 +91,11 @@ pub(crate) fn key_of_mail(id: &str) -> GapKey {
 }
 
 impl World {
+    /// The world with a rule that it is without, or that is off by default.
+    pub(crate) fn with(&mut self, rule: RuleId) {
+        self.policy.rules.get_mut(&rule).unwrap().delivery = Delivery::Task;
+    }
+
     pub(crate) fn at(now: &str) -> Self {
         Self::at_instant(at(now))
     }

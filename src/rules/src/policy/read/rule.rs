@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::Source;
 
-use super::{Unbuilt, read_elapsed, read_optional_span, read_set, read_span};
+use super::{Unbuilt, deals::apply_deal_keys, read_elapsed, read_optional_span, read_set, read_span};
 use crate::{
     model::RuleId,
     policy::{Delivery, Due, Policy, RulePolicy},
@@ -42,6 +42,7 @@ pub(super) fn apply_rules(rules: &Fields<'_, '_>, unbuilt: Unbuilt, policy: &mut
         {
             policy.backlog_over = over;
         }
+        apply_deal_keys(rule, &fields, &mut policy.deals);
         if let Some(settings) = policy.rules.get_mut(&rule) {
             apply_rule(rule, &fields, unbuilt, settings);
         }
