@@ -28,6 +28,7 @@ use serde_json::Value;
 use crate::{
     people::is_office,
     run::{Portal, Shared},
+    weather::Weather,
 };
 
 /// Every id, what it says, and where it is looked at.
@@ -82,6 +83,10 @@ pub struct Scene<'a> {
     pub skew: SignedDuration,
     /// Wait between two cycles in the office.
     pub poll: SignedDuration,
+    /// When anything was wrong in any CRM of the portal's world.
+    pub weather: &'a Weather,
+    /// Whether all CRMs of its world keep the script's instants to the minute.
+    pub is_exact: bool,
     /// Whether the team's caps are so low that tasks wait in a queue.
     pub is_capped: bool,
     /// Every task in the CRM.
@@ -99,16 +104,25 @@ impl Scene<'_> {
         self.poll * 2 + SignedDuration::from_mins(4)
     }
 
-    /// When something owed from `from` must be there: outside office hours nothing is written.
-    pub fn due(&self, from: Timestamp) -> Timestamp {
-        let mut due = self.portal.weather.after_clear(from, self.tolerance());
+    /// When something owed from `from` must be there in this weather: outside office hours nothing is written.
+    pub fn due(&self, from: Timestamp, weather: &Weather) -> Timestamp {
+        let mut due = weather.after_clear(from, self.tolerance());
         while !is_office(due) {
             due += SignedDuration::from_mins(15);
             if is_office(due) {
-                due = self.portal.weather.after_clear(due, self.tolerance());
+                due = weather.after_clear(due, self.tolerance());
             }
         }
         due
+    }
+
+    /// The weather that an expectation depends on: whoever is known to two CRMs is judged by what both show.
+    pub fn weather_of(&self, expected: &Expected) -> &Weather {
+        if expected.is_of_two() {
+            self.weather
+        } else {
+            &self.portal.weather
+        }
     }
 
     /// Our own tasks.
@@ -174,6 +188,11 @@ impl Expected {
             })
         };
         expects.iter().filter_map(one).collect()
+    }
+
+    /// Whether it is about somebody known to two CRMs.
+    pub fn is_of_two(&self) -> bool {
+        self.situation.starts_with("two-crms")
     }
 
     /// Whether a task hangs on its subject.

@@ -125,7 +125,7 @@ impl SalesforceSim {
         let mut people: Vec<RecordView> = people.collect();
         people.sort_by_key(|view| view.created_at);
         for view in people.iter().rev().take(LOCKED) {
-            let touches = trouble.salt % 2 == 0;
+            let touches = trouble.salt.is_multiple_of(2);
             let body = format!(r#"{{"id": "{}", "for": "{span}s", "touch": {touches}}}"#, view.id);
             self.ask("POST", "/_sandbox/lock", body);
         }
@@ -286,7 +286,10 @@ impl SimCrm for SalesforceSim {
         if let Some(at) = view.archived_at {
             return Some(("deleted", at));
         }
-        let is_mute = is(&view, "DoNotCall") || text(&view, "Phone").or(text(&view, "MobilePhone")).is_none();
+        let is_mute = is(&view, "DoNotCall")
+            || text(&view, "Phone")
+                .or_else(|| text(&view, "MobilePhone"))
+                .is_none();
         (is(&view, "HasOptedOutOfEmail") && is_mute).then_some(("opted out", view.modified_at))
     }
 
@@ -365,8 +368,8 @@ impl SimCrm for SalesforceSim {
         let (used, others) = self.quota();
         let left = self.daily_max().saturating_sub(used);
         let own = used.saturating_sub(others);
-        // The settled lane stops first, at six tenths of our own share.
-        left * 100 < self.daily_max() * 12 || own * 100 > self.share() * 55
+        // The settled lane stops first, at six tenths of our own share, which the daemon counts by whole hours.
+        left * 100 < self.daily_max() * 12 || own * 100 > self.share() * 45
     }
 
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {

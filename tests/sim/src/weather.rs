@@ -17,6 +17,13 @@ impl Weather {
         }
     }
 
+    /// All spans of this and of another.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.extend_from_slice(&other.0);
+        self
+    }
+
     /// Whether nothing is wrong at `at`.
     pub fn is_clear(&self, at: Timestamp) -> bool {
         !self.0.iter().any(|(from, until)| *from <= at && at < *until)

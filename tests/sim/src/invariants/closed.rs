@@ -4,6 +4,7 @@ use followup_sandbox::crm::{TaskState, TaskView};
 use jiff::Timestamp;
 
 use super::{Expected, Scene, owed};
+use crate::weather::Weather;
 
 /// Scripted endings.
 pub fn check(scene: &Scene<'_>) {
@@ -48,13 +49,14 @@ fn one_task(scene: &Scene<'_>, one: &Expected, task: &TaskView) {
         return;
     };
     match (task.state, task.closed_at) {
-        (TaskState::Open, _) if scene.portal.weather.after_clear(until, scene.tolerance()) < scene.now => {
+        (TaskState::Open, _) if scene.weather_of(one).after_clear(until, scene.tolerance()) < scene.now => {
             scene.accuse("D-3", words("is still open"));
         }
         (_, Some(closed_at)) if closed_at < until => {
             scene.accuse("D-3", words(&format!("was closed at {closed_at}")));
         }
-        (TaskState::Done, Some(closed_at)) if one.ending == "moot" && hid(scene, until, closed_at) => {}
+        (TaskState::Done, Some(closed_at))
+            if one.ending == "moot" && hid(scene.weather_of(one), until, closed_at) => {}
         (TaskState::Done, _) if one.ending == "moot" => {
             scene.accuse("D-3", words("was moot and counts as done"));
         }
@@ -67,6 +69,6 @@ fn one_task(scene: &Scene<'_>, one: &Expected, task: &TaskView) {
 
 /// Whether trouble hid what happened in between: where the end of a gap and a later follow-up come to light together, the
 /// follow-up counts.
-fn hid(scene: &Scene<'_>, from: Timestamp, to: Timestamp) -> bool {
-    scene.portal.weather.after_clear(from, to.duration_since(from)) > to
+fn hid(weather: &Weather, from: Timestamp, to: Timestamp) -> bool {
+    weather.after_clear(from, to.duration_since(from)) > to
 }

@@ -19,7 +19,7 @@ pub fn scripted(scene: &Scene<'_>) {
         .iter()
         .filter(|expected| is_judged(scene, expected))
     {
-        let due = scene.due(expected.from);
+        let due = scene.due(expected.from, scene.weather_of(expected));
         let is_over = expected.until.is_some_and(|until| until <= due);
         if due >= scene.now || is_over {
             continue;
@@ -58,7 +58,8 @@ pub fn is_judged(scene: &Scene<'_>, expected: &Expected) -> bool {
         .portal
         .lost_at
         .is_some_and(|lost| expected.from < lost + FORGOTTEN);
-    is_known && !is_lost && !expected.subject.is_empty()
+    let is_told = scene.is_exact || !expected.is_of_two();
+    is_known && is_told && !is_lost && !expected.subject.is_empty()
 }
 
 /// Walk-ons nobody touched whose task is overdue; the caller asks for the reason.
@@ -71,7 +72,7 @@ pub fn walk_ons(scene: &Scene<'_>) -> Vec<(String, String)> {
     for walk_on in &scene.portal.people.walk_ons {
         let Some(from) = walk_on.owed_from else { continue };
         let is_lost = scene.portal.lost_at.is_some_and(|lost| from < lost + FORGOTTEN);
-        let due = scene.due(from);
+        let due = scene.due(from, &scene.portal.weather);
         let is_touched = walk_on.touched_at.is_some_and(|at| at <= due);
         if is_lost
             || is_touched

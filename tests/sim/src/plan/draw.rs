@@ -18,9 +18,9 @@ pub fn draw(wish: Wish) -> Plan {
     let drawn_connections = if rng.u32(0..100) < 12 { 2 } else { 1 };
     let start = rng.i64(0..5);
     let begins_at = EPOCH.parse().unwrap_or(Timestamp::UNIX_EPOCH) + SignedDuration::from_hours(24 * start);
-    let poll = SignedDuration::from_mins(rng.i64(5..=8));
+    let poll = SignedDuration::from_mins(rng.i64(5..=12));
     let mood = Mood::draw(&mut rng);
-    let crms = wish.crms.unwrap_or(Crms::of_seed(wish.seed));
+    let crms = wish.crms.unwrap_or_else(|| Crms::of_seed(wish.seed));
     let connections = match crms {
         Crms::Both => 2,
         Crms::Hubspot => drawn_connections,
@@ -212,6 +212,9 @@ fn world(seed: u64, site: usize, crms: Crms, is_scripted: bool) -> World {
         Crms::Both => (people / 3, people / 3),
     };
     let mut switches = portal_switches(&mut rng);
+    if crms == Crms::Both {
+        switches.known_to_two = people / 3;
+    }
     switches.salesforce = OrgSwitches {
         people: there,
         ..org_switches(&mut rng)

@@ -11,7 +11,10 @@ use followupd::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ADMIN_EVERY, RECOVERY, World, world::DAY_RECOVERY};
-use crate::invariants::{self, Scene};
+use crate::{
+    invariants::{self, Scene},
+    weather::Weather,
+};
 
 impl World {
     /// Everything that is looked at after each cycle.
@@ -91,7 +94,10 @@ impl World {
         };
         if let Some(portal) = self.portal(index) {
             let tasks = portal.crm.tasks();
+            let (weather, is_exact) = self.of_site(portal.plan.site);
             let scene = Scene {
+                weather: &weather,
+                is_exact,
                 portal: &portal,
                 shared: &self.shared,
                 now: portal.crm.now(),
@@ -106,6 +112,15 @@ impl World {
             portal.doubled = doubled;
             portal.looked_at = looked_at;
         });
+    }
+
+    /// When anything was wrong in any CRM of a world, and whether all of them keep the script's instants.
+    fn of_site(&self, site: usize) -> (Weather, bool) {
+        let portals = self.portals.borrow();
+        let here = portals.iter().filter(|portal| portal.plan.site == site);
+        here.fold((Weather::default(), true), |(weather, is_exact), portal| {
+            (weather.and(&portal.weather), is_exact && portal.plan.is_exact())
+        })
     }
 
     pub(super) fn check_script(&self) {

@@ -115,10 +115,10 @@ fn keys(body: &[u8]) -> Vec<String> {
     let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
     let key = |row: &Value| {
         text(row, "FollowupKey__c").or_else(|| {
-            let marked = ["Description", "Subject"]
+            let mut marked = ["Description", "Subject"]
                 .into_iter()
                 .filter_map(|name| text(row, name));
-            marked.filter_map(|text| behind_marker(&text)).next()
+            marked.find_map(|text| behind_marker(&text))
         })
     };
     rows.into_iter().flatten().filter_map(key).collect()
