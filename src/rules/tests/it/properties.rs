@@ -93,6 +93,7 @@ fn word(at: Timestamp) -> String {
     at.strftime("%d %H:%M").to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "one step for each part of what is drawn")]
 fn build(drawn: &Drawn) -> World {
     let mut world = World::at_instant(minute(drawn.minute)).with_every_rule();
     world.read_to("2027-06-01T00:00:00Z".parse().unwrap());
