@@ -60,8 +60,10 @@ pub const fn before_create(key: TaskKey, at: Timestamp, epoch: u64) -> Entry {
     Entry::Sent { key, at, epoch }
 }
 
-/// What the outcome of a creation says. `given_up_at` is the ledger's: while an earlier creation of the same task may still
-/// arrive, a refusal of this one does not say that the task is not there, so it is tried again.
+/// What the outcome of a creation says.
+///
+/// `given_up_at` is the ledger's: while an earlier creation of the same task may still arrive, a refusal of this one does
+/// not say that the task is not there, so it is tried again.
 pub fn after_create(
     draft: &TaskDraft,
     outcome: &CreateOutcome,

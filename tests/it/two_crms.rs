@@ -281,7 +281,7 @@ async fn a_request_that_reaches_both_and_is_ticked_off_in_one_comes_back_in_neit
             panic!("{:?}", company.states());
         };
         company.acts(first, |crm, at, _| {
-            crm.act_on_task(at, &reminder.id, TaskAct::Complete)
+            crm.act_on_task(at, &reminder.id, TaskAct::Complete);
         });
         company.polls_for(120).await;
         assert_eq!(company.states().concat(), [Done]);
