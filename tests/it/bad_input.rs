@@ -49,7 +49,7 @@ fn a_bare_number_and_an_unknown_key_in_the_policy_name_the_unit_and_the_neighbou
     let scene = Scene::new();
     scene.write(
         "policy.toml",
-        "[rules.first-touch]\nwithin = 15\n[caps]\nopne = 3\n[rules.gone-quiet]\ndelivery = \"task\"\n",
+        "[rules.first-touch]\nwithin = 15\n[caps]\nopne = 3\n[rules.gone-quite]\ndelivery = \"task\"\n",
     );
     let answer = scene.answer(&["check-config"]);
     assert_eq!(answer.status, 2);
@@ -58,8 +58,8 @@ fn a_bare_number_and_an_unknown_key_in_the_policy_name_the_unit_and_the_neighbou
         "bm",
         "policy.toml:4",
         "`open`",
-        "gone-quiet",
-        "not built",
+        "gone-quite",
+        "`gone-quiet`",
     ] {
         assert!(answer.stdout.contains(needle), "{needle}: {}", answer.stdout);
     }

@@ -14,7 +14,7 @@ fn agreeing_differing_and_wrong_files_have_their_exit_statuses() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("agrees.json", AGREES);
     write("differs.json", &AGREES.replace("10:10:00Z", "10:02:00Z"));
-    write("missing-rule.json", &AGREES.replace("first-touch", "gone-quiet"));
+    write("other-rule.json", &AGREES.replace("first-touch", "gone-quiet"));
     write(
         "wrong.json",
         &AGREES
@@ -31,9 +31,11 @@ fn agreeing_differing_and_wrong_files_have_their_exit_statuses() {
     assert_eq!(differs.status, 1);
     assert_eq!(differs.json["cases"][0]["missing"].as_array().unwrap().len(), 1);
 
-    let missing = followupd(&["policy", "test", "missing-rule.json"], folder.path());
-    assert_eq!(missing.status, 1);
-    assert!(missing.stdout.contains("not built"), "{missing:?}");
+    let other = followupd(&["policy", "test", "other-rule.json"], folder.path());
+    assert_eq!(other.status, 1);
+    for needle in ["gone-quiet", "first-touch"] {
+        assert!(other.stdout.contains(needle), "missing and unexpected: {other:?}");
+    }
 
     let wrong = followupd(&["policy", "test", "wrong.json", "agrees.json"], folder.path());
     assert_eq!(wrong.status, 2);
