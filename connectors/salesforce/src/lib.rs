@@ -88,7 +88,7 @@ impl Salesforce {
             wire,
             tokens,
             // The allowance is that of the last 24 hours (limits cheat sheet): no midnight gives it anew.
-            budget: Arc::new(Budget::new(&config.budget_limits()).rolling()),
+            budget: Arc::new(Budget::new(&config.budget_limits()).rolling().assumed()),
             vendor: Arc::new(SalesforceVendor),
             base_url: config
                 .instance_url

@@ -65,13 +65,16 @@ impl Salesforce {
     async fn adopt_allowance(&self, turn: Turn, problems: &mut Vec<ProbeProblem>) -> Result<(), CallError> {
         match self.api.allowance(turn).await? {
             Some((maximum, _)) => self.budget().adopt(None, Some(maximum)),
-            None => problems.push(ProbeProblem {
-                code: "limits_hidden".to_owned(),
-                message: "the org's allowance of calls cannot be read".to_owned(),
-                fix: "give the user of this connection View Setup and Configuration; until then a small allowance is \
-                      assumed"
-                    .to_owned(),
-            }),
+            None => {
+                self.budget().adopt(None, None);
+                problems.push(ProbeProblem {
+                    code: "limits_hidden".to_owned(),
+                    message: "the org's allowance of calls cannot be read".to_owned(),
+                    fix: "give the user of this connection View Setup and Configuration; until then a small \
+                          allowance is assumed"
+                        .to_owned(),
+                });
+            }
         }
         Ok(())
     }

@@ -103,7 +103,16 @@ impl Budget {
         }
     }
 
-    /// Takes over what the account has bought, as its own headers state it: the one way in which our view rises.
+    /// The same limits where the daily allowance is a guess until [`Self::adopt`]: what earlier runs spent is not held
+    /// against it, else a heavy day could keep us from learning the real one.
+    #[must_use]
+    pub fn assumed(self) -> Self {
+        self.lock().daily.assume();
+        self
+    }
+
+    /// Takes over what the account has bought, as its own headers state it: the one way in which our view rises. With
+    /// `None` nothing more will be told, and the guess stands.
     /// Meant for the look around at the start of a run.
     pub fn adopt(&self, burst_max: Option<u64>, daily_max: Option<u64>) {
         let mut state = self.lock();
@@ -113,6 +122,7 @@ impl Budget {
         if let Some(maximum) = daily_max {
             state.daily.adopt(maximum);
         }
+        state.daily.settle();
     }
 
     /// The same limits where the daily allowance is that of the last 24 hours: what was spent comes free a day later, and

@@ -21,6 +21,10 @@ pub(super) struct Daily {
     zone: TimeZone,
     day: Option<Date>,
     used: u64,
+    /// What this run spent.
+    own: u64,
+    /// Nobody has told the maximum yet: what earlier runs spent of the real one says nothing against it.
+    is_assumed: bool,
     /// What an earlier run spent on which day.
     earlier: Option<(Date, u64)>,
     /// The day was reckoned in another zone than the present one.
@@ -43,6 +47,8 @@ impl Daily {
             zone: TimeZone::UTC,
             day: None,
             used: 0,
+            own: 0,
+            is_assumed: false,
             earlier: None,
             is_day_foreign: false,
             remaining: None,
@@ -56,6 +62,16 @@ impl Daily {
     /// Counts the last 24 hours from now on instead of days.
     pub(super) fn roll(&mut self) {
         self.hours = Some(Hours::default());
+    }
+
+    /// Takes the maximum for a guess until [`Self::settle`].
+    pub(super) const fn assume(&mut self) {
+        self.is_assumed = true;
+    }
+
+    /// From now on the maximum counts as known.
+    pub(super) const fn settle(&mut self) {
+        self.is_assumed = false;
     }
 
     pub(super) fn set_zone(&mut self, zone: TimeZone) {
@@ -82,7 +98,12 @@ impl Daily {
             .remaining
             .is_some_and(|remaining| remaining * 100 <= self.maximum * LEFT_TO_OTHERS_PERCENT);
         let open = self.share() * open_percent / 100;
-        if self.used + cost > open {
+        let used = if self.is_assumed {
+            self.own.min(self.used)
+        } else {
+            self.used
+        };
+        if used + cost > open {
             return Err(self.free_after(open.saturating_sub(cost), now));
         }
         if is_scarce && priority > Priority::Write {
@@ -110,6 +131,7 @@ impl Daily {
 
     pub(super) fn take(&mut self, cost: u64, now: Timestamp) {
         self.used += cost;
+        self.own += cost;
         if let Some(hours) = &mut self.hours {
             hours.take(cost, now);
         }
@@ -307,6 +329,37 @@ mod tests {
         daily.observe(Some(250_000), Some(20_000), now);
         daily.adopt(250_000);
         assert!(daily.check(Priority::Poll, 1, now).is_err());
+    }
+
+    #[test]
+    fn what_earlier_runs_spent_counts_only_against_a_maximum_that_is_known() {
+        let now = at("2026-11-08T12:00:00Z");
+        let spent = SpentQuota {
+            day: "2026-11-08".to_owned(),
+            used: 1_700,
+        };
+        let mut daily = Daily::new(15_000, 10);
+        daily.assume();
+        assert!(daily.restore_quota(&spent));
+        assert_eq!(
+            daily.check(Priority::Poll, 1, now),
+            Ok(()),
+            "the look learns the maximum"
+        );
+        assert!(
+            daily.check(Priority::Write, 1_501, now).is_err(),
+            "a guess binds this run"
+        );
+        daily.adopt(100_000);
+        daily.settle();
+        assert_eq!(daily.check(Priority::Write, 8_300, now), Ok(()));
+        assert!(daily.check(Priority::Write, 8_301, now).is_err());
+        let mut daily = Daily::new(15_000, 10);
+        assert!(daily.restore_quota(&spent));
+        assert!(
+            daily.check(Priority::Poll, 1, now).is_err(),
+            "a known maximum binds all runs"
+        );
     }
 
     #[test]
