@@ -63,18 +63,16 @@ impl Salesforce {
 
     /// Takes over what the org has bought. The header of any answer keeps it up to date afterwards.
     async fn adopt_allowance(&self, turn: Turn, problems: &mut Vec<ProbeProblem>) -> Result<(), CallError> {
-        match self.api.allowance(turn).await? {
-            Some((maximum, _)) => self.budget().adopt(None, Some(maximum)),
-            None => {
-                self.budget().adopt(None, None);
-                problems.push(ProbeProblem {
-                    code: "limits_hidden".to_owned(),
-                    message: "the org's allowance of calls cannot be read".to_owned(),
-                    fix: "give the user of this connection View Setup and Configuration; until then a small \
-                          allowance is assumed"
-                        .to_owned(),
-                });
-            }
+        let maximum = self.api.allowance(turn).await?.map(|(maximum, _)| maximum);
+        self.budget().adopt(None, maximum);
+        if maximum.is_none() {
+            problems.push(ProbeProblem {
+                code: "limits_hidden".to_owned(),
+                message: "the org's allowance of calls cannot be read".to_owned(),
+                fix: "give the user of this connection View Setup and Configuration; until then a small \
+                      allowance is assumed"
+                    .to_owned(),
+            });
         }
         Ok(())
     }

@@ -182,7 +182,9 @@ async fn queues_are_read_from_an_object_named_like_a_keyword() {
         .create("Group", json!({"Name": "Inbound", "Type": "Queue"}))
         .await;
     let got = client
-        .query("SELECT Type, COUNT(Id) total FROM Group WHERE Type = 'Queue' GROUP BY Type")
+        .query(
+            "SELECT Type, COUNT(Id) total FROM Group WHERE Type = 'Queue' AND Name = 'Inbound' GROUP BY Type",
+        )
         .await;
     assert_eq!(got.column("total"), [json!(1)], "{}", got.text);
 }
