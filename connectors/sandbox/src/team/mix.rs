@@ -218,7 +218,7 @@ mod tests {
                 kind.entry.name
             );
         }
-        let shared = mix.draw_shared(30, |_| true, rng);
+        let shared = mix.draw_shared(40, |_| true, rng);
         assert!(
             mix.shared
                 .iter()
