@@ -144,11 +144,20 @@ impl Team {
     }
 
     /// A complete cycle and how long it took, from the start of the process.
+    ///
+    /// Where the key is no field of its own, a creation that died unanswered is looked for until nothing can arrive any
+    /// more; a cycle says so by its status. Then the answer is that of the cycle after that time.
     pub(crate) fn recover(&self) -> (Answer, Duration) {
         self.scene.calm();
         let began = now();
-        let answer = self.scene.run_once();
-        (answer, now() - began)
+        let mut answer = self.scene.run_once();
+        let took = now() - began;
+        let is_quiet = answer.cycle()["errors"].as_array().is_some_and(Vec::is_empty);
+        if self.kind == Kind::SalesforceMarked && answer.status == 1 && is_quiet {
+            self.scene.advance("25m");
+            answer = self.scene.run_once();
+        }
+        (answer, took)
     }
 }
 
