@@ -10,8 +10,7 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Closing, ConnectorError, RecordKind, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome,
-    task_text as text, text_hash,
+    Closing, ConnectorError, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, task_text::text_change,
 };
 use followup_transport::{Call, CallError, Cause, Effect};
 use http::{HeaderValue, Method};
@@ -227,72 +226,24 @@ fn step(change: &TaskChange, task: &Task, view: &View) -> Step {
 
 /// Collects changes of subject and description; false if a human changed one that is to change.
 fn texts(change: &TaskChange, fields: &TaskFields, view: &View, writes: &mut Map<String, Value>) -> bool {
-    if let Some(subject) = &change.subject {
-        let key = matches!(view.key_mode, KeyMode::Marker(_)).then(|| change.key.as_str());
-        let subject = text::subject(subject, key);
-        if fields.subject != subject {
-            if text_hash(&fields.subject) != change.baseline.subject_hash {
-                return false;
-            }
-            writes.insert("Subject".to_owned(), json!(subject));
+    let key_in_subject = matches!(view.key_mode, KeyMode::Marker(_));
+    let Some(wanted) = text_change(change, fields, key_in_subject) else {
+        return false;
+    };
+    for (name, text) in [("Subject", wanted.subject), ("Description", wanted.body)] {
+        if let Some(text) = text {
+            writes.insert(name.to_owned(), json!(text));
         }
-    }
-    let mut body = fields.body.clone();
-    if let Some(wanted) = &change.body {
-        let wanted = text::compose(wanted, &change.marker);
-        if !text::is_same(&body, &wanted) {
-            if text_hash(&body) != change.baseline.body_hash {
-                return false;
-            }
-            body = wanted;
-        }
-    }
-    if let Some(line) = &change.append {
-        body = text::append(&body, line);
-    }
-    if body != fields.body {
-        writes.insert("Description".to_owned(), json!(body));
     }
     true
 }
 
-/// A task is about one person and one deal: a new one takes the place of the one that is to go, or an empty one. A place
-/// that somebody else filled stays, and a task about a lead names nothing else.
+/// A task is about one person and one deal.
 fn links(change: &TaskChange, task: &Task, writes: &mut Map<String, Value>) {
-    let wanted = &change.links;
-    if wanted.add.is_empty() && wanted.remove.is_empty() {
+    if change.links.add.is_empty() && change.links.remove.is_empty() {
         return;
     }
-    let mut person = task.people.first().cloned();
-    if person
-        .as_ref()
-        .is_none_or(|there| wanted.remove.people.contains(there))
-    {
-        let added = wanted
-            .add
-            .people
-            .iter()
-            .find(|added| !wanted.remove.people.contains(added));
-        person = added.cloned();
-    }
-    let mut deal = task.deals.first().cloned();
-    if deal
-        .as_ref()
-        .is_none_or(|there| wanted.remove.deals.contains(there))
-    {
-        let added = wanted
-            .add
-            .deals
-            .iter()
-            .find(|added| !wanted.remove.deals.contains(added));
-        deal = added.cloned();
-    }
-    if person
-        .as_ref()
-        .is_some_and(|person| person.record().kind == RecordKind::Lead)
-    {
-        deal = None;
-    }
+    let (person, deal) = change.links.places(task);
     if person != task.people.first().cloned() {
         let id = person.map(|person| person.record().native_id.clone());
         writes.insert("WhoId".to_owned(), json!(id));
