@@ -1,7 +1,7 @@
 //! `loop-in-leader`: a large deal with which a leader may want to offer help.
 //!
 //! Definition: the deal is open and its amount crossed the team's amount upward, or it is quiet
-//! ([`gone_quiet`](super::gone_quiet)) with that amount and closes within ten business days. An amount that hovers around
+//! ([`gone_quiet`]) with that amount and closes within ten business days. An amount that hovers around
 //! the threshold crosses it once: only after it fell below a share of it (`rearm_percent`) does the next crossing count.
 //! The gap ends when the leader acknowledges it, or five business days (`lasts`) after it was due.
 //!

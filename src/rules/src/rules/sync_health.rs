@@ -1,6 +1,6 @@
 //! `sync-health`: a connection that cannot be read tells nobody anything.
 //!
-//! It is about a connection, not about a person or deal, so no subject ever has it: [`health`](crate::health) judges
+//! It is about a connection, not about a person or deal, so no subject ever has it: [`health`](crate::health()) judges
 //! connections. Here it only has its name and its place in reports.
 
 use followup_core::Person;
