@@ -127,15 +127,23 @@ fn an_empty_world_has_owners_only() {
 }
 
 #[test]
-fn a_larger_team_shares_no_address_and_nobody_is_reminded_more_often_than_the_cap_of_five_a_day() {
+fn a_larger_team_shares_no_address_and_nobody_is_reminded_more_than_four_times_a_day() {
     let run = play(2, 200, MONDAY, 14, Flaw::None);
     assert_eq!(last(&run).problems, Vec::<String>::new());
+    let truth = run.team.truth(Site(0), run.crm());
     let mut by_day = std::collections::BTreeMap::new();
-    for task in run.crm().tasks.iter().filter(|task| task.key.is_some()) {
-        let day = task.created_at.to_string()[..10].to_owned();
-        *by_day.entry((task.owner.clone(), day)).or_insert(0) += 1;
+    for task in &run.crm().tasks {
+        let Some(situation) = task.key.as_ref().and_then(|key| key.split('-').nth(1)) else {
+            continue;
+        };
+        let situation: usize = situation.parse().unwrap();
+        // What a rep handed on was written for somebody else.
+        if truth["situations"][situation]["name"] != "reminder-handed-on" {
+            let day = task.created_at.to_string()[..10].to_owned();
+            *by_day.entry((task.owner.clone(), day)).or_insert(0) += 1;
+        }
     }
-    assert!(by_day.values().all(|n| *n <= 5), "{by_day:?}");
+    assert!(by_day.values().all(|n| *n <= 4), "{by_day:?}");
 }
 
 #[test]
