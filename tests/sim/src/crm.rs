@@ -121,6 +121,11 @@ pub trait SimCrm: Send + Sync {
     /// Whether others have left so little of the day that it is not ours.
     fn is_scarce(&self) -> bool;
 
+    /// Whether nothing is left, so that not even a write is answered before the allowance frees.
+    fn is_used_up(&self) -> bool {
+        false
+    }
+
     /// Whether we sent a change of a task within seconds of an instant: no CRM without conditional writes can keep the
     /// two apart.
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool;

@@ -372,6 +372,10 @@ impl SimCrm for SalesforceSim {
         left * 100 < self.daily_max() * 12 || own * 100 > self.share() * 45
     }
 
+    fn is_used_up(&self) -> bool {
+        self.quota().0 >= self.daily_max()
+    }
+
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {
         self.line.wire.books().changed_by_us(task, near)
     }

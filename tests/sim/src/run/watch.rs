@@ -236,11 +236,10 @@ impl World {
             .with(move |store| Ok(invariants::resolved::unresolved(store, now)))
             .await?;
         self.shared.court.looked("I-12");
-        // An allowance that is used up lets nothing be resolved before it frees.
         let crms = self.crms();
-        let is_scarce = |name: &str| crms.iter().any(|crm| crm.is_scarce() && crm.name() == name);
+        let is_used_up = |name: &str| crms.iter().any(|crm| crm.name() == name && crm.is_used_up());
         for (connection, what) in unresolved {
-            if is_scarce(connection.as_str()) {
+            if is_used_up(connection.as_str()) {
                 continue;
             }
             self.shared.accuse("I-12", now, format!("{connection}: {what}"));
