@@ -19,15 +19,15 @@ use jiff::Timestamp;
 
 pub use self::report::{About, CaseReport, Difference, FieldDifference, Found, Missing};
 use self::{
-    compare::{Judged, OwnTasks, not_built_on},
+    compare::{Judged, OwnTasks},
     expect::Expectations,
 };
 use crate::{
     calendar::Calendars,
     context::Context,
     evaluate::judge,
-    model::{Coverage, Facts, RuleId},
-    policy::{Delivery, Policy, Unbuilt},
+    model::{Coverage, Facts},
+    policy::Policy,
     problem::{
         Problem,
         document::{Document, Format},
@@ -61,7 +61,7 @@ impl Case {
     /// None for a case that was loaded: its keys were read once before.
     pub fn policy(&self, base: &Policy) -> Result<Policy, Vec<Problem>> {
         match &self.overrides {
-            Some(overrides) => base.with(overrides, Unbuilt::Accept),
+            Some(overrides) => base.with(overrides),
             None => Ok(base.clone()),
         }
     }
@@ -110,18 +110,5 @@ pub fn run(case: &Case, policy: &Policy) -> CaseReport {
         context,
         evaluations: &evaluations,
     };
-    let mut report = judged.report();
-    let switched_on = unbuilt_rules_of(case);
-    report.missing.extend(not_built_on(&switched_on));
-    report.ok = report.ok && switched_on.is_empty();
-    report
-}
-
-/// The rules a case's own policy switches on that are not judged.
-fn unbuilt_rules_of(case: &Case) -> Vec<RuleId> {
-    let Ok(policy) = case.policy(&Policy::default().all_off()) else {
-        return Vec::new();
-    };
-    let is_asked_for = |rule: &RuleId| !rule.is_built() && policy.rule(*rule).delivery != Delivery::Off;
-    RuleId::ALL.iter().copied().filter(is_asked_for).collect()
+    judged.report()
 }

@@ -123,12 +123,12 @@ pub(crate) fn gaps_at(subject: &Subject, facts: &Facts, context: &Context<'_>, a
     let context = Context { now: at, ..*context };
     let index = Index::new(&facts, &context);
     let asks_back = |rule: RuleId| matches!(rule, RuleId::Handover | RuleId::BackFromLeave);
-    let rules = rules::built_rules().filter(|rule| !asks_back(rule.id()));
+    let rules = rules::every_rule().filter(|rule| !asks_back(rule.id()));
     evaluate_by(rules, subject, &index, &context).gaps
 }
 
 fn evaluate_indexed(subject: &Subject, index: &Index<'_>, context: &Context<'_>) -> Evaluation {
-    evaluate_by(rules::built_rules(), subject, index, context)
+    evaluate_by(rules::every_rule(), subject, index, context)
 }
 
 fn evaluate_by(
@@ -145,7 +145,7 @@ fn evaluate_by(
         Subject::Deal(id) => index.deal(id),
         Subject::Human(_) => None,
     };
-    let mut reports = Vec::with_capacity(RuleId::BUILT.len());
+    let mut reports = Vec::with_capacity(RuleId::ALL.len());
     for rule in rules {
         if context.delivery(rule.id()) == Delivery::Off {
             reports.push(report::report(

@@ -45,14 +45,7 @@ pub fn explain(policy: &Policy) -> Vec<Section> {
         RuleId::ALL
             .iter()
             .filter(|rule| policy.rule(**rule).delivery == wanted && rule.is_always_bundled() == is_list)
-            .map(|rule| {
-                let missing = if rule.is_built() {
-                    ""
-                } else {
-                    " (not judged by this version)"
-                };
-                format!("{rule}{missing}: {}", sentence(*rule, policy))
-            })
+            .map(|rule| format!("{rule}: {}", sentence(*rule, policy)))
             .collect()
     };
     let off = RuleId::ALL

@@ -53,7 +53,7 @@ macro_rules! words {
 
 words! {
     /// Every rule there is, in the order in which rules lead a subject's task; the ones after `promised-date` never
-    /// lead. Which of them are built is [`RuleId::is_built`].
+    /// lead.
     RuleId {
         /// The buyer wrote last.
         ReplyWaiting => "reply-waiting",
@@ -123,15 +123,6 @@ words! {
 }
 
 impl RuleId {
-    /// The rules this version judges: all of them. A policy or case that asks for another one would be told that it is
-    /// missing.
-    pub const BUILT: &'static [Self] = Self::ALL;
-
-    /// Whether this version judges the rule.
-    pub fn is_built(self) -> bool {
-        Self::BUILT.contains(&self)
-    }
-
     /// Whether a buyer's act raised it: exempt from cooldown and the soft cap.
     pub const fn is_buyer_initiated(self) -> bool {
         matches!(

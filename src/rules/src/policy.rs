@@ -18,7 +18,6 @@ use jiff::SignedDuration;
 pub use self::{
     deals::{DealField, DealSettings},
     exception::Exception,
-    read::Unbuilt,
     span::SpanError,
 };
 use crate::{
@@ -177,36 +176,26 @@ impl Policy {
     /// Reads a policy file over the defaults.
     ///
     /// # Errors
-    /// Every problem of the file: unknown keys, values of the wrong type or without unit, rules switched on that this
-    /// version does not judge.
+    /// Every problem of the file: unknown keys, values of the wrong type or without unit.
     pub fn from_toml(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
         let document = Document::parse(text, file, Format::Toml)?;
-        Self::default().with(&document, Unbuilt::Refuse)
+        Self::default().with(&document)
     }
 
     /// This policy with the keys of a document laid over it.
     ///
     /// # Errors
     /// As [`Self::from_toml`].
-    pub fn with(&self, document: &Document, unbuilt: Unbuilt) -> Result<Self, Vec<Problem>> {
+    pub fn with(&self, document: &Document) -> Result<Self, Vec<Problem>> {
         let mut policy = self.clone();
         let reader = Reader::new(document);
-        read::apply(&reader, &document.root, unbuilt, &mut policy);
+        read::apply(&reader, &document.root, &mut policy);
         if reader.is_clean() {
             policy.version = canonical::version(&policy);
             Ok(policy)
         } else {
             Err(reader.into_problems())
         }
-    }
-
-    /// The same policy with every rule off.
-    #[must_use]
-    pub(crate) fn all_off(mut self) -> Self {
-        for settings in self.rules.values_mut() {
-            settings.delivery = Delivery::Off;
-        }
-        self
     }
 
     /// The same policy with every rule off that is not among these, by their words.

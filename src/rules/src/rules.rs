@@ -2,7 +2,7 @@
 //!
 //! A rule says what is owed and since when ([`Rule::find`]) and how to put it in words; suppression, opening, folding
 //! and the fate of tasks are the same for all and live outside. Adding a rule is one file here and one line in
-//! [`WRITTEN`] (and its name in [`RuleId::BUILT`]).
+//! [`RULES`] (and its name in [`RuleId`]).
 
 mod after_hours_lead;
 mod anchored;
@@ -185,8 +185,8 @@ fn wait_text(rule: RuleId, finding: &Finding<'_>, context: &Context<'_>) -> Stri
         .map_or_else(String::new, |span| format!(" for {}", span_text(span)))
 }
 
-/// Every rule that is written, in the order of [`RuleId`]; those in [`RuleId::BUILT`] are judged.
-static WRITTEN: &[&dyn Rule] = &[
+/// Every rule, in the order of [`RuleId`].
+static RULES: &[&dyn Rule] = &[
     &reply_waiting::ReplyWaiting,
     &missed_call::MissedCall,
     &first_touch::FirstTouch,
@@ -221,14 +221,14 @@ static WRITTEN: &[&dyn Rule] = &[
     &sync_health::SyncHealth,
 ];
 
-/// Every rule this version judges, in the order of [`RuleId`].
-pub(crate) fn built_rules() -> impl Iterator<Item = &'static dyn Rule> {
-    WRITTEN.iter().copied().filter(|rule| rule.id().is_built())
+/// Every rule, in the order of [`RuleId`].
+pub(crate) fn every_rule() -> impl Iterator<Item = &'static dyn Rule> {
+    RULES.iter().copied()
 }
 
-/// The rule behind an id, if it is built.
-pub(crate) fn built(id: RuleId) -> Option<&'static dyn Rule> {
-    built_rules().find(|rule| rule.id() == id)
+/// The rule behind an id.
+pub(crate) fn rule(id: RuleId) -> Option<&'static dyn Rule> {
+    every_rule().find(|rule| rule.id() == id)
 }
 
 #[cfg(test)]
@@ -236,9 +236,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_holds_the_rules_that_are_announced_in_their_order() {
-        let built: Vec<RuleId> = built_rules().map(Rule::id).collect();
-        assert_eq!(built, RuleId::BUILT);
-        assert!(WRITTEN.is_sorted_by_key(|rule| rule.id()));
+    fn the_table_holds_every_rule_in_its_order() {
+        let rules: Vec<RuleId> = every_rule().map(Rule::id).collect();
+        assert_eq!(rules, RuleId::ALL);
+        assert!(RULES.is_sorted_by_key(|rule| rule.id()));
     }
 }

@@ -160,8 +160,6 @@ fn moot_or_keep(task: &OwnTask, index: &Index<'_>, context: &Context<'_>) -> Tas
     let is_off = |rule: RuleId| context.delivery(rule) == Delivery::Off;
     let reason = if index.resolve(&task.subject).is_none() {
         MootReason::RecordDeleted
-    } else if task.gaps.iter().any(|gap| !gap.rule.is_built()) {
-        return TaskVerdict::Keep;
     } else if task.gaps.iter().all(|gap| is_off(gap.rule)) && !task.gaps.is_empty() {
         MootReason::PolicyChanged
     } else if is_stage_left(task, index) {

@@ -302,7 +302,7 @@ fn channels(person: Option<&Person>) -> Channels {
 }
 
 fn words_of(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
-    rules::built(gap.key.rule).map_or_else(
+    rules::rule(gap.key.rule).map_or_else(
         || Words {
             headline: scene.short(gap.anchor_at),
             happened: vec![format!("{} since {}.", gap.clause, scene.local(gap.anchor_at))],

@@ -14,8 +14,6 @@ use crate::{
     wording::render,
 };
 
-/// What a difference says about a rule that is not judged.
-const NOT_BUILT: &str = "this rule is not built in this version";
 
 /// Everything that was judged in a case.
 pub(super) struct Judged<'a> {
@@ -57,10 +55,8 @@ impl Judged<'_> {
         for expected in expected {
             let found = left.iter().position(|gap| self.is_meant(expected, gap));
             match found.map(|index| left.remove(index)) {
-                Some(gap) if expected.rule.is_built() => {
-                    report.differs.extend(self.gap_difference(expected, gap));
-                }
-                _ => report.missing.push(self.missing_gap(expected)),
+                Some(gap) => report.differs.extend(self.gap_difference(expected, gap)),
+                None => report.missing.push(self.missing_gap(expected)),
             }
         }
         report.unexpected.extend(left.into_iter().map(found));
@@ -196,7 +192,7 @@ impl Judged<'_> {
                     && skip.reason == expected.reason
                     && self.is_same_subject(&skip.subject, &expected.subject)
             });
-        (!is_reported || !expected.rule.is_built()).then(|| Missing {
+        (!is_reported).then(|| Missing {
             about: About::Skip,
             rule: expected.rule.as_str(),
             subject: native_id(&expected.subject),
@@ -207,9 +203,6 @@ impl Judged<'_> {
 
     /// What the judgement says of a rule and subject.
     fn note(&self, rule: RuleId, subject: &Subject) -> String {
-        if !rule.is_built() {
-            return NOT_BUILT.to_owned();
-        }
         let about = |other: &Subject| self.is_same_subject(other, subject);
         let skip = self
             .evaluations
@@ -249,8 +242,7 @@ impl Judged<'_> {
         let verdict = self
             .evaluations
             .iter()
-            .find_map(|evaluation| evaluation.tasks.get(&task.key))
-            .filter(|_| rule.is_built());
+            .find_map(|evaluation| evaluation.tasks.get(&task.key));
         let Some(verdict) = verdict else {
             report.missing.push(Missing {
                 about: About::Task,
@@ -309,20 +301,6 @@ fn found(gap: &Gap) -> Found {
         evidence: gap.evidence.clone(),
         suppressors: gap.suppressors.clone(),
     }
-}
-
-/// A case's policy asks for rules that are not judged: nothing about them can agree.
-pub(super) fn not_built_on(rules: &[RuleId]) -> Vec<Missing> {
-    rules
-        .iter()
-        .map(|rule| Missing {
-            about: About::Policy,
-            rule: rule.as_str(),
-            subject: String::new(),
-            expected: "switched on by the case's policy".to_owned(),
-            note: NOT_BUILT.to_owned(),
-        })
-        .collect()
 }
 
 /// Own tasks by the id they have in the case.

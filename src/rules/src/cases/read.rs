@@ -24,7 +24,7 @@ use super::{
 use crate::{
     calendar::{Calendar, Calendars, WeeklyHours},
     model::{Background, ConnectionCoverage, Coverage, EvidenceKind, Facts, Readable, StageTable},
-    policy::{Policy, Unbuilt},
+    policy::Policy,
     problem::{
         Problem,
         document::{Document, Node, Value},
@@ -112,7 +112,7 @@ fn read_overrides(
 ) -> Option<Document> {
     let overrides = document.part(fields.get("policy")?);
     let prefix = fields.path_of("policy");
-    if let Err(found) = Policy::default().with(&overrides, Unbuilt::Accept) {
+    if let Err(found) = Policy::default().with(&overrides) {
         problems.extend(found.into_iter().map(|problem| Problem {
             key: format!("{prefix}.{}", problem.key),
             ..problem

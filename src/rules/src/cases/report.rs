@@ -31,8 +31,6 @@ pub enum About {
     Skip,
     /// A task of ours (`expect_tasks`).
     Task,
-    /// The case's policy.
-    Policy,
 }
 
 /// Something expected that was not found.

@@ -20,20 +20,11 @@ use crate::{
     },
 };
 
-/// What to do when a rule is switched on that this version does not judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unbuilt {
-    /// Report it: nobody may believe that the rule runs.
-    Refuse,
-    /// Let it pass: whoever reads the policy reports the rule itself.
-    Accept,
-}
-
 /// Reads the whole file.
-pub(super) fn apply(reader: &Reader<'_>, root: &Node, unbuilt: Unbuilt, policy: &mut Policy) {
+pub(super) fn apply(reader: &Reader<'_>, root: &Node, policy: &mut Policy) {
     let Some(top) = reader.table(root, "") else { return };
     if let Some(rules) = top.fields("rules") {
-        apply_rules(&rules, unbuilt, policy);
+        apply_rules(&rules, policy);
     }
     if let Some(plans) = top.fields("plans") {
         apply_plans(&plans, policy);

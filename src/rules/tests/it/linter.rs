@@ -17,7 +17,7 @@ use crate::{
 /// One open gap of every built rule, with all that may be named.
 #[expect(clippy::too_many_lines, reason = "one short scene for each rule")]
 fn scenes() -> Vec<(RuleId, World)> {
-    RuleId::BUILT
+    RuleId::ALL
         .iter()
         // they are about an owner or a connection: no subject has a gap of them
         .filter(|rule| !matches!(rule, RuleId::Backlog | RuleId::SyncHealth))

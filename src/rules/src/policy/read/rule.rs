@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::Source;
 
-use super::{Unbuilt, deals::apply_deal_keys, read_elapsed, read_optional_span, read_set, read_span};
+use super::{deals::apply_deal_keys, read_elapsed, read_optional_span, read_set, read_span};
 use crate::{
     model::RuleId,
     policy::{Delivery, Due, Policy, RulePolicy},
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-pub(super) fn apply_rules(rules: &Fields<'_, '_>, unbuilt: Unbuilt, policy: &mut Policy) {
+pub(super) fn apply_rules(rules: &Fields<'_, '_>, policy: &mut Policy) {
     for (name, node) in rules.named() {
         let path = rules.path_of(name);
         let Some(rule) = RuleId::parse(name) else {
@@ -44,13 +44,13 @@ pub(super) fn apply_rules(rules: &Fields<'_, '_>, unbuilt: Unbuilt, policy: &mut
         }
         apply_deal_keys(rule, &fields, &mut policy.deals);
         if let Some(settings) = policy.rules.get_mut(&rule) {
-            apply_rule(rule, &fields, unbuilt, settings);
+            apply_rule(rule, &fields, settings);
         }
         fields.finish();
     }
 }
 
-fn apply_rule(rule: RuleId, fields: &Fields<'_, '_>, unbuilt: Unbuilt, settings: &mut RulePolicy) {
+fn apply_rule(rule: RuleId, fields: &Fields<'_, '_>, settings: &mut RulePolicy) {
     let deliveries = [
         ("task", Delivery::Task),
         ("digest", Delivery::Digest),
@@ -59,19 +59,6 @@ fn apply_rule(rule: RuleId, fields: &Fields<'_, '_>, unbuilt: Unbuilt, settings:
     if let Some(delivery) = fields.read("delivery", |reader, node, path| {
         reader.word(node, path, &deliveries)
     }) {
-        if delivery != Delivery::Off && !rule.is_built() && unbuilt == Unbuilt::Refuse {
-            let built: Vec<&str> = RuleId::BUILT.iter().map(|rule| rule.as_str()).collect();
-            fields.reader.report(
-                "not_built",
-                fields.get("delivery").map_or(fields.offset, |node| node.offset),
-                &fields.path_of("delivery"),
-                format!("the rule {rule} is not built in this version, so it cannot be switched on"),
-                format!(
-                    "leave the key out or set it to \"off\"; built are: {}",
-                    built.join(", ")
-                ),
-            );
-        }
         settings.delivery = delivery;
     }
     let words = table_words(rule);
