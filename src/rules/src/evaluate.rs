@@ -20,7 +20,7 @@ use crate::{
         SuppressorCheck,
     },
     policy::{Delivery, Due},
-    report,
+    replay, report,
     rules::{self, Rule},
     suppress::{self, Case, Verdict},
     tasks,
@@ -113,13 +113,7 @@ pub(crate) fn gaps_at(subject: &Subject, facts: &Facts, context: &Context<'_>, a
             task.closed_by_us = None;
         }
     }
-    facts.tasks.retain(|task| task.created_at <= at);
-    for task in &mut facts.tasks {
-        if task.completed_at.is_some_and(|completed_at| completed_at > at) {
-            task.status = TaskStatus::Open;
-            task.completed_at = None;
-        }
-    }
+    replay::rewind_tasks(&mut facts.tasks, at);
     let context = Context { now: at, ..*context };
     let index = Index::new(&facts, &context);
     let asks_back = |rule: RuleId| matches!(rule, RuleId::Handover | RuleId::BackFromLeave);

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Activity, Deal, DealState, Editor, MeetingResult, OwnerId, OwnerSpell, Person, Stamp, TaskStatus,
+    Activity, Deal, DealState, Editor, MeetingResult, OwnerId, OwnerSpell, Person, Stamp, Task, TaskStatus,
 };
 use jiff::Timestamp;
 
@@ -265,14 +265,19 @@ pub fn as_of(facts: &Facts, at: Timestamp) -> Facts {
             meeting.result = MeetingResult::Unknown;
         }
     }
-    known.tasks.retain(|task| task.created_at <= at);
-    for task in &mut known.tasks {
+    rewind_tasks(&mut known.tasks, at);
+    known
+}
+
+/// Leaves out what was written later, and opens again what was completed later.
+pub(crate) fn rewind_tasks(tasks: &mut Vec<Task>, at: Timestamp) {
+    tasks.retain(|task| task.created_at <= at);
+    for task in tasks {
         if task.completed_at.is_some_and(|completed_at| completed_at > at) {
             task.status = TaskStatus::Open;
             task.completed_at = None;
         }
     }
-    known
 }
 
 fn rewind_person(person: &mut Person, at: Timestamp) {

@@ -14,7 +14,6 @@ use crate::{
     wording::render,
 };
 
-
 /// Everything that was judged in a case.
 pub(super) struct Judged<'a> {
     pub(super) case: &'a Case,
