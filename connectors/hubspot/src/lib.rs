@@ -10,6 +10,7 @@
 
 mod api;
 mod config;
+pub mod consent;
 mod cursor;
 mod kept;
 mod map;

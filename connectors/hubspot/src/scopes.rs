@@ -5,7 +5,7 @@ use followup_core::ProbeProblem;
 use serde_json::Value;
 
 /// Scopes without which something does not work, and what that is.
-const NEEDED: &[(&str, &str)] = &[
+pub(crate) const NEEDED: &[(&str, &str)] = &[
     (
         "crm.objects.contacts.read",
         "contacts, tasks and activities cannot be read",
@@ -19,6 +19,12 @@ const NEEDED: &[(&str, &str)] = &[
     ),
     ("sales-email-read", "emails cannot be read"),
 ];
+
+/// What is asked for and may be refused: few portals have the Leads object.
+pub(crate) const OPTIONAL: &str = "crm.objects.leads.read";
+
+/// Makes the task key property, once. Its absence is told by what comes of it.
+pub(crate) const SCHEMA: &str = "crm.schemas.contacts.write";
 
 /// Scopes that are of use and not missed: the Leads object, making the task key property once, and the newer scopes of
 /// single activity types. `oauth` is on every app.

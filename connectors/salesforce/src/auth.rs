@@ -7,13 +7,12 @@
 //! `TokenSource` sees to that), and a refused one is never tried again in a loop. JWT bearer and client credentials have
 //! no refresh token that could be lost.
 
-mod base64url;
+mod consent;
 mod jwt;
-mod web_server;
 
 use std::{sync::Arc, time::Duration};
 
-use followup_transport::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
+use followup_transport::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore, token::scopes_in};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -25,8 +24,8 @@ use crate::{
     vendor::Said,
 };
 
+pub use consent::{SCOPES, consent, judge_scopes, steps};
 pub use jwt::JwtKey;
-pub use web_server::{CodeExchange, Pkce, authorize_url};
 
 /// Life written down for a token that has no stated end: no session lasts as long, the first refusal ends it.
 const LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
@@ -168,6 +167,10 @@ impl Grant for Login {
         })
     }
 
+    fn needs_refresh_token(&self) -> bool {
+        matches!(self.flow, Flow::WebServer { .. })
+    }
+
     fn read(
         &self,
         status: StatusCode,
@@ -209,6 +212,7 @@ fn read_answer(
             issued_at: now,
             expires_at: now + LIFE,
             base_url: Some(instance_url(login_url, &instance)?),
+            scopes: body.and_then(scopes_in),
         });
     }
     Err(refusal(status, body))

@@ -10,6 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
+    consent::ConsentPage,
     crm::{Form, FormKind, Mail},
     faults::{parse_duration, parse_faults},
     hubspot::{Answer, is_address, outside_parties},
@@ -37,6 +38,8 @@ pub(crate) fn handle(
         (&Method::POST, "form") => form(world, vendor, body, now),
         (&Method::POST, "mail") => mail(world, vendor, body, now),
         (&Method::POST, "neighbour") => neighbour(world, vendor, body, now),
+        (&Method::POST, "consent") => consent(world, vendor, body),
+        (&Method::POST, "grant-code") if vendor == Vendor::Zoho => zoho::grant_code(world, body, now),
         (&Method::GET, "salesforce") => Ok(org::settings(world)),
         (&Method::POST, "salesforce") => org::change_settings(world, body, now),
         (&Method::GET, "zoho") => Ok(zoho::settings(world)),
@@ -51,7 +54,7 @@ pub(crate) fn handle(
         (
             _,
             "now" | "stats" | "truth" | "score" | "advance" | "faults" | "form" | "mail" | "neighbour"
-            | "salesforce" | "zoho",
+            | "consent" | "salesforce" | "zoho",
         ) => {
             return Answer::json(
                 405,
@@ -60,7 +63,8 @@ pub(crate) fn handle(
         }
         _ => {
             let known = "GET now, stats, truth, score; POST advance, faults, form, mail, neighbour, \
-                         salesforce, zoho (also GET); for an org: convert, merge, purge, lock, restore";
+                         consent, salesforce, zoho (also GET); for an org: convert, merge, purge, lock, restore, \
+                         grant-code";
             return Answer::json(
                 404,
                 json!({"error": format!("no control path {path:?}; known: {known}")}),
@@ -135,6 +139,21 @@ fn neighbour(world: &mut World, vendor: Vendor, body: &[u8], now: Timestamp) -> 
             world.tenant.quota(now)
         }
     })
+}
+
+/// `POST consent {"answer": "allow" | "deny", "redirect_uris"?}`: what the person at this CRM's consent page does from
+/// now on, and which addresses are registered with the app.
+fn consent(world: &mut World, vendor: Vendor, body: &[u8]) -> Result<Value, String> {
+    let shape = r#"{"answer": "allow" or "deny", "redirect_uris": ["http://…"]}"#;
+    let page: ConsentPage = parse(body, shape)?;
+    let shown = serde_json::to_value(&page).map_err(|error| error.to_string());
+    let place = match vendor {
+        Vendor::Hubspot => &mut world.portal.auth.page,
+        Vendor::Salesforce => &mut world.org.auth.page,
+        Vendor::Zoho => &mut world.tenant.auth.page,
+    };
+    *place = page;
+    shown
 }
 
 fn faults(world: &mut World, body: &[u8]) -> Result<Value, String> {

@@ -9,9 +9,10 @@
 //! - `hubspot`: the account and its API. `salesforce`, `zoho`: an org each and its API.
 //! - [`crm`], [`team`]: what people do, and the script by which they do it.
 //! - [`switches`]: vendor behaviour no source settles. [`faults`]: trouble on demand.
-//! - `observe`: what it holds, seen from outside the API. `control`: the `/_sandbox/…` paths. [`mod@serve`]: the socket.
+//! - `observe`: what it holds, seen from outside the API. `control`: the `/_sandbox/…` paths. `consent`: the person at the consent page. [`mod@serve`]: the socket.
 
 mod clock;
+mod consent;
 mod control;
 pub mod crm;
 pub mod faults;

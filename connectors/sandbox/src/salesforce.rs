@@ -43,7 +43,7 @@ use call::Call;
 pub(crate) use call::{decode as decode_segment, parse_query};
 pub(crate) use cell::{Cell, parse_date, parse_instant, to_seconds};
 pub(crate) use id::parse as parse_id;
-pub(crate) use jwt::PRIVATE_KEY;
+pub(crate) use jwt::{PRIVATE_KEY, challenge};
 pub(crate) use kind::Kind;
 use oauth::{Login, bearer};
 pub(crate) use org::Org;

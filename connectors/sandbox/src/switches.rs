@@ -69,6 +69,8 @@ pub struct Switches {
     pub expired_category: bool,
     /// Every refresh hands out a new refresh token and ends the old one (unconfirmed). Default off.
     pub rotates_refresh_token: bool,
+    /// The consent page ignores proof keys (unconfirmed: only the token endpoint's reference names them). Default off.
+    pub ignores_proof_keys: bool,
     /// A merge mints a new id for the survivor; otherwise the primary id stays. Default on.
     pub merge_mints_id: bool,
     /// `GET` by a merged-away id answers the survivor (unconfirmed); otherwise 404. Default on.
@@ -117,6 +119,7 @@ impl Default for Switches {
             null_clears: true,
             expired_category: true,
             rotates_refresh_token: false,
+            ignores_proof_keys: false,
             merge_mints_id: true,
             merged_id_resolves: true,
             stale_hits: false,

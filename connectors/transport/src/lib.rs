@@ -8,11 +8,13 @@
 //! holds), calendar days come from the `now` that callers pass in.
 //!
 //! Read in this order: [`send`] (one request out, one answer in), [`http`](mod@http) (the real one), [`guard`],
-//! [`budget`], [`token`], [`vendor`], [`client`].
+//! [`budget`], [`token`], [`consent`], [`vendor`], [`client`].
 
 pub mod backoff;
+pub mod base64url;
 pub mod budget;
 pub mod client;
+pub mod consent;
 pub mod error;
 pub mod guard;
 pub mod http;
@@ -25,10 +27,11 @@ pub mod vendor;
 
 pub use budget::{Budget, BudgetLimits, Pool, Priority, Throttle};
 pub use client::{Answer, Call, Client, ClientParts, Expect, Kind, Turn};
+pub use consent::{Begun, Consent, ConsentError};
 pub use error::{CallError, Cause, Effect};
 pub use guard::{AllowList, Guarded};
 pub use http::HttpTransport;
 pub use send::{Future, Reached, SendError, SendLimits, Transport};
 pub use server_time::server_time;
-pub use token::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
+pub use token::{Grant, OAuthConfig, Refusal, TokenMemory, TokenPair, TokenSource, TokenStore};
 pub use vendor::{Failure, HiddenError, Limit, RateView, Vendor, Verdict};

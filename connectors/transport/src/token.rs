@@ -5,7 +5,9 @@
 
 mod grant;
 mod introspect;
+mod memory;
 mod oauth;
+mod scopes;
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +18,9 @@ use url::Url;
 use crate::{budget::Budget, error::CallError, guard::Guarded, send::Future};
 
 pub use grant::{Grant, Refusal};
+pub use memory::TokenMemory;
 pub use oauth::{OAuth, OAuthConfig};
+pub use scopes::scopes_in;
 
 /// The tokens of a connection, as they are stored.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ pub struct TokenPair {
     pub expires_at: Timestamp,
     /// Where the access token is good, if the vendor tells that with it. Trusted no further than the guard trusts it.
     pub base_url: Option<Url>,
+    /// What it may do, in the vendor's words and separated by spaces, if the vendor tells that with it.
+    pub scopes: Option<String>,
 }
 
 impl fmt::Debug for TokenPair {

@@ -5,9 +5,11 @@
 //! from failure, never the status: errors come with 200. Ten access tokens in ten minutes are all a refresh token buys; so
 //! a live one is kept across restarts, and one that is refused is not replaced again within two minutes.
 
+mod consent;
+
 use std::{sync::Arc, time::Duration};
 
-use followup_transport::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore};
+use followup_transport::{Grant, OAuthConfig, Refusal, TokenPair, TokenSource, TokenStore, token::scopes_in};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -15,6 +17,8 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::paths::{DOMAINS, TOKEN};
+
+pub use consent::{SCOPES, consent, judge_scopes, steps};
 
 /// Accounts servers, one a data centre.
 pub const ACCOUNTS: &[&str] = &[
@@ -147,6 +151,7 @@ fn read_answer(
         issued_at: now,
         expires_at: now + SignedDuration::from_secs(life),
         base_url: Some(api_host(login_url, &host)?),
+        scopes: body.and_then(scopes_in),
     })
 }
 

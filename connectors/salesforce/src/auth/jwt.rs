@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use followup_transport::base64url;
 use jiff::{SignedDuration, Timestamp};
 use rustls::{
     SignatureScheme,
@@ -11,8 +12,6 @@ use rustls::{
 };
 use secrecy::SecretString;
 use serde_json::json;
-
-use super::base64url;
 
 /// How long a statement is good; the clients of the vendor's own make it three minutes.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(3);

@@ -9,9 +9,12 @@ use bytes::Bytes;
 use followup_core::{Connector as _, ConnectorError, Lane, PullRequest, Stream};
 use followup_salesforce::{
     Salesforce, SalesforceConfig,
-    auth::{CodeExchange, Flow, JwtKey, Pkce, authorize_url, tokens},
+    auth::{Flow, JwtKey, consent, tokens},
 };
-use followup_transport::{Future, SendError, SendLimits, TokenPair, TokenSource, TokenStore, Transport};
+use followup_transport::{
+    Begun, ConsentError, Future, SendError, SendLimits, TokenPair, TokenSource, TokenStore, Transport,
+    consent::RANDOM_BYTES,
+};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -292,12 +295,16 @@ async fn an_app_that_is_not_installed_says_what_to_do() {
 async fn a_code_from_the_browser_buys_the_first_tokens_and_only_with_its_secret() {
     let org = Org::empty();
     let access = org.sandbox.salesforce_access();
-    let login = login_url();
-    let redirect = "http://127.0.0.1:7777/callback";
-    let pkce = Pkce::new(&[7; 32]);
+    let consent = consent(
+        &login_url(),
+        &access.client_id,
+        Some(secret(&access.client_secret)),
+    )
+    .unwrap();
+    let begin = |byte: u8| consent.begin("http://127.0.0.1:7777/callback", &[byte; RANDOM_BYTES]);
+    let begun = begin(7);
     let code = async || {
-        let url = authorize_url(&login, &access.client_id, redirect, &pkce, "state-1").unwrap();
-        let request = http::Request::get(url.as_str()).body(Bytes::new()).unwrap();
+        let request = http::Request::get(begun.url.as_str()).body(Bytes::new()).unwrap();
         let answer = org.wire.send(request, SendLimits::default()).await.unwrap();
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
         let url = Url::parse(&location).unwrap();
@@ -305,24 +312,23 @@ async fn a_code_from_the_browser_buys_the_first_tokens_and_only_with_its_secret(
             let (_, value) = url.query_pairs().find(|(key, _)| key == name).unwrap();
             value.into_owned()
         };
-        assert_eq!(find("state"), "state-1");
+        assert!(begun.is_mine(&find("state")));
         secret(&find("code"))
     };
-    let exchange = async |code: &SecretString, pkce: &Pkce| {
-        let client_secret = secret(&access.client_secret);
-        let exchange = CodeExchange {
-            login_url: &login,
-            client_id: &access.client_id,
-            client_secret: Some(&client_secret),
-            redirect_uri: redirect,
-            code,
-            pkce,
-        };
-        exchange.tokens(Arc::new(org.wire.clone()), org.now()).await
+    let exchange = async |code: &SecretString, begun: &Begun| {
+        consent
+            .exchange(Some(begun), code, Arc::new(org.wire.clone()), org.now())
+            .await
     };
-    let pair = exchange(&code().await, &pkce).await.unwrap();
+    let pair = exchange(&code().await, &begun).await.unwrap();
     assert!(!pair.refresh.expose_secret().is_empty() && pair.base_url.is_some());
-    let other = Pkce::new(&[8; 32]);
-    let error = exchange(&code().await, &other).await.unwrap_err();
-    assert!(matches!(error, ConnectorError::Unauthorized { .. }), "{error}");
+    assert_eq!(pair.scopes.as_deref(), Some("refresh_token api"));
+    let error = exchange(&code().await, &begin(8)).await.unwrap_err();
+    assert!(matches!(error, ConsentError::Refused { .. }), "{error}");
+    consent
+        .revoke(&pair.refresh, Arc::new(org.wire.clone()))
+        .await
+        .unwrap();
+    let again = consent.revoke(&pair.refresh, Arc::new(org.wire.clone())).await;
+    assert!(again.is_err(), "a token ends once");
 }

@@ -38,6 +38,23 @@ struct RawMerge {
     loser: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrant {
+    scopes: Vec<String>,
+}
+
+/// `POST /_sandbox/grant-code {"scopes"}`: a code made by hand in the console of a self client.
+pub(super) fn grant_code(world: &mut World, body: &[u8], now: Timestamp) -> Result<Value, String> {
+    let raw: RawGrant = parse(body, r#"{"scopes": ["ZohoCRM.org.READ"]}"#)?;
+    let tenant = &mut world.tenant;
+    let code = tenant
+        .auth
+        .issue_code(&mut tenant.rng, None, raw.scopes, true, now)
+        .ok_or("ten codes in ten minutes are all a client gets")?;
+    Ok(json!({ "code": code }))
+}
+
 /// `POST /_sandbox/convert {"lead"}`, `merge {"winner", "loser"}`, `purge {"id"}` (for good), `restore {"id"}`.
 pub(super) fn act(world: &mut World, path: &str, body: &[u8], now: Timestamp) -> Result<Value, String> {
     let tenant = &mut world.tenant;

@@ -11,7 +11,7 @@ use super::{
     call::Call,
     kind::Kind,
 };
-use crate::switches::Switches;
+use crate::{consent::ConsentPage, switches::Switches};
 
 /// Life of an OAuth access token.
 pub(crate) const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_800);
@@ -45,6 +45,14 @@ pub(crate) enum Bearer {
     OAuth,
 }
 
+/// An authorization code waiting to be exchanged.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) redirect_uri: String,
+    pub(crate) challenge: Option<String>,
+    expires_at: Timestamp,
+}
+
 /// Credentials of the account and what became of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Auth {
@@ -56,7 +64,8 @@ pub(crate) struct Auth {
     pub(crate) hub_id: u64,
     access: BTreeMap<String, Timestamp>,
     refresh: BTreeSet<String>,
-    codes: BTreeMap<String, Timestamp>,
+    codes: BTreeMap<String, Code>,
+    pub(crate) page: ConsentPage,
     is_static_revoked: bool,
 }
 
@@ -86,6 +95,7 @@ impl Auth {
             hub_id: u64::from(rng.u32(20_000_000..150_000_000)),
             access: BTreeMap::new(),
             codes: BTreeMap::new(),
+            page: ConsentPage::default(),
             is_static_revoked: false,
         }
     }
@@ -107,15 +117,28 @@ impl Auth {
         token
     }
 
-    pub(crate) fn issue_code(&mut self, rng: &mut fastrand::Rng, now: Timestamp) -> String {
+    pub(crate) fn issue_code(
+        &mut self,
+        rng: &mut fastrand::Rng,
+        redirect_uri: &str,
+        challenge: Option<String>,
+        now: Timestamp,
+    ) -> String {
         let code: String = std::iter::repeat_with(|| rng.alphanumeric()).take(36).collect();
-        self.codes.insert(code.clone(), now + CODE_LIFE);
+        self.codes.insert(
+            code.clone(),
+            Code {
+                redirect_uri: redirect_uri.to_owned(),
+                challenge,
+                expires_at: now + CODE_LIFE,
+            },
+        );
         code
     }
 
     /// Uses up an authorization code.
-    pub(crate) fn take_code(&mut self, code: &str, now: Timestamp) -> bool {
-        self.codes.remove(code).is_some_and(|until| until > now)
+    pub(crate) fn take_code(&mut self, code: &str, now: Timestamp) -> Option<Code> {
+        self.codes.remove(code).filter(|code| code.expires_at > now)
     }
 
     pub(crate) fn is_refresh(&self, token: &str) -> bool {

@@ -10,6 +10,10 @@ use super::{
     call::{Call, Family},
     portal::Portal,
 };
+use crate::{
+    consent::{Reaction, back},
+    salesforce::challenge as s256,
+};
 
 /// An error of the token endpoints: RFC fields and the vendor's own side by side.
 fn refused(error: &str, status: &str, message: &str) -> Answer {
@@ -91,9 +95,8 @@ fn token(portal: &mut Portal, call: &Call<'_>) -> Answer {
             }
         }
         "authorization_code" => {
-            let is_good = portal.auth.take_code(field(&form, "code"), call.now);
-            if !is_good || field(&form, "redirect_uri").is_empty() {
-                return refused("invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code");
+            if let Err(refusal) = check_code(portal, &form, call.now) {
+                return refusal;
             }
             portal.auth.issue_refresh(&mut portal.rng)
         }
@@ -111,6 +114,32 @@ fn token(portal: &mut Portal, call: &Call<'_>) -> Answer {
         "token_use": "access_token", "expires_in": TOKEN_LIFE.as_secs(), "hub_id": portal.auth.hub_id,
         "user_id": 7, "scopes": portal.auth.scopes,
     }))
+}
+
+/// Uses up a code: it must be known, go back where it came from, and have its verifier if it came with a challenge.
+fn check_code(portal: &mut Portal, form: &[(String, String)], now: jiff::Timestamp) -> Result<(), Answer> {
+    let code = portal
+        .auth
+        .take_code(field(form, "code"), now)
+        .ok_or_else(|| refused("invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code"))?;
+    if code.redirect_uri != field(form, "redirect_uri") {
+        return Err(refused(
+            "invalid_grant",
+            "MISMATCH_REDIRECT_URI_AUTH_CODE",
+            "redirect URI does not match the one the code was made for",
+        ));
+    }
+    if code
+        .challenge
+        .is_some_and(|challenge| challenge != s256(field(form, "code_verifier")))
+    {
+        return Err(refused(
+            "invalid_grant",
+            "BAD_CODE_VERIFIER",
+            "missing or wrong code verifier",
+        ));
+    }
+    Ok(())
 }
 
 /// What both legacy look-ups show of a token.
@@ -195,20 +224,40 @@ fn revoke(portal: &mut Portal, call: &Call<'_>) -> Answer {
     Answer::empty(204)
 }
 
-/// `GET /oauth/authorize`: the consent page, which the sandbox always answers with consent.
+/// `GET /oauth/authorize`: the consent page and what the person there answers.
 pub(crate) fn authorize(portal: &mut Portal, query: &str, now: jiff::Timestamp) -> Answer {
     let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let redirect = field(&query, "redirect_uri").to_owned();
-    if field(&query, "client_id") != portal.auth.client_id || redirect.is_empty() {
+    // An unknown app or address gets a page: nobody is sent anywhere.
+    if field(&query, "client_id") != portal.auth.client_id || !portal.auth.page.knows(&redirect) {
         return Answer::html(400);
     }
-    let code = portal.auth.issue_code(&mut portal.rng, now);
-    let mut back = form_urlencoded::Serializer::new(String::new());
-    back.append_pair("code", &code);
     let state = field(&query, "state");
-    if !state.is_empty() {
-        back.append_pair("state", state);
+    if field(&query, "scope").is_empty() {
+        let description = "missing or empty scope parameter";
+        return back(
+            &redirect,
+            &[
+                ("error", "invalid_scope"),
+                ("error_description", description),
+                ("state", state),
+            ],
+        );
     }
-    let joint = if redirect.contains('?') { '&' } else { '?' };
-    Answer::empty(302).with_header("location", &format!("{redirect}{joint}{}", back.finish()))
+    if portal.auth.page.answer == Reaction::Deny {
+        let description = "The user has declined to install the app";
+        return back(
+            &redirect,
+            &[
+                ("error", "access_denied"),
+                ("error_description", description),
+                ("state", state),
+            ],
+        );
+    }
+    let challenge = Some(field(&query, "code_challenge").to_owned());
+    let challenge =
+        challenge.filter(|challenge| !challenge.is_empty() && !portal.switches.ignores_proof_keys);
+    let code = portal.auth.issue_code(&mut portal.rng, &redirect, challenge, now);
+    back(&redirect, &[("code", &code), ("state", state)])
 }

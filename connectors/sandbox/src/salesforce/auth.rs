@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::switches::OrgSwitches;
+use crate::consent::ConsentPage;
 
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -56,6 +57,7 @@ pub(crate) struct Auth {
     approvals: Vec<Approval>,
     sessions: BTreeMap<String, Session>,
     codes: BTreeMap<String, Code>,
+    pub(crate) page: ConsentPage,
 }
 
 fn letters(rng: &mut fastrand::Rng, count: usize) -> String {
@@ -92,6 +94,7 @@ impl Auth {
             user: String::new(),
             org,
             codes: BTreeMap::new(),
+            page: ConsentPage::default(),
         }
     }
 

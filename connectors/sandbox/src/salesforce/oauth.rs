@@ -13,6 +13,7 @@ use super::{
     kind::Kind,
     org::Org,
 };
+use crate::consent::{Reaction, back};
 
 /// One request to the login side.
 #[derive(Debug)]
@@ -276,25 +277,31 @@ impl Org {
         Answer::ok(shown)
     }
 
-    /// The consent page, which always consents.
+    /// The consent page and what the person there answers.
     fn authorize(&mut self, login: &Login<'_>) -> Answer {
         let redirect = login.field("redirect_uri");
         let is_known = login.field("client_id") == self.auth.client_id;
-        if !is_known || redirect.is_empty() || login.field("response_type") != "code" {
+        // An unknown app or address gets a page: nobody is sent anywhere.
+        if !is_known || !self.auth.page.knows(&redirect) || login.field("response_type") != "code" {
             return Answer::html(400);
+        }
+        let state = login.field("state");
+        if self.auth.page.answer == Reaction::Deny {
+            let description = "end-user denied authorization";
+            return back(
+                &redirect,
+                &[
+                    ("error", "access_denied"),
+                    ("error_description", description),
+                    ("state", &state),
+                ],
+            );
         }
         let challenge = Some(login.field("code_challenge")).filter(|challenge| !challenge.is_empty());
         let code = self
             .auth
             .issue_code(&mut self.rng, &redirect, challenge, login.now);
-        let mut back = url::form_urlencoded::Serializer::new(String::new());
-        back.append_pair("code", &code);
-        let state = login.field("state");
-        if !state.is_empty() {
-            back.append_pair("state", &state);
-        }
-        let joint = if redirect.contains('?') { '&' } else { '?' };
-        Answer::empty(302).with_header("location", &format!("{redirect}{joint}{}", back.finish()))
+        back(&redirect, &[("code", &code), ("state", &state)])
     }
 
     fn userinfo(&mut self, login: &Login<'_>) -> Answer {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::switches::ZohoSwitches;
+use crate::consent::ConsentPage;
 
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(3);
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -77,6 +78,7 @@ pub(crate) struct Auth {
     access: BTreeMap<String, Access>,
     evicted: BTreeMap<String, Timestamp>,
     codes: BTreeMap<String, Code>,
+    pub(crate) page: ConsentPage,
     codes_made_at: VecDeque<Timestamp>,
     serial: u64,
 }
@@ -107,6 +109,7 @@ impl Auth {
             access: BTreeMap::new(),
             evicted: BTreeMap::new(),
             codes: BTreeMap::new(),
+            page: ConsentPage::default(),
             codes_made_at: VecDeque::new(),
             serial: 0,
         }

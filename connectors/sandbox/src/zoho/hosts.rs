@@ -50,6 +50,20 @@ pub(crate) fn place_of(base: &str, data_center: &str) -> Place {
     }
 }
 
+/// The accounts server of the org's data centre, or the host asked where that is no vendor's.
+pub(crate) fn accounts_server(base: &str, data_center: &str) -> String {
+    let is_vendors = DATA_CENTERS
+        .iter()
+        .any(|(_, accounts, _)| *accounts == host_of(base));
+    DATA_CENTERS
+        .iter()
+        .find(|(of, ..)| is_vendors && *of == data_center)
+        .map_or_else(
+            || base.to_owned(),
+            |(_, accounts, _)| format!("https://{accounts}"),
+        )
+}
+
 /// `api_domain` of a token answer: the data centre's API host, or the host asked where that is no vendor's.
 pub(crate) fn api_domain(base: &str, data_center: &str) -> String {
     let host = host_of(base);

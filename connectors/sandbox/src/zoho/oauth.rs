@@ -14,6 +14,7 @@ use super::{
     hosts::{self, Place},
     tenant::Tenant,
 };
+use crate::consent::{Reaction, back};
 
 /// One request to the accounts server.
 #[derive(Debug)]
@@ -183,11 +184,19 @@ impl Tenant {
         Ok(Answer::ok(answer))
     }
 
-    /// Consent is given at once; the browser goes back with code, location and accounts server.
+    /// The consent page; the browser goes back with code, location and accounts server, or with an error.
     fn consent(&mut self, login: &Login<'_>) -> Answer {
         let redirect_uri = login.field("redirect_uri");
-        if login.field("client_id") != self.auth.client_id || redirect_uri.is_empty() {
+        // An unknown client or address gets a page: nobody is sent anywhere.
+        if login.field("client_id") != self.auth.client_id || !self.auth.page.knows(redirect_uri) {
             return Answer::html(400);
+        }
+        let state = login.field("state");
+        if login.scopes().is_empty() {
+            return back(redirect_uri, &[("error", "invalid_scope"), ("state", state)]);
+        }
+        if self.auth.page.answer == Reaction::Deny {
+            return back(redirect_uri, &[("error", "access_denied"), ("state", state)]);
         }
         let is_offline = login.field("access_type") == "offline";
         let code = self.auth.issue_code(
@@ -200,13 +209,15 @@ impl Tenant {
         let Some(code) = code else {
             return self.token_throttle();
         };
-        let query: String = form_urlencoded::Serializer::new(String::new())
-            .append_pair("code", &code)
-            .append_pair("location", &self.switches.data_center)
-            .append_pair("accounts-server", login.base)
-            .append_pair("state", login.field("state"))
-            .finish();
-        let separator = if redirect_uri.contains('?') { '&' } else { '?' };
-        Answer::empty(302).with_header("location", &format!("{redirect_uri}{separator}{query}"))
+        let server = hosts::accounts_server(login.base, &self.switches.data_center);
+        back(
+            redirect_uri,
+            &[
+                ("code", &code),
+                ("location", &self.switches.data_center),
+                ("accounts-server", &server),
+                ("state", state),
+            ],
+        )
     }
 }

@@ -44,6 +44,11 @@ pub trait Grant: Send + Sync {
         now: Timestamp,
     ) -> Result<TokenPair, Refusal>;
 
+    /// Whether nothing can be bought without a refresh token, so that a person must log in first.
+    fn needs_refresh_token(&self) -> bool {
+        true
+    }
+
     /// Shortest time between two purchases, where a vendor sells only so many: a token that is refused sooner is not
     /// replaced before, however often the program is restarted meanwhile.
     fn spacing(&self) -> SignedDuration {

@@ -45,7 +45,7 @@ pub struct OAuthConfig {
     pub client_id: String,
     /// Its secret.
     pub client_secret: SecretString,
-    /// The refresh token to begin with; what the store holds wins.
+    /// The refresh token to begin with; what the store holds wins. Empty until somebody logs in.
     pub refresh_token: SecretString,
     /// The exact step that brings a new consent, shown when the refresh token is refused.
     pub fix: String,
@@ -140,6 +140,11 @@ impl OAuth {
             || self.config.refresh_token.clone(),
             |known| known.pair.refresh.clone(),
         );
+        if refresh.expose_secret().is_empty() && self.needs_login() {
+            let fix = self.config.fix.clone();
+            let message = "nobody has logged in yet".to_owned();
+            return Err(failed(Cause::Unauthorized { fix }, message));
+        }
         let pair = self.renew(&refresh, wire, budget, now).await?;
         // Durable before use: a crash from here on must not lose a rotated refresh token.
         self.store.store(pair.clone()).await.map_err(|message| {
@@ -152,6 +157,13 @@ impl OAuth {
         let bearer = fresh.bearer();
         *live = Some(fresh);
         Ok(bearer)
+    }
+
+    /// Whether a refresh token must be there; what a person brings by logging in is found in the store.
+    fn needs_login(&self) -> bool {
+        self.grant
+            .as_ref()
+            .is_none_or(|grant| grant.needs_refresh_token())
     }
 
     /// Whether a token may be bought now: not within the grant's spacing, and not while the endpoint wants its peace.
@@ -300,6 +312,7 @@ impl OAuth {
                 issued_at: now,
                 expires_at: now + SignedDuration::try_from(life).unwrap_or(SignedDuration::from_mins(30)),
                 base_url: None,
+                scopes: None,
             })
         })
     }
@@ -662,6 +675,7 @@ mod tests {
                     issued_at: now,
                     expires_at: now + SignedDuration::from_hours(8_760),
                     base_url: text("host").and_then(|host| Url::parse(&host).ok()),
+                    scopes: None,
                 }),
                 (403, _) => Err(Refusal::Wait {
                     wait: Duration::from_mins(15),
