@@ -217,6 +217,7 @@ impl<'a> Draft<'a> {
         }
         let mut record = incoming.clone();
         self.carry_owner_history(&mut record, old.as_ref());
+        self.note_amount(&record, old.as_ref());
         self.reindex(rid, old.as_ref(), Some(&record))?;
         self.view.put(
             keys::of(table::RECORD, rid),
@@ -286,6 +287,7 @@ impl<'a> Draft<'a> {
                 self.touched.insert(subject);
             }
         }
+        self.touch_listed(old.into_iter().chain(new))?;
         if !matches!(old.or(new), Some(Record::Activity(_) | Record::Task(_))) {
             self.is_structural = true;
         }
@@ -313,6 +315,24 @@ impl<'a> Draft<'a> {
         if matches!(key.first(), Some(&(table::EMAIL | table::PHONE))) {
             let prefix = key.get(..17).unwrap_or(key);
             self.touched.extend(self.view.rids_under(prefix)?);
+        }
+        Ok(())
+    }
+
+    /// A list of ours changed: what it lists is judged again, whether or not the CRM links it.
+    fn touch_listed<'r>(&mut self, versions: impl Iterator<Item = &'r Record>) -> Result<(), StoreError> {
+        for record in versions {
+            let Record::Task(task) = record else { continue };
+            let by_key = task.key.as_ref().and_then(|key| self.ledger.task(key));
+            let Some(row) = by_key.or_else(|| self.ledger.task_by_remote(&task.id)) else {
+                continue;
+            };
+            if row.is_list() && row.closed.is_none() {
+                for subject in self.ledger.subjects_of(row) {
+                    let subject = self.view.intern(&subject)?;
+                    self.touched.insert(subject);
+                }
+            }
         }
         Ok(())
     }
@@ -457,6 +477,28 @@ impl<'a> Draft<'a> {
         }));
         spells.extend(news);
         *history = spells;
+    }
+
+    /// No CRM tells what a deal's amount was: a change is journalled, the first one with what was there before.
+    fn note_amount(&mut self, record: &Record, old: Option<&Record>) {
+        let (Record::Deal(deal), Some(Record::Deal(before))) = (record, old) else {
+            return;
+        };
+        if deal.amount_minor == before.amount_minor {
+            return;
+        }
+        let id = deal.id.record();
+        let is_pending = |entry: &Entry| matches!(entry, Entry::AmountChanged { deal, .. } if deal == id);
+        let is_first = self.ledger.amounts(id).is_empty() && !self.entries.iter().any(is_pending);
+        let first = is_first.then_some((before.amount_minor, before.created_at));
+        let now = (deal.amount_minor, deal.stamp.modified_at);
+        let seen = first.into_iter().chain([now]);
+        self.entries
+            .extend(seen.map(|(amount_minor, from)| Entry::AmountChanged {
+                deal: id.clone(),
+                amount_minor,
+                from,
+            }));
     }
 
     fn journalled_spells(&self, id: &RecordRef) -> Vec<OwnerSpell> {

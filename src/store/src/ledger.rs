@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 mod entry;
+mod lists;
 mod row;
 
-pub use entry::{Entry, FreezeReason, GapEnd, GapRow, WriteEnd};
+pub use entry::{Entry, FreezeReason, GapEnd, GapRow, WriteEnd, WrittenWord};
 pub use row::{RowState, TaskRow};
 
 /// Everything the journal says, folded into its present state.
@@ -31,7 +32,9 @@ pub struct Ledger {
     given_up: BTreeMap<TaskKey, Timestamp>,
     by_remote: BTreeMap<TaskId, TaskKey>,
     by_subject: BTreeMap<RecordRef, BTreeSet<TaskKey>>,
+    lists: lists::Lists,
     owner_changes: BTreeMap<RecordRef, Vec<(Option<OwnerId>, Timestamp)>>,
+    amounts: BTreeMap<RecordRef, Vec<(Option<i64>, Timestamp)>>,
     quota: BTreeMap<ConnectionId, (String, u64)>,
     policy_version: Option<String>,
     runs: Vec<(String, Timestamp)>,
@@ -39,6 +42,7 @@ pub struct Ledger {
     acting: BTreeMap<ConnectionId, Option<Timestamp>>,
     may_vanish: BTreeMap<(ConnectionId, String), Timestamp>,
     damage_known: BTreeSet<(u64, u64, u32)>,
+    written: BTreeMap<TaskKey, Vec<WrittenWord>>,
 }
 
 impl Ledger {
@@ -102,9 +106,19 @@ impl Ledger {
             .filter_map(|key| self.tasks.get(key))
     }
 
+    /// What the rep wrote to us into a task and counts now, by instant.
+    pub fn words(&self, key: &TaskKey) -> &[WrittenWord] {
+        self.written.get(key).map_or(&[], Vec::as_slice)
+    }
+
     /// Changes of owner that were observed, oldest first.
     pub fn owner_changes(&self, record: &RecordRef) -> &[(Option<OwnerId>, Timestamp)] {
         self.owner_changes.get(record).map_or(&[], Vec::as_slice)
+    }
+
+    /// Amounts of a deal that were observed, oldest first; none while it never changed.
+    pub fn amounts(&self, deal: &RecordRef) -> &[(Option<i64>, Timestamp)] {
+        self.amounts.get(deal).map_or(&[], Vec::as_slice)
     }
 
     /// Requests counted against a connection's daily allowance: the day (in the vendor's terms) and the number.
@@ -165,6 +179,9 @@ impl Ledger {
             Entry::DamageConfirmed { offset, len, crc } => {
                 self.damage_known.insert((*offset, *len, *crc));
             }
+            Entry::RepWrote { key, words } => {
+                self.written.insert(key.clone(), words.clone());
+            }
             Entry::Approved { key, .. } => {
                 self.approved.insert(key.clone());
             }
@@ -178,6 +195,14 @@ impl Ledger {
                     .entry(record.clone())
                     .or_default()
                     .push((owner.clone(), *from));
+            }
+            Entry::AmountChanged {
+                deal,
+                amount_minor,
+                from,
+            } => {
+                let amounts = self.amounts.entry(deal.clone()).or_default();
+                amounts.push((*amount_minor, *from));
             }
             Entry::QuotaSpent {
                 connection,
@@ -222,10 +247,15 @@ impl Ledger {
                 }
             }
             Entry::ReadBack { key, baseline } => self.with(key, |row| row.baseline = baseline.clone()),
-            Entry::Folded { key, gaps, shown, .. } => self.with(key, |row| {
-                row.gaps.clone_from(gaps);
-                row.shown.clone_from(shown);
-            }),
+            Entry::Folded { key, gaps, shown, .. } => {
+                self.with(key, |row| {
+                    row.gaps.clone_from(gaps);
+                    row.shown.clone_from(shown);
+                });
+                if let Some(row) = self.tasks.get(key) {
+                    self.lists.hold(row, &self.gaps);
+                }
+            }
             Entry::CloseIntended {
                 key,
                 closing,
@@ -250,6 +280,7 @@ impl Ledger {
             .entry(gap.subject.clone())
             .or_default()
             .insert(id.to_owned());
+        self.lists.follow(id, &gap.subject);
     }
 
     fn end_gap(&mut self, id: &str, end: GapEnd, at: Timestamp) {
@@ -267,6 +298,7 @@ impl Ledger {
     }
 
     fn insert_row(&mut self, row: TaskRow) {
+        self.lists.hold(&row, &self.gaps);
         if let RowState::Confirmed { id } = &row.state {
             self.by_remote.insert(id.clone(), row.key.clone());
         }

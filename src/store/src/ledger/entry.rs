@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Closed, Cutover, TaskRow};
 
+/// A word of the rep's remote control, as it stood in a task of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenWord {
+    /// The word as this program writes it, for example `later 10d`: never the rep's own text.
+    pub word: String,
+    /// When the task was changed for it, as far as the CRM tells.
+    pub at: Timestamp,
+}
+
 /// Why writes wait for an admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FreezeReason {
@@ -278,5 +287,21 @@ pub enum Entry {
         len: u64,
         /// Their checksum: other damage at the same place is news.
         crc: u32,
+    },
+    /// What the rep wrote to us into a task changed.
+    RepWrote {
+        /// Which task.
+        key: TaskKey,
+        /// Every word of theirs that counts now.
+        words: Vec<WrittenWord>,
+    },
+    /// A deal's amount differs from the one last seen.
+    AmountChanged {
+        /// The deal.
+        deal: RecordRef,
+        /// The amount in minor units; `None` = it was emptied.
+        amount_minor: Option<i64>,
+        /// Since when.
+        from: Timestamp,
     },
 }

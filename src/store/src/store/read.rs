@@ -1,8 +1,8 @@
 //! Reading: records, identities, and everything about one subject.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
-use followup_core::{ConnectionId, Gone, Owner, PersonId, Quarantined, Record, RecordKind, RecordRef};
+use followup_core::{ConnectionId, Deal, Gone, Owner, PersonId, Quarantined, Record, RecordKind, RecordRef};
 
 use super::Store;
 use crate::{
@@ -56,6 +56,40 @@ impl Store {
             .map(|rid| view.name(rid))
             .collect::<Result<_, _>>()?;
         Ok((names, next.map(Place)))
+    }
+
+    /// Some of a connection's deals, and the place to go on from; `None` = these were the last.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn deals(
+        &self,
+        connection: &ConnectionId,
+        place: Option<Place>,
+        limit: usize,
+    ) -> Result<(Vec<Deal>, Option<Place>), StoreError> {
+        let view = self.view();
+        let Some(connection) = view.connection(connection)? else {
+            return Ok((Vec::new(), None));
+        };
+        let prefix = keys::records_of(connection, RecordKind::Deal);
+        let from = place.map_or_else(|| prefix.clone(), |place| place.0);
+        let (mut deals, mut next, mut seen) = (Vec::new(), None, 0);
+        self.kv.scan(&from, &mut |key, value| {
+            if !key.starts_with(&prefix) {
+                return Ok(ControlFlow::Break(()));
+            }
+            if seen == limit {
+                next = Some(Place(key.to_vec()));
+                return Ok(ControlFlow::Break(()));
+            }
+            seen += 1;
+            if let Record::Deal(deal) = codec::decode_record(value)? {
+                deals.push(deal);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((deals, next))
     }
 
     /// Every owner of a connection.

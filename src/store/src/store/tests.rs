@@ -16,6 +16,7 @@ use crate::{Counts, Gathered};
 
 mod disk;
 mod history;
+mod lists;
 mod loss;
 mod sweep;
 

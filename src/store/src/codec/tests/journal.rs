@@ -4,7 +4,9 @@
 use followup_core::{Baseline, Closing, OwnerId, TaskId, TaskKey};
 
 use super::*;
-use crate::ledger::{Closed, Cutover, FreezeReason, GapEnd, GapRow, RowState, TaskRow, WriteEnd};
+use crate::ledger::{
+    Closed, Cutover, FreezeReason, GapEnd, GapRow, RowState, TaskRow, WriteEnd, WrittenWord,
+};
 
 fn row() -> TaskRow {
     TaskRow {
@@ -157,6 +159,18 @@ fn written() -> Vec<Entry> {
             len: 41,
             crc: 0xDEAD_BEEF,
         },
+        Entry::RepWrote {
+            key: key(),
+            words: vec![WrittenWord {
+                word: "later 10d".to_owned(),
+                at: at(4),
+            }],
+        },
+        Entry::AmountChanged {
+            deal: id("hub:deal:4"),
+            amount_minor: Some(1_250_000),
+            from: at(5),
+        },
     ]
 }
 
@@ -211,6 +225,8 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "19 26 2d00465aca7c2ed5781231ac6d148eb2",
         "20 28 2f7e0aa231b8f9e4b19f6adfab384340",
         "21 10 3acc22d7535a3ddf47887804d428b68c",
+        "22 37 17aee25f2dda628324a586d5c90667c0",
+        "23 35 1793964d1604c8c7530065a8322dae93",
         "02 25 a2e2c42809182b11599a329de5a2d485",
         "02 61 eb3e424aef89c23036d35d329cc650a9",
         "02 25 e3798a2b60616c85b2f8301eaccf3c2e",
