@@ -4,10 +4,11 @@
 //! contract ([`Connector`]) carries them back. This crate knows no async runtime, no HTTP and no storage.
 //!
 //! Read in this order: [`id`] (names of records), [`person`], [`deal`], [`activity`], [`task`] (the records),
-//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`batch`] and [`cursor`] (what every
-//! connector does with them), [`error`].
+//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`batch`], [`cursor`] and
+//! [`mod@amend`] (what every connector does with them), [`error`].
 
 pub mod activity;
+pub mod amend;
 pub mod batch;
 pub mod connector;
 pub mod cursor;

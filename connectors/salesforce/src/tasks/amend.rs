@@ -10,7 +10,9 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Closing, ConnectorError, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome, task_text::text_change,
+    Closing, ConnectorError, Task, TaskChange, TaskFields, TaskStatus, WriteOutcome,
+    amend::{ConditionalTasks, Written, amend},
+    task_text::text_change,
 };
 use followup_transport::{Call, CallError, Cause, Effect};
 use http::{HeaderValue, Method};
@@ -18,10 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::turn;
-use crate::{Salesforce, View, api::Turn, org::KeyMode, vendor::Said};
-
-/// Times a task is judged anew because somebody edited it meanwhile.
-const ROUNDS_MAX: u32 = 3;
+use crate::{Salesforce, View, org::KeyMode, vendor::Said};
 
 /// What a change comes to, once the task as it stands is known.
 #[derive(Debug, PartialEq)]
@@ -36,84 +35,29 @@ enum Step {
     Human,
 }
 
-/// How one write ended.
-enum Written {
-    Done,
-    /// Somebody edited the task since it was read.
-    Stale,
-    Ended(WriteOutcome),
-}
-
 impl Salesforce {
     pub(crate) async fn amend(&self, changes: &[TaskChange], now: Timestamp) -> Vec<WriteOutcome> {
-        let turn = turn(now);
-        let mut outcomes: BTreeMap<usize, WriteOutcome> = BTreeMap::new();
-        let mut waiting: Vec<(usize, &TaskChange)> = changes.iter().enumerate().collect();
-        let mut refused: BTreeMap<String, Task> = BTreeMap::new();
-        for _ in 0..ROUNDS_MAX {
-            if waiting.is_empty() {
-                break;
-            }
-            waiting = self.round(waiting, turn, &mut refused, &mut outcomes).await;
-        }
-        (0..changes.len())
-            .map(|place| {
-                outcomes.remove(&place).unwrap_or_else(|| WriteOutcome::Retry {
-                    reason: "somebody keeps editing the task".to_owned(),
-                })
-            })
-            .collect()
+        amend(&Tasks(self), changes, now).await
+    }
+}
+
+/// The tasks of one org.
+struct Tasks<'a>(&'a Salesforce);
+
+impl ConditionalTasks for Tasks<'_> {
+    type View = View;
+
+    async fn task_view(&self, now: Timestamp) -> Result<View, ConnectorError> {
+        Ok(self.0.view(turn(now)).await?)
     }
 
-    /// Reads the tasks, writes what is to be written, reads back; answers what must be judged anew. `refused` holds the
-    /// tasks as they were when a conditional write was refused.
-    async fn round<'a>(
+    async fn tasks_now(
         &self,
-        changes: Vec<(usize, &'a TaskChange)>,
-        turn: Turn,
-        refused: &mut BTreeMap<String, Task>,
-        outcomes: &mut BTreeMap<usize, WriteOutcome>,
-    ) -> Vec<(usize, &'a TaskChange)> {
-        let ids: Vec<String> = changes
-            .iter()
-            .map(|(_, change)| change.id.record().native_id.clone())
-            .collect();
-        let read = async {
-            let view = self.view(turn).await.map_err(ConnectorError::from)?;
-            let tasks = self.tasks_by_id(&ids, &view, turn).await?;
-            Ok::<_, ConnectorError>((view, tasks))
-        };
-        let (view, tasks) = match read.await {
-            Ok(read) => read,
-            Err(error) => {
-                for (place, _) in changes {
-                    outcomes.insert(place, not_read(&error));
-                }
-                return Vec::new();
-            }
-        };
-        let (mut stale, mut written) = (Vec::new(), Vec::new());
-        for (place, change) in changes {
-            let id = &change.id.record().native_id;
-            let Some(task) = tasks.get(id) else {
-                outcomes.insert(place, WriteOutcome::Gone);
-                continue;
-            };
-            // Refused, and read again without a difference: it was not an edit that the date stood against.
-            let is_conditional = refused.get(id) != Some(task);
-            match self.carry_out(change, task, is_conditional, &view, turn).await {
-                Written::Done => written.push((place, id.clone())),
-                Written::Stale => {
-                    refused.insert(id.clone(), task.clone());
-                    stale.push((place, change));
-                }
-                Written::Ended(outcome) => {
-                    outcomes.insert(place, outcome);
-                }
-            }
-        }
-        self.read_written(written, &view, turn, outcomes).await;
-        stale
+        ids: &[String],
+        view: &View,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, Task>, ConnectorError> {
+        self.0.tasks_by_id(ids, view, turn(now)).await
     }
 
     async fn carry_out(
@@ -122,10 +66,10 @@ impl Salesforce {
         task: &Task,
         is_conditional: bool,
         view: &View,
-        turn: Turn,
+        now: Timestamp,
     ) -> Written {
         let id = &change.id.record().native_id;
-        let path = self.api.paths.task(id);
+        let path = self.0.api.paths.task(id);
         let call = match step(change, task, view) {
             Step::Nothing => return Written::Ended(WriteOutcome::Done(Some(Box::new(task.clone())))),
             Step::Human => return Written::Ended(WriteOutcome::HumanEdited(Box::new(task.clone()))),
@@ -140,38 +84,11 @@ impl Salesforce {
             Some(value) => call.with_header("if-unmodified-since", value),
             None => call,
         };
-        match self.api.send::<Value>(call, turn.now).await {
+        match self.0.api.send::<Value>(call, now).await {
             Ok(_) if is_delete => Written::Ended(WriteOutcome::Done(None)),
             Ok(_) => Written::Done,
             Err(error) if error.status == Some(412) => Written::Stale,
             Err(error) => Written::Ended(not_written(&error)),
-        }
-    }
-
-    /// The tasks as the org returns them after a write.
-    async fn read_written(
-        &self,
-        written: Vec<(usize, String)>,
-        view: &View,
-        turn: Turn,
-        outcomes: &mut BTreeMap<usize, WriteOutcome>,
-    ) {
-        let ids: Vec<String> = written.iter().map(|(_, id)| id.clone()).collect();
-        match self.tasks_by_id(&ids, view, turn).await {
-            Ok(tasks) => {
-                for (place, id) in written {
-                    let task = tasks.get(&id).cloned().map(Box::new);
-                    outcomes.insert(
-                        place,
-                        task.map_or(WriteOutcome::Gone, |task| WriteOutcome::Done(Some(task))),
-                    );
-                }
-            }
-            Err(error) => {
-                for (place, _) in written {
-                    outcomes.insert(place, not_read(&error));
-                }
-            }
         }
     }
 }
@@ -251,17 +168,6 @@ fn links(change: &TaskChange, task: &Task, writes: &mut Map<String, Value>) {
     if deal != task.deals.first().cloned() {
         let id = deal.map(|deal| deal.record().native_id.clone());
         writes.insert("WhatId".to_owned(), json!(id));
-    }
-}
-
-/// The task could not be read: the change can be sent again, unless an admin must act first.
-fn not_read(error: &ConnectorError) -> WriteOutcome {
-    let reason = error.to_string();
-    match error {
-        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => {
-            WriteOutcome::NotAllowed { reason }
-        }
-        _ => WriteOutcome::Retry { reason },
     }
 }
 

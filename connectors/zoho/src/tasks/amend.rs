@@ -10,7 +10,9 @@
 use std::collections::BTreeMap;
 
 use followup_core::{
-    Closing, ConnectorError, Task, TaskChange, TaskStatus, WriteOutcome, task_text::text_change,
+    Closing, ConnectorError, Task, TaskChange, TaskStatus, WriteOutcome,
+    amend::{ConditionalTasks, Written, amend},
+    task_text::text_change,
 };
 use followup_transport::{Call, CallError, Cause, Effect};
 use http::{HeaderValue, Method};
@@ -29,9 +31,6 @@ use crate::{
     wire::SavedWire,
 };
 
-/// Times a task is judged anew because somebody edited it meanwhile.
-const ROUNDS_MAX: u32 = 3;
-
 /// What a change comes to, once the task as it stands is known.
 #[derive(Debug, PartialEq)]
 enum Step {
@@ -47,87 +46,36 @@ enum Step {
     Human,
 }
 
-/// How one write ended.
-enum Written {
-    Done,
-    /// Somebody edited the task since it was read.
-    Stale,
+/// How a write of fields ended.
+enum Put {
+    Over(Written),
     /// The org does not take these values.
     Refused(String),
-    Ended(WriteOutcome),
 }
 
 impl Zoho {
     pub(crate) async fn amend(&self, changes: &[TaskChange], now: Timestamp) -> Vec<WriteOutcome> {
-        let turn = Turn::write(now);
-        let mut outcomes: BTreeMap<usize, WriteOutcome> = BTreeMap::new();
-        let mut waiting: Vec<(usize, &TaskChange)> = changes.iter().enumerate().collect();
-        let mut refused: BTreeMap<String, Task> = BTreeMap::new();
-        for _ in 0..ROUNDS_MAX {
-            if waiting.is_empty() {
-                break;
-            }
-            waiting = self.round(waiting, turn, &mut refused, &mut outcomes).await;
-        }
-        (0..changes.len())
-            .map(|place| {
-                outcomes.remove(&place).unwrap_or_else(|| WriteOutcome::Retry {
-                    reason: "somebody keeps editing the task".to_owned(),
-                })
-            })
-            .collect()
+        amend(&Tasks(self), changes, now).await
+    }
+}
+
+/// The tasks of one org.
+struct Tasks<'a>(&'a Zoho);
+
+impl ConditionalTasks for Tasks<'_> {
+    type View = View;
+
+    async fn task_view(&self, now: Timestamp) -> Result<View, ConnectorError> {
+        Ok(self.0.view(Turn::write(now)).await?)
     }
 
-    /// Reads the tasks, writes what is to be written, reads back; answers what must be judged anew. `refused` holds the
-    /// tasks as they were when a conditional write was refused.
-    async fn round<'a>(
+    async fn tasks_now(
         &self,
-        changes: Vec<(usize, &'a TaskChange)>,
-        turn: Turn,
-        refused: &mut BTreeMap<String, Task>,
-        outcomes: &mut BTreeMap<usize, WriteOutcome>,
-    ) -> Vec<(usize, &'a TaskChange)> {
-        let ids: Vec<String> = changes
-            .iter()
-            .map(|(_, change)| change.id.record().native_id.clone())
-            .collect();
-        let read = async {
-            let view = self.view(turn).await.map_err(ConnectorError::from)?;
-            let tasks = self.tasks_by_id(&ids, &view, turn).await?;
-            Ok::<_, ConnectorError>((view, tasks))
-        };
-        let (view, tasks) = match read.await {
-            Ok(read) => read,
-            Err(error) => {
-                outcomes.extend(changes.into_iter().map(|(place, _)| (place, not_read(&error))));
-                return Vec::new();
-            }
-        };
-        let (mut stale, mut written) = (Vec::new(), Vec::new());
-        for (place, change) in changes {
-            let id = &change.id.record().native_id;
-            let Some(task) = tasks.get(id) else {
-                outcomes.insert(place, WriteOutcome::Gone);
-                continue;
-            };
-            // Refused, and read again without a difference: it was not an edit that the date stood against.
-            let is_conditional = refused.get(id) != Some(task);
-            match self.carry_out(change, task, is_conditional, &view, turn).await {
-                Written::Done => written.push((place, id.clone())),
-                Written::Stale => {
-                    refused.insert(id.clone(), task.clone());
-                    stale.push((place, change));
-                }
-                Written::Refused(reason) => {
-                    outcomes.insert(place, WriteOutcome::Rejected { reason });
-                }
-                Written::Ended(outcome) => {
-                    outcomes.insert(place, outcome);
-                }
-            }
-        }
-        self.read_written(&written, &view, turn, outcomes).await;
-        stale
+        ids: &[String],
+        view: &View,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, Task>, ConnectorError> {
+        self.0.tasks_by_id(ids, view, Turn::write(now)).await
     }
 
     async fn carry_out(
@@ -136,34 +84,40 @@ impl Zoho {
         task: &Task,
         is_conditional: bool,
         view: &View,
-        turn: Turn,
+        now: Timestamp,
     ) -> Written {
         let id = &change.id.record().native_id;
         let since = is_conditional.then_some(task.stamp.modified_at);
         let unchanged = || Box::new(task.clone());
-        match step(change, task, &self.config.mapping, !view.key_mode.has_field()) {
-            Step::Nothing => Written::Ended(WriteOutcome::Done(Some(unchanged()))),
-            Step::Human => Written::Ended(WriteOutcome::HumanEdited(unchanged())),
-            Step::Write(fields) => self.write(id, fields, since, turn).await,
-            Step::Delete => self.delete(id, turn).await,
-            Step::PutOff(fields) => match self.write(id, fields, since, turn).await {
-                Written::Refused(reason) => {
-                    tracing::info!(crm.connection = %self.config.connection, reason,
+        let put = match step(change, task, &self.0.config.mapping, !view.key_mode.has_field()) {
+            Step::Nothing => return Written::Ended(WriteOutcome::Done(Some(unchanged()))),
+            Step::Human => return Written::Ended(WriteOutcome::HumanEdited(unchanged())),
+            Step::Write(fields) => self.0.write(id, fields, since, now).await,
+            Step::Delete => self.0.delete(id, now).await,
+            Step::PutOff(fields) => match self.0.write(id, fields, since, now).await {
+                Put::Refused(reason) => {
+                    tracing::info!(crm.connection = %self.0.config.connection, reason,
                         "the org does not let tasks be put off; the one that is not needed is deleted");
-                    self.delete(id, turn).await
+                    self.0.delete(id, now).await
                 }
-                other => other,
+                over @ Put::Over(_) => over,
             },
+        };
+        match put {
+            Put::Over(written) => written,
+            Put::Refused(reason) => Written::Ended(WriteOutcome::Rejected { reason }),
         }
     }
+}
 
+impl Zoho {
     async fn write(
         &self,
         id: &str,
         fields: Map<String, Value>,
         since: Option<Timestamp>,
-        turn: Turn,
-    ) -> Written {
+        now: Timestamp,
+    ) -> Put {
         // A change within the second of the last one would not show.
         self.remembered().bodies.remove(id);
         let body = row::with_trigger(&self.config.mapping, &[Value::Object(fields)]);
@@ -172,36 +126,17 @@ impl Zoho {
         if let Some(value) = since.and_then(|at| HeaderValue::from_str(&instant_text(at)).ok()) {
             call = call.with_header("if-unmodified-since", value);
         }
-        let answer = self.api.send::<Value>(call, turn.now).await;
+        let answer = self.api.send::<Value>(call, now).await;
         judged(answer.map(|answer| answer.body).as_ref())
     }
 
-    async fn delete(&self, id: &str, turn: Turn) -> Written {
+    async fn delete(&self, id: &str, now: Timestamp) -> Put {
         let path = paths::record(Module::Tasks, id);
         let call = Call::write(Method::DELETE, path, None, "delete a task");
-        let answer = self.api.send::<Value>(call, turn.now).await;
+        let answer = self.api.send::<Value>(call, now).await;
         match judged(answer.map(|answer| answer.body).as_ref()) {
-            Written::Done => Written::Ended(WriteOutcome::Done(None)),
+            Put::Over(Written::Done) => Put::Over(Written::Ended(WriteOutcome::Done(None))),
             other => other,
-        }
-    }
-
-    /// The tasks as the org returns them after a write.
-    async fn read_written(
-        &self,
-        written: &[(usize, String)],
-        view: &View,
-        turn: Turn,
-        outcomes: &mut BTreeMap<usize, WriteOutcome>,
-    ) {
-        let ids: Vec<String> = written.iter().map(|(_, id)| id.clone()).collect();
-        match self.tasks_by_id(&ids, view, turn).await {
-            Ok(tasks) => outcomes.extend(written.iter().map(|(place, id)| {
-                let task = tasks.get(id).cloned().map(Box::new);
-                let outcome = task.map_or(WriteOutcome::Gone, |task| WriteOutcome::Done(Some(task)));
-                (*place, outcome)
-            })),
-            Err(error) => outcomes.extend(written.iter().map(|(place, _)| (*place, not_read(&error)))),
         }
     }
 }
@@ -260,23 +195,23 @@ fn step(change: &TaskChange, task: &Task, mapping: &Mapping, key_in_subject: boo
 }
 
 /// What an answer to a write says of its one record.
-fn judged(answer: Result<&Value, &CallError>) -> Written {
+fn judged(answer: Result<&Value, &CallError>) -> Put {
     let body = answer.map_or_else(|error| error.body.as_deref(), Some);
     let saved = body.and_then(SavedWire::all_of).unwrap_or_default();
     match (saved.first(), answer) {
-        (Some(row), _) if row.is_success() => Written::Done,
+        (Some(row), _) if row.is_success() => Put::Over(Written::Done),
         (Some(row), _) => refused(&Said::of(Some(&row.whole))),
-        (None, Ok(_)) => Written::Ended(WriteOutcome::Retry {
+        (None, Ok(_)) => Put::Over(Written::Ended(WriteOutcome::Retry {
             reason: "the answer does not mention the task".to_owned(),
-        }),
+        })),
         (None, Err(error)) => not_written(error),
     }
 }
 
 /// A record that was not written.
-fn refused(said: &Said) -> Written {
+fn refused(said: &Said) -> Put {
     let reason = told(said);
-    match said.code.as_str() {
+    Put::Over(match said.code.as_str() {
         "ALREADY_MODIFIED" => Written::Stale,
         "INVALID_DATA" if said.field.as_deref().is_none_or(|field| field == "id") => {
             Written::Ended(WriteOutcome::Gone)
@@ -292,24 +227,13 @@ fn refused(said: &Said) -> Written {
         | "INTERNAL_SERVER_ERROR"
         | "TOO_MANY_REQUESTS"
         | "" => Written::Ended(WriteOutcome::Retry { reason }),
-        _ => Written::Refused(reason),
-    }
+        _ => return Put::Refused(reason),
+    })
 }
 
-/// The task could not be read: the change can be sent again, unless an admin must act first.
-fn not_read(error: &ConnectorError) -> WriteOutcome {
-    let reason = error.to_string();
-    match error {
-        ConnectorError::Unauthorized { .. } | ConnectorError::Forbidden { .. } => {
-            WriteOutcome::NotAllowed { reason }
-        }
-        _ => WriteOutcome::Retry { reason },
-    }
-}
-
-fn not_written(error: &CallError) -> Written {
+fn not_written(error: &CallError) -> Put {
     if error.status == Some(412) || code_of(error) == "ALREADY_MODIFIED" {
-        return Written::Stale;
+        return Put::Over(Written::Stale);
     }
     let outcome = match (&error.cause, error.effect) {
         (Cause::NotFound, _) => WriteOutcome::Gone,
@@ -323,5 +247,5 @@ fn not_written(error: &CallError) -> Written {
             reason: error.to_string(),
         },
     };
-    Written::Ended(outcome)
+    Put::Over(Written::Ended(outcome))
 }
