@@ -96,6 +96,17 @@ impl Org {
         Self { modules }
     }
 
+    /// Takes in how a module is seen now.
+    pub(crate) fn take_in(&mut self, module: Module, seen: Result<Seen, String>) {
+        self.modules.insert(module, seen);
+    }
+
+    /// Modules that cannot be read.
+    pub(crate) fn closed_modules(&self) -> Vec<Module> {
+        let all = self.modules.keys().copied();
+        all.filter(|module| self.closed(*module).is_some()).collect()
+    }
+
     fn seen(&self, module: Module) -> Option<&Seen> {
         self.modules.get(&module)?.as_ref().ok()
     }

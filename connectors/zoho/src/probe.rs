@@ -1,7 +1,7 @@
 //! Looking around: which org, which streams the login may read, what is hidden, how our key travels.
 //!
 //! What was seen is believed for a day: a look costs more than a dozen credits, and a small org has few. What is refused
-//! meanwhile is noticed by the calls themselves.
+//! meanwhile is noticed by the calls themselves, and what is closed is asked for again after an hour.
 
 use std::collections::BTreeSet;
 

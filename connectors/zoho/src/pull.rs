@@ -90,7 +90,7 @@ impl Zoho {
         if let (Err(Fault::Call(error)), Some(module)) = (&result, module_of(request.stream))
             && let Cause::Forbidden { missing, .. } = &error.cause
         {
-            // Asking again costs a credit each time; a day later is soon enough.
+            // Asking again costs a credit each time; an hour later is soon enough.
             self.remembered()
                 .closed
                 .insert(module, (request.now, missing.clone()));

@@ -22,6 +22,8 @@ use crate::{
 
 /// How long what was seen of the org is believed, if no refusal says otherwise.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long what is closed to the login is left alone: each question costs a credit.
+const CLOSED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Pages of users after which a server that never ends is given up.
 const USER_PAGES_MAX: u32 = 500;
 /// Ids remembered; beyond that, all are learned anew.
@@ -30,7 +32,7 @@ const IDS_MAX: usize = 200_000;
 /// What is remembered, part by part.
 #[derive(Default)]
 pub(crate) struct Remembered {
-    org: Option<(Timestamp, Arc<Org>)>,
+    org: Option<KnownOrg>,
     setup: Option<(Timestamp, Arc<Setup>)>,
     owners: Option<Arc<OwnerDirectory>>,
     /// The user we are.
@@ -51,6 +53,15 @@ pub(crate) struct Remembered {
     pub(crate) mails_are_dark: Option<(Timestamp, Option<String>)>,
     /// Modules that refused to be read although the metadata show them: what is missing, and since when.
     pub(crate) closed: BTreeMap<Module, (Timestamp, String)>,
+}
+
+/// The fields as they were seen.
+#[derive(Clone)]
+struct KnownOrg {
+    org: Arc<Org>,
+    looked_at: Timestamp,
+    /// When what is closed was last asked for.
+    asked_at: Timestamp,
 }
 
 /// Who we are, as far as the org says.
@@ -93,10 +104,8 @@ impl Zoho {
 
     async fn org(&self, turn: Turn) -> Result<Arc<Org>, CallError> {
         let known = self.remembered().org.clone();
-        if let Some((at, org)) = known
-            && turn.now.duration_since(at) < KEPT_FOR
-        {
-            return Ok(org);
+        if let Some(known) = known.filter(|known| turn.now.duration_since(known.looked_at) < KEPT_FOR) {
+            return self.reopened(known, turn).await;
         }
         let mut modules = BTreeMap::new();
         for module in Module::ALL {
@@ -104,10 +113,33 @@ impl Zoho {
         }
         let org = Arc::new(Org::new(modules));
         let mut remembered = self.remembered();
-        remembered.org = Some((turn.now, Arc::clone(&org)));
+        remembered.org = Some(KnownOrg {
+            org: Arc::clone(&org),
+            looked_at: turn.now,
+            asked_at: turn.now,
+        });
         remembered.closed.clear();
         remembered.refused_extras.clear();
         remembered.no_queries = None;
+        Ok(org)
+    }
+
+    /// Asks again, now and then, for modules that were closed: a permission may have come back.
+    async fn reopened(&self, known: KnownOrg, turn: Turn) -> Result<Arc<Org>, CallError> {
+        let closed = known.org.closed_modules();
+        if closed.is_empty() || turn.now.duration_since(known.asked_at) < CLOSED_FOR {
+            return Ok(known.org);
+        }
+        let mut org = Org::clone(&known.org);
+        for module in closed {
+            org.take_in(module, self.api.fields(module, turn).await?);
+        }
+        let org = Arc::new(org);
+        self.remembered().org = Some(KnownOrg {
+            org: Arc::clone(&org),
+            asked_at: turn.now,
+            ..known
+        });
         Ok(org)
     }
 
@@ -217,7 +249,7 @@ impl Zoho {
         view.org.closed(module).or_else(|| {
             let remembered = self.remembered();
             let (since, missing) = remembered.closed.get(&module)?;
-            (now.duration_since(*since) < KEPT_FOR).then(|| missing.clone())
+            (now.duration_since(*since) < CLOSED_FOR).then(|| missing.clone())
         })
     }
 

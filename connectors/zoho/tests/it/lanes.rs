@@ -320,7 +320,17 @@ async fn r24_a_module_the_login_may_not_read_closes_its_stream_alone() {
         org.wire.drain();
         let error = connector.pull(pull(stream)).await.expect_err("closed");
         assert_eq!(error.code(), "forbidden", "{stream}");
-        assert!(org.wire.drain().is_empty(), "{stream}: not asked again for a day");
+        assert!(
+            org.wire.drain().is_empty(),
+            "{stream}: not asked again for an hour"
+        );
     }
     connector.pull(pull(Stream::Contacts)).await.expect("open");
+    org.change(|org| org.forbidden_modules.clear());
+    org.advance(SignedDuration::from_mins(61));
+    let again = followup_core::PullRequest {
+        now: org.now(),
+        ..pull(Stream::Deals)
+    };
+    connector.pull(again).await.expect("the permission came back");
 }

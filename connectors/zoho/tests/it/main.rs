@@ -10,5 +10,6 @@ mod failures;
 mod lanes;
 mod logins;
 mod mails;
+mod rows;
 mod support;
 mod writes;
