@@ -280,7 +280,8 @@ fn judge_one<'a>(
         wake.consider_any(suppress::too_old_from(&case));
     }
     wake.consider_any(suppress::exception_ends_at(&case));
-    let is_kept = !suppress::is_final(&case) || settled_at(finding).is_some();
+    let is_asked_once = !case.is_duplicate && !suppress::is_final(&case);
+    let is_kept = is_asked_once || settled_at(finding).is_some();
     let (verdict, checks) = suppress::ask(&case, wake);
     if let Verdict::Final(code, detail) = verdict {
         return (Fate::Skipped(code, detail), is_kept);
