@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use crate::{salesforce::OrgSwitches, zoho::ZohoSwitches};
+use crate::{salesforce::OrgSwitches, team::TeamSize, zoho::ZohoSwitches};
 
 /// Which allowance the portal has bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Switches {
     pub extra_scopes: BTreeSet<String>,
     /// How many of the scripted situations are about people known to two of the world's CRMs. Default 0.
     pub known_to_two: u32,
+    /// How many reps there are, and for how long situations are played.
+    pub team: TeamSize,
     /// Settings of the Salesforce org beside the portal.
     pub salesforce: OrgSwitches,
     /// Settings of the Zoho org beside the portal.
@@ -130,6 +132,7 @@ impl Default for Switches {
             missing_scopes: BTreeSet::new(),
             extra_scopes: BTreeSet::new(),
             known_to_two: 0,
+            team: TeamSize::default(),
             salesforce: OrgSwitches::default(),
             zoho: ZohoSwitches::default(),
         }

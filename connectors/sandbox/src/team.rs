@@ -26,16 +26,16 @@ mod truth;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-pub use casting::Scale;
+pub use casting::{Scale, TeamSize};
 pub use score::{Score, SituationScore};
 pub use situation::Site;
 
 use self::{
     act::{Act, Added, carry_out},
     calendar::Calendar,
-    cast::Cast,
+    cast::{Cast, bystander},
     casting::{Lists, Part},
     mix::Mix,
     script::{Script, Setting},
@@ -60,7 +60,7 @@ pub const MARKED_RULES: &[&str] = &[
 /// Where an act stands in the order of the run: its instant, then the order of planning.
 type Slot = (Timestamp, u64);
 
-/// The team and its fortnight.
+/// The team and its fortnights.
 #[derive(Debug)]
 pub struct Team {
     situations: Vec<Situation>,
@@ -71,7 +71,7 @@ pub struct Team {
 }
 
 impl Team {
-    /// Hires the reps into every CRM and writes a fortnight of situations from `as_of` on.
+    /// Hires the reps into every CRM and writes fortnights of situations from `as_of` on.
     ///
     /// Where `scale` asks for nothing, only the owners are added. Nothing happens before `as_of`, and nothing at all
     /// before [`Team::run_until`], which wants the same CRMs in the same order.
@@ -80,8 +80,15 @@ impl Team {
     /// Never: the checked-in mix is proved by a test.
     pub fn new(seed: u64, scale: &Scale, as_of: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let calendar = Calendar::starting(as_of);
-        let cast = Cast::hire(scale.people(), as_of, crms);
+        let count = scale.size.reps.unwrap_or_else(|| Cast::reps_for(scale.people()));
+        let cast = Cast::hire(count, as_of, crms);
+        let at_work = crms.iter_mut().zip(&scale.alone).enumerate();
+        for (place, (crm, _)) in at_work.filter(|(_, (_, people))| **people > 0) {
+            for number in 0..scale.size.bystanders {
+                let (owner, _) = cast.pair(usize::try_from(number).unwrap_or(0));
+                crm.add_person(as_of, bystander(number, Site(place), &owner));
+            }
+        }
         let mix = Mix::checked_in().expect("a test proves the checked-in situation mix");
         let mut team = Self {
             situations: Vec::new(),
@@ -90,35 +97,14 @@ impl Team {
             added: Added::default(),
         };
         let mut lists = Lists::default();
-        for (turn, part) in casting::parts(&mix, scale, crms, &mut rng)
-            .into_iter()
-            .enumerate()
-        {
-            let serial = u32::try_from(turn).unwrap_or(0);
-            let write = |rep_turn: usize, mut rng: fastrand::Rng| {
-                let (rep, colleague) = cast.pair(rep_turn);
-                let Part { name, play, sites } = &part;
-                let setting = Setting {
-                    calendar,
-                    rep,
-                    colleague,
-                    others: cast.others(),
-                    sites: sites.clone(),
-                };
-                let mut script = Script::new(name, serial, setting, &mut rng);
-                play(&mut script);
-                script.finish()
-            };
-            // The same story with the next rep who has time for it.
-            let own = rng.fork();
-            let mut turns = turn..turn + cast.size();
-            let situation = turns
-                .find_map(|rep_turn| {
-                    Some(write(rep_turn, own.clone())).filter(|story| lists.have_room(story))
-                })
-                .unwrap_or_else(|| write(turn, own));
-            lists.take(&situation);
-            team.add(situation);
+        for fortnight in 0..scale.size.fortnights.max(1) {
+            let begins_at = as_of + SignedDuration::from_hours(14 * 24 * i64::from(fortnight));
+            let calendar = Calendar::starting(begins_at);
+            for part in casting::parts(&mix, scale, crms, &mut rng) {
+                let situation = write(&part, team.situations.len(), calendar, &cast, &lists, rng.fork());
+                lists.take(&situation);
+                team.add(situation);
+            }
         }
         team
     }
@@ -218,4 +204,33 @@ fn react(situation: &mut Situation, tasks: &[Vec<TaskView>]) -> Vec<(Timestamp, 
     }
     situation.reactions = reactions;
     acts
+}
+
+/// Writes the `turn`-th situation of a run for the rep whose turn it is, or for the next one who has time for it.
+fn write(
+    part: &Part<'_>,
+    turn: usize,
+    calendar: Calendar,
+    cast: &Cast,
+    lists: &Lists,
+    rng: fastrand::Rng,
+) -> Situation {
+    let serial = u32::try_from(turn).unwrap_or(0);
+    let write_for = |rep_turn: usize| {
+        let mut rng = rng.clone();
+        let (rep, colleague) = cast.pair(rep_turn);
+        let setting = Setting {
+            calendar,
+            rep,
+            colleague,
+            others: cast.others(),
+            sites: part.sites.clone(),
+        };
+        let mut script = Script::new(part.name, serial, setting, &mut rng);
+        (part.play)(&mut script);
+        script.finish()
+    };
+    (turn..turn + cast.size())
+        .find_map(|rep_turn| Some(write_for(rep_turn)).filter(|story| lists.have_room(story)))
+        .unwrap_or_else(|| write_for(turn))
 }

@@ -283,6 +283,7 @@ impl Sandbox {
         let scale = Scale {
             alone: vec![config.people, salesforce.people, zoho.people],
             shared: config.switches.known_to_two,
+            size: config.switches.team.clone(),
         };
         let mut org = Org::new(config.seed, salesforce, config.limits, config.as_of);
         let mut tenant = Tenant::new(config.seed, zoho, config.limits, config.as_of);

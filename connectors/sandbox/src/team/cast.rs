@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::situation::Site;
-use crate::crm::{Crm, NewOwner};
+use crate::crm::{Crm, NewOwner, NewPerson, PersonOrigin};
 
 /// Domain of the selling company.
 pub(crate) const OUR_DOMAIN: &str = "brightdesk.example.org";
@@ -14,6 +14,10 @@ pub(crate) const OUR_DOMAIN: &str = "brightdesk.example.org";
 const REPS_MIN: u32 = 8;
 /// People one rep looks after.
 const PEOPLE_PER_REP: u32 = 10;
+/// Numbers of people no situation has, so many for each CRM.
+const BYSTANDERS_FROM: u32 = 1_000_000;
+/// People a purchased list has at most.
+const BYSTANDERS_MAX: u32 = 100_000;
 
 const REP_FIRST: [&str; 8] = ["Ana", "Ben", "Chioma", "Daniel", "Elif", "Farid", "Greta", "Hiro"];
 const REP_LAST: [&str; 8] = [
@@ -137,9 +141,8 @@ pub(crate) struct Others {
 }
 
 impl Cast {
-    /// Adds the users a run with `people` people needs to every CRM.
-    pub(crate) fn hire(people: u32, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
-        let count = REPS_MIN.max(people / PEOPLE_PER_REP);
+    /// Adds `count` reps to every CRM, and who else owns records.
+    pub(crate) fn hire(count: u32, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let reps = (0..count)
             .map(|number| hire(user(number, true), at, crms))
             .collect();
@@ -149,6 +152,11 @@ impl Cast {
             reps,
             others: Others { gone, queue },
         }
+    }
+
+    /// How many reps a fortnight with `people` people needs.
+    pub(crate) fn reps_for(people: u32) -> u32 {
+        REPS_MIN.max(people / PEOPLE_PER_REP)
     }
 
     /// How many reps there are.
@@ -211,6 +219,22 @@ fn hire(owner: NewOwner, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Rep {
     Rep {
         ids,
         email: owner.email,
+    }
+}
+
+/// Somebody of a purchased list of a CRM.
+pub(crate) fn bystander(number: u32, site: Site, owner: &Rep) -> NewPerson {
+    let site_number = u32::try_from(site.0).unwrap_or(0);
+    let persona = persona(BYSTANDERS_FROM + site_number * BYSTANDERS_MAX + number % BYSTANDERS_MAX);
+    NewPerson {
+        email: Some(persona.email),
+        first_name: persona.first_name,
+        last_name: persona.last_name,
+        company: persona.company,
+        phone: persona.phone,
+        owner: Some(owner.id(site)),
+        is_customer: false,
+        origin: PersonOrigin::Import,
     }
 }
 

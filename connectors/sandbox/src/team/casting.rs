@@ -14,13 +14,36 @@ use crate::crm::{Crm, Feature};
 /// How many reminders a day the script lets one rep have, so that nobody's are put off for another day.
 const REMINDERS_A_DAY: u32 = 4;
 
-/// How many situations a team lives through.
+/// How many situations a team lives through, each fortnight.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scale {
     /// Situations of people known to one CRM alone, by its place; CRMs beyond the list have none.
     pub alone: Vec<u32>,
     /// Situations of people known to two of the CRMs that have situations of their own; none where there is only one.
     pub shared: u32,
+    /// How many work in it, and for how long.
+    pub size: TeamSize,
+}
+
+/// A team and the time it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamSize {
+    /// Fortnights, each with all the situations that are asked for; at least one is played. Default 1.
+    pub fortnights: u32,
+    /// Reps; as many as the situations need if not given.
+    pub reps: Option<u32>,
+    /// People of a purchased list in each CRM that has situations: they do nothing and are owed nothing. Default 0.
+    pub bystanders: u32,
+}
+
+impl Default for TeamSize {
+    fn default() -> Self {
+        Self {
+            fortnights: 1,
+            reps: None,
+            bystanders: 0,
+        }
+    }
 }
 
 impl Scale {
@@ -29,6 +52,7 @@ impl Scale {
         Self {
             alone: vec![people],
             shared: 0,
+            size: TeamSize::default(),
         }
     }
 

@@ -5,7 +5,7 @@ mod fake;
 
 use followup_sandbox::{
     crm::Feature,
-    team::{Scale, Score, Site, Team},
+    team::{Scale, Score, Site, Team, TeamSize},
 };
 use jiff::Timestamp;
 
@@ -98,6 +98,7 @@ fn acts_are_the_same_however_the_clock_is_stepped() {
     let scale = Scale {
         alone: vec![60, 40],
         shared: 30,
+        ..Scale::default()
     };
     let crms = || vec![FakeCrm::default(), FakeCrm::default()];
     let (mut at_once, mut stepped) = (crms(), crms());
@@ -295,8 +296,29 @@ fn in_two(seed: u64, flaw: Flaw) -> Run {
     let scale = Scale {
         alone: vec![50, 50],
         shared: 60,
+        ..Scale::default()
     };
     play_in(two(), seed, &scale, MONDAY, 14, flaw)
+}
+
+#[test]
+fn a_perfect_daemon_is_right_through_three_fortnights_with_few_reps_and_a_purchased_list() {
+    let scale = Scale {
+        alone: vec![40, 40],
+        shared: 20,
+        size: TeamSize {
+            fortnights: 3,
+            reps: Some(9),
+            bystanders: 30,
+        },
+    };
+    let run = play_in(two(), 2, &scale, MONDAY, 3 * 14, Flaw::None);
+    let score = last(&run);
+    assert_eq!(score.problems, Vec::<String>::new());
+    assert_eq!(score.by_situation.values().map(|kind| kind.n).sum::<u64>(), 300);
+    assert_eq!(score.gaps_found, score.gaps_expected);
+    let begun = run.team.next_act_at();
+    assert_eq!(begun, None, "everything was played");
 }
 
 #[test]
@@ -329,6 +351,7 @@ fn a_perfect_daemon_is_right_in_two_crms_and_in_three() {
     let scale = Scale {
         alone: vec![20, 20, 20],
         shared: 70,
+        ..Scale::default()
     };
     let run = play_in(three, 4, &scale, MONDAY, 14, Flaw::None);
     assert_eq!(last(&run).problems, Vec::<String>::new());
