@@ -19,6 +19,7 @@ mod cast;
 mod casting;
 mod kinds;
 mod mix;
+mod pace;
 mod score;
 mod script;
 mod situation;
@@ -29,13 +30,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use casting::{Scale, TeamSize};
+pub use pace::Pace;
 pub use score::{Score, SituationScore};
 pub use situation::Site;
 
 use self::{
     act::{Act, Added, carry_out},
     calendar::Calendar,
-    cast::{Cast, bystander},
+    cast::{Cast, Rep, bystander},
     casting::{Lists, Part},
     mix::Mix,
     script::{Script, Setting},
@@ -63,6 +65,8 @@ type Slot = (Timestamp, u64);
 /// The team and its fortnights.
 #[derive(Debug)]
 pub struct Team {
+    begins_at: Timestamp,
+    reps: Vec<Rep>,
     situations: Vec<Situation>,
     /// What is still to happen, by situation, and in which CRM.
     agenda: BTreeMap<Slot, (usize, Site, Act)>,
@@ -82,26 +86,30 @@ impl Team {
         let mut rng = fastrand::Rng::with_seed(seed);
         let count = scale.size.reps.unwrap_or_else(|| Cast::reps_for(scale.people()));
         let cast = Cast::hire(count, as_of, crms);
+        let mut added = Added::default();
         let at_work = crms.iter_mut().zip(&scale.alone).enumerate();
         for (place, (crm, _)) in at_work.filter(|(_, (_, people))| **people > 0) {
             for number in 0..scale.size.bystanders {
                 let (owner, _) = cast.pair(usize::try_from(number).unwrap_or(0));
                 crm.add_person(as_of, bystander(number, Site(place), &owner));
+                added.people += 1;
             }
         }
         let mix = Mix::checked_in().expect("a test proves the checked-in situation mix");
         let mut team = Self {
+            begins_at: as_of,
+            reps: cast.reps().to_vec(),
             situations: Vec::new(),
             agenda: BTreeMap::new(),
             planned: 0,
-            added: Added::default(),
+            added,
         };
         let mut lists = Lists::default();
         for fortnight in 0..scale.size.fortnights.max(1) {
             let begins_at = as_of + SignedDuration::from_hours(14 * 24 * i64::from(fortnight));
             let calendar = Calendar::starting(begins_at);
             for part in casting::parts(&mix, scale, crms, &mut rng) {
-                let situation = write(&part, team.situations.len(), calendar, &cast, &lists, rng.fork());
+                let situation = write(&part, team.situations.len(), calendar, &cast, &lists, &rng.fork());
                 lists.take(&situation);
                 team.add(situation);
             }
@@ -213,7 +221,7 @@ fn write(
     calendar: Calendar,
     cast: &Cast,
     lists: &Lists,
-    rng: fastrand::Rng,
+    rng: &fastrand::Rng,
 ) -> Situation {
     let serial = u32::try_from(turn).unwrap_or(0);
     let write_for = |rep_turn: usize| {

@@ -164,6 +164,11 @@ impl Cast {
         self.reps.len()
     }
 
+    /// The reps.
+    pub(crate) fn reps(&self) -> &[Rep] {
+        &self.reps
+    }
+
     /// Who else owns records.
     pub(crate) const fn others(&self) -> &Others {
         &self.others

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     Team,
+    pace::{Pace, pace},
     situation::{Ending, Expect, Site, Situation},
 };
 use crate::crm::{Crm, TaskAct, TaskState, TaskView};
@@ -21,10 +22,14 @@ pub struct SituationScore {
     pub n: u64,
     /// Those in which nothing was missed, doubled or wrong.
     pub right: u64,
+    /// Gaps without a reminder in time.
+    pub missed: u64,
+    /// Reminders beyond the one, or wrong.
+    pub wrong: u64,
 }
 
 /// The figures of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Score {
     /// Person records the script brought in.
     pub people: u64,
@@ -46,6 +51,8 @@ pub struct Score {
     pub tasks_closed_by_evidence: u64,
     /// Reminders the daemon withdrew because they had lost their point.
     pub tasks_moot: u64,
+    /// How many reminders reach a rep on a working day; of all CRMs together only.
+    pub pace: Pace,
     /// By kind of situation.
     pub by_situation: BTreeMap<String, SituationScore>,
     /// Everything that is not right, in words.
@@ -75,6 +82,8 @@ impl Team {
         };
         let judged = self.situations.iter().collect();
         self.judge(&mut score, judged, crms, |_| true, (now, tolerance));
+        let tasks: Vec<Vec<TaskView>> = crms.iter().map(|crm| crm.tasks()).collect();
+        score.pace = pace(&self.reps, &tasks, (self.begins_at, now));
         score
     }
 
@@ -170,6 +179,10 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn judge(&mut self, reminders: &[Found<'_>], human: &[Found<'_>]) {
+        let (missed, wrong) = (
+            self.score.gaps_missed,
+            self.score.duplicates + self.score.wrong_tasks,
+        );
         let mut spare: Vec<Found<'_>> = reminders.to_vec();
         for expect in &self.situation.expects {
             self.one_expected(expect, &mut spare);
@@ -193,6 +206,8 @@ impl Judge<'_> {
         if self.now >= self.situation.ends_at + self.tolerance || !self.is_right {
             entry.n += 1;
             entry.right += u64::from(self.is_right);
+            entry.missed += self.score.gaps_missed - missed;
+            entry.wrong += self.score.duplicates + self.score.wrong_tasks - wrong;
         }
     }
 
