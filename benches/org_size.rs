@@ -194,6 +194,7 @@ fn inputs() -> PlanInputs {
             default: Calendar::default(),
             by_owner: BTreeMap::new(),
             same_person: BTreeMap::new(),
+            ..Calendars::default()
         }),
         coverage: Arc::new(Coverage {
             connections: BTreeMap::from([(connection(), coverage)]),
@@ -202,6 +203,8 @@ fn inputs() -> PlanInputs {
         writable: BTreeSet::new(),
         ask_first: BTreeSet::new(),
         unsure: BTreeSet::new(),
+        admins: Vec::new(),
+        learned: Arc::default(),
         run: "bench".to_owned(),
     }
 }

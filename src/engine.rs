@@ -25,8 +25,10 @@ use crate::{
 };
 
 mod known;
+mod learned;
 mod link;
 mod report;
+mod troubled;
 
 pub(crate) use report::trouble_of;
 use report::{note_error, note_pass};
@@ -267,6 +269,7 @@ impl Engine {
                     state.probed_at = Some(now);
                     state.refused = None;
                     state.refused_since = None;
+                    state.is_out_of_reach = false;
                 });
                 true
             }
@@ -279,6 +282,7 @@ impl Engine {
                 if trouble_of(&error) == Trouble::Refused {
                     link.change(|state| state.tried(now));
                 }
+                link.change(|state| state.is_out_of_reach = true);
                 note_error(link, &error, report);
                 false
             }
@@ -369,6 +373,7 @@ impl Engine {
             applied.is_stale = false;
             let mut mine = {
                 let mut shared = self.plan_turn.lock().await;
+                self.plan_health(&inputs, now, &mut shared).await?;
                 self.plan(&inputs, now, &mut shared, &mut planned).await?;
                 shared.take(link.connector.connection())
             };

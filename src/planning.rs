@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use followup_core::{ConnectionId, RecordKind, RecordRef, TaskDraft, TaskKey};
+use followup_core::{ConnectionId, OwnerId, RecordKind, RecordRef, TaskDraft, TaskKey};
 use followup_rules::{
-    Context, OwnerLoad, apply_caps,
+    Context, KnownBundles, OwnerLoad, apply_bundles, apply_caps_with,
     calendar::Calendars,
     evaluate,
-    model::{Coverage, Evaluation, Outcome, Subject},
+    model::{Coverage, Evaluation, Gap, Outcome, Subject},
     policy::Policy,
 };
 use followup_store::{Ledger, Store, StoreError};
@@ -21,10 +21,16 @@ use jiff::{SignedDuration, Timestamp};
 mod adopt;
 mod decide;
 pub mod facts;
+pub mod learned;
+pub mod lists;
 mod place;
+mod troubled;
 
 pub use adopt::{Established, adopt, adopted_entries, establish, established_entries};
 pub use decide::{Amendment, Decision, decide};
+pub use learned::Learned;
+pub use troubled::{plan_health, told_since};
+pub use lists::{Judged, ListDecision, decide_lists};
 
 /// Subjects judged in one turn of the store.
 const BATCH: usize = 200;
@@ -48,6 +54,10 @@ pub struct PlanInputs {
     /// Connections whose tasks or deals could not be read this time: what is there may cover the subject, so nothing
     /// new is written.
     pub unsure: BTreeSet<ConnectionId>,
+    /// The admin's logins: who gets what asks nobody else.
+    pub admins: Vec<OwnerId>,
+    /// What is known beside the records.
+    pub learned: Arc<Learned>,
     /// The run that decides.
     pub run: String,
 }
@@ -78,6 +88,18 @@ impl Outbox {
             })
             .collect();
         Self { drafts, amendments }
+    }
+
+    fn create(&mut self, drafts: impl IntoIterator<Item = TaskDraft>) {
+        let by_key = drafts.into_iter().map(|draft| (draft.key.clone(), draft));
+        self.drafts.extend(by_key);
+    }
+
+    fn amend(&mut self, amendments: impl IntoIterator<Item = Amendment>) {
+        let by_key = amendments
+            .into_iter()
+            .map(|amendment| (amendment.change.key.clone(), amendment));
+        self.amendments.extend(by_key);
     }
 }
 
@@ -116,19 +138,10 @@ pub fn plan_batch(
         coverage: &inputs.coverage,
         now,
     };
-    let mut evaluations = Vec::new();
-    let mut known = Vec::new();
-    for unit in units(store, &refs)? {
-        let Some((subject, facts)) = facts::gather(store, &unit)? else {
-            continue;
-        };
-        evaluations.push(evaluate(&subject, &facts, &context));
-        known.push((unit, facts));
-    }
-    let load = owner_load(store, &context);
-    apply_caps(&mut evaluations, &load, &context);
+    let (judged, known) = judge_together(store, units(store, &refs)?, &inputs.learned, &context)?;
     let mut entries = Vec::new();
-    for (evaluation, (unit, facts)) in evaluations.iter().zip(&known) {
+    let lists = decide_lists(store.ledger(), &judged, &known, &context, inputs);
+    for (evaluation, facts) in judged.evaluations.iter().zip(&judged.facts) {
         let decision = decide(store.ledger(), evaluation, facts, &context, inputs);
         planned.evaluated += 1;
         planned.gaps_opened += decision.gaps_opened;
@@ -136,16 +149,15 @@ pub fn plan_batch(
             *planned.outcomes.entry(gap.outcome.as_str()).or_default() += 1;
         }
         entries.extend(decision.entries);
-        outbox
-            .drafts
-            .extend(decision.draft.map(|draft| (draft.key.clone(), draft)));
-        outbox.amendments.extend(
-            decision
-                .amendment
-                .map(|amendment| (amendment.change.key.clone(), amendment)),
-        );
-        settled.insert(unit.clone(), wake_at(evaluation, decision.waits, now));
+        outbox.amend(decision.amendment);
+        outbox.create(decision.draft);
+        let unit = evaluation.subject.record();
+        let waits = decision.waits || lists.waits.contains(unit);
+        settled.insert(unit.clone(), wake_at(evaluation, waits, now));
     }
+    entries.extend(lists.entries);
+    outbox.amend(lists.amendments);
+    outbox.create(lists.drafts);
     if !entries.is_empty() {
         store.record(&entries)?;
     }
@@ -153,23 +165,59 @@ pub fn plan_batch(
     Ok(true)
 }
 
-/// Judges one subject without deciding anything, for `why` and `why-not`.
+/// Judges subjects and whatever the lists they are in name besides, then applies lists and caps to all of them together.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+pub(crate) fn judge_together(
+    store: &Store,
+    units: BTreeSet<RecordRef>,
+    learned: &Learned,
+    context: &Context<'_>,
+) -> Result<(Judged, KnownBundles), StoreError> {
+    let known = lists::known(store.ledger(), context);
+    let mut judged = Judged::default();
+    let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    let mut next = units;
+    while !next.is_empty() {
+        for unit in std::mem::take(&mut next) {
+            let found = facts::gather(store, &unit)?;
+            seen.insert(unit);
+            if let Some((subject, mut facts)) = found
+                && shown.insert(subject.record().clone())
+            {
+                seen.insert(subject.record().clone());
+                learned.add_to(&mut facts, store.ledger());
+                judged.evaluations.push(evaluate(&subject, &facts, context));
+                judged.facts.push(facts);
+            }
+        }
+        let listed = lists::listed_with(store.ledger(), &judged, &known, context);
+        next.extend(listed.into_iter().filter(|record| !seen.contains(record)));
+    }
+    let known = lists::as_seen(known, &judged, context);
+    let load = owner_load(store, context);
+    apply_bundles(&mut judged.evaluations, &known, context);
+    apply_caps_with(&mut judged.evaluations, &load, &known, context);
+    Ok((judged, known))
+}
+
+/// Judges what one record concerns without deciding anything, for `why` and `why-not`: with the lists it is in, and the
+/// caps.
 ///
 /// # Errors
 /// [`StoreError`] when the store cannot be read.
 pub fn look_at(
     store: &Store,
-    unit: &RecordRef,
+    record: &RecordRef,
+    learned: &Learned,
     context: &Context<'_>,
-) -> Result<Vec<(Evaluation, followup_rules::model::Facts)>, StoreError> {
-    let mut seen = Vec::new();
-    for unit in units(store, &BTreeSet::from([unit.clone()]))? {
-        if let Some((subject, facts)) = facts::gather(store, &unit)? {
-            let evaluation = evaluate(&subject, &facts, context);
-            seen.push((evaluation, facts));
-        }
-    }
-    Ok(seen)
+) -> Result<Vec<Evaluation>, StoreError> {
+    let asked = units(store, &BTreeSet::from([record.clone()]))?;
+    let (judged, _) = judge_together(store, asked.clone(), learned, context)?;
+    let mut evaluations = judged.evaluations;
+    evaluations.retain(|evaluation| asked.contains(evaluation.subject.record()));
+    Ok(evaluations)
 }
 
 /// The subjects that a change of these records can concern: a person's human and its deals, a deal and its people.
@@ -207,7 +255,7 @@ fn units(store: &Store, refs: &BTreeSet<RecordRef>) -> Result<BTreeSet<RecordRef
 pub(crate) fn owner_load(
     store: &Store,
     context: &Context<'_>,
-) -> BTreeMap<followup_core::OwnerId, OwnerLoad> {
+) -> BTreeMap<OwnerId, OwnerLoad> {
     let mut load: BTreeMap<_, OwnerLoad> = BTreeMap::new();
     for row in store.ledger().tasks() {
         let calendar = context.calendars.of(Some(&row.owner));
@@ -222,13 +270,16 @@ pub(crate) fn owner_load(
     load
 }
 
-/// When to look again: what the judgement says, sooner for gaps that wait for something no clock tells.
+/// When to look again: what the judgement says, sooner for gaps that wait for something no clock tells. What waits for
+/// room in a list waits for the owner's next day.
 fn wake_at(evaluation: &Evaluation, waits: bool, now: Timestamp) -> Option<Timestamp> {
-    let is_queued = evaluation
-        .gaps
-        .iter()
-        .any(|gap| matches!(gap.outcome, Outcome::Queued | Outcome::Blocked(_)));
-    let soon = (waits || is_queued).then(|| now + LOOK_AGAIN);
+    let waits_for_room = |gap: &Gap| match gap.outcome {
+        Outcome::Queued => !gap.key.rule.is_always_bundled(),
+        Outcome::Blocked(_) => true,
+        _ => false,
+    };
+    let is_soon = waits || evaluation.gaps.iter().any(waits_for_room);
+    let soon = is_soon.then(|| now + LOOK_AGAIN);
     [evaluation.wake_at, soon].into_iter().flatten().min()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{Absence, Owner, OwnerId};
+use followup_core::{Absence, Owner, OwnerId, OwnerKind};
 use followup_rules::calendar::{Calendar, Calendars};
 use jiff::tz::TimeZone;
 
@@ -17,6 +17,19 @@ pub struct OwnerSettings {
     pub absences: Vec<Absence>,
     /// The lower-case address under which another CRM knows the same person; that address's settings count.
     pub same_as: Option<String>,
+    /// Gets what asks nobody else.
+    pub is_admin: bool,
+    /// The lower-case address of who leads them.
+    pub leader: Option<String>,
+}
+
+/// Who is what in a team, by login.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Logins of admins that can be given work, in order of their ids.
+    pub admins: Vec<OwnerId>,
+    /// The leader of each login: the leader's login in the same CRM or, where they have none, in another.
+    pub leaders: BTreeMap<OwnerId, OwnerId>,
 }
 
 /// What the configuration says about working time.
@@ -48,6 +61,39 @@ impl TeamSettings {
             self.add(&mut calendars, address.as_deref(), logins);
         }
         calendars
+    }
+
+    /// Who is an admin, and who leads whom.
+    pub fn roles<'a>(&self, owners: impl IntoIterator<Item = &'a Owner>) -> Roles {
+        let mut logins: BTreeMap<String, Vec<&OwnerId>> = BTreeMap::new();
+        let mut known: Vec<(String, &Owner)> = Vec::new();
+        for owner in owners {
+            if let Some(address) = self.address_of(owner) {
+                if owner.is_active && owner.kind == OwnerKind::User {
+                    logins.entry(address.clone()).or_default().push(&owner.id);
+                }
+                known.push((address, owner));
+            }
+        }
+        let mut roles = Roles::default();
+        for (address, owner) in known {
+            let Some(settings) = self.owners.get(&address) else { continue };
+            let can_work = logins.get(&address).is_some_and(|logins| logins.contains(&&owner.id));
+            if settings.is_admin && can_work {
+                roles.admins.push(owner.id.clone());
+            }
+            let leader = settings.leader.as_ref().and_then(|leader| {
+                let same_as = self.owners.get(leader).and_then(|settings| settings.same_as.as_ref());
+                logins.get(same_as.unwrap_or(leader))
+            });
+            let elsewhere = |login: &&&OwnerId| login.record().connection != owner.id.record().connection;
+            let nearest = leader.into_iter().flatten().min_by_key(|login| (elsewhere(login), **login));
+            if let Some(leader) = nearest {
+                roles.leaders.insert(owner.id.clone(), (*leader).clone());
+            }
+        }
+        roles.admins.sort();
+        roles
     }
 
     /// The address that stands for a person, whatever CRM knows them.
@@ -168,6 +214,46 @@ mod tests {
         assert_eq!(*calendars.person_of(&id("sales")), id("hub"));
         assert_eq!(*calendars.person_of(&id("zoho")), id("zoho"));
         assert!(is_away(&calendars, &id("sales")) && !is_away(&calendars, &id("zoho")));
+    }
+
+    #[test]
+    fn admins_and_leaders_are_found_by_address_in_the_same_crm_first() {
+        let of = |is_admin, leader: Option<&str>| OwnerSettings {
+            is_admin,
+            leader: leader.map(str::to_owned),
+            ..OwnerSettings::default()
+        };
+        let settings = BTreeMap::from([
+            ("ops@example.com".to_owned(), of(true, None)),
+            ("ana@example.com".to_owned(), of(false, Some("lead@example.com"))),
+        ]);
+        let login = |connection: &str, native: &str, address: &str| Owner {
+            id: OwnerId(RecordRef::new(
+                ConnectionId::new(connection).unwrap(),
+                RecordKind::Owner,
+                native,
+            )),
+            ..owner(connection, Some(address), Vec::new())
+        };
+        let gone = Owner {
+            is_active: false,
+            ..login("zoho", "1", "ops@example.com")
+        };
+        let known = [
+            login("hub", "1", "ops@example.com"),
+            login("hub", "2", "ana@example.com"),
+            login("hub", "3", "lead@example.com"),
+            login("sales", "2", "ana@example.com"),
+            login("sales", "3", "lead@example.com"),
+            login("zoho", "2", "ana@example.com"),
+            gone,
+        ];
+        let roles = team(settings).roles(&known);
+        assert_eq!(roles.admins, [known[0].id.clone()], "who left is given nothing");
+        assert_eq!(roles.leaders[&known[1].id], known[2].id);
+        assert_eq!(roles.leaders[&known[3].id], known[4].id);
+        assert_eq!(roles.leaders[&known[5].id], known[2].id, "no leader in that CRM");
+        assert_eq!(roles.leaders.len(), 3);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordRef, Task, TaskChange,
+    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordKind, RecordRef, Task, TaskChange,
     TaskDraft, TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_store::{
@@ -109,11 +109,8 @@ impl WriteBack<'_> {
         self.record(orphaned).await?;
         self.look(&unknown, now, applied).await?;
         let planned: Vec<_> = self.rows(|row| row.state == RowState::Planned).await?;
-        let subjects: Vec<_> = planned.into_iter().map(|row| row.subject).collect();
-        if !subjects.is_empty() {
-            self.store.with(move |store| store.mark_dirty(&subjects)).await?;
-        }
-        Ok(())
+        self.judge_again(planned.into_iter().map(|row| row.key).collect())
+            .await
     }
 
     /// Creates, amends and closes what the ledger says and the outbox has texts for.
@@ -169,12 +166,22 @@ impl WriteBack<'_> {
     /// # Errors
     /// [`StoreError`] only: trouble with the CRM is in the answer.
     pub async fn recheck(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
-        let rows = self.rows(|row| row.remote().is_some()).await?;
+        let connection = self.connector.connection().clone();
+        let subjects = self
+            .store
+            .with(move |store| {
+                let ledger = store.ledger();
+                let is_there =
+                    |row: &&TaskRow| row.connection == connection && row.closed.is_none() && row.remote().is_some();
+                let rows = ledger.tasks().filter(is_there);
+                Ok(rows.flat_map(|row| ledger.shown_subjects_of(row)).collect::<Vec<_>>())
+            })
+            .await?;
         // A person may be shown by the record of another CRM, of which this one knows nothing.
-        let ids: BTreeSet<_> = rows
+        let ids: BTreeSet<_> = subjects
             .into_iter()
-            .map(|row| row.subject)
             .filter(|subject| subject.connection == *self.connector.connection())
+            .filter(|subject| subject.kind != RecordKind::Owner)
             .take(RECHECKED_MAX)
             .collect();
         if ids.is_empty() || self.stop.is_cancelled() {
@@ -336,7 +343,7 @@ impl WriteBack<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        let queries: Vec<TaskQuery> = rows.iter().map(step::query).collect();
+        let queries = self.queries(rows).await?;
         let found = match self.connector.find_tasks(&queries, now).await {
             Ok(found) => found,
             Err(error) => {
@@ -369,6 +376,17 @@ impl WriteBack<'_> {
         self.settle(entries, there).await
     }
 
+    async fn queries(&self, rows: &[TaskRow]) -> Result<Vec<TaskQuery>, StoreError> {
+        let rows = rows.to_vec();
+        self.store
+            .with(move |store| {
+                let ledger = store.ledger();
+                let query = |row: &TaskRow| step::query(row, &ledger.subjects_of(row));
+                Ok(rows.iter().map(query).collect())
+            })
+            .await
+    }
+
     // ---- close and amend
 
     async fn close(&self, rows: &[TaskRow], now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
@@ -394,7 +412,7 @@ impl WriteBack<'_> {
                 WriteOutcome::Gone => {}
                 WriteOutcome::HumanEdited(task) => {
                     there.push(*task);
-                    dirty.push(row.subject.clone());
+                    dirty.push(row.key.clone());
                 }
                 WriteOutcome::Rejected { reason } => {
                     applied
@@ -410,10 +428,7 @@ impl WriteBack<'_> {
             }
         }
         self.settle(entries, there).await?;
-        if !dirty.is_empty() {
-            self.store.with(move |store| store.mark_dirty(&dirty)).await?;
-        }
-        Ok(())
+        self.judge_again(dirty).await
     }
 
     async fn amend(
@@ -470,16 +485,17 @@ impl WriteBack<'_> {
         self.store.with(move |store| store.record(&entries)).await
     }
 
-    /// A task that was met, not made, may be over already, and the poll that told of it came before the ledger knew
-    /// it. Marked first: a death before the entries only judges once more.
-    async fn judge_again(&self, met: Vec<TaskKey>) -> Result<(), StoreError> {
-        if met.is_empty() {
+    /// Marks what tasks are about. A task that was met, not made, may be over already, and the poll that told of it came
+    /// before the ledger knew it. Marked first: a death before the entries only judges once more.
+    async fn judge_again(&self, tasks: Vec<TaskKey>) -> Result<(), StoreError> {
+        if tasks.is_empty() {
             return Ok(());
         }
         self.store
             .with(move |store| {
-                let rows = met.iter().filter_map(|key| store.ledger().task(key));
-                let subjects: Vec<RecordRef> = rows.map(|row| row.subject.clone()).collect();
+                let ledger = store.ledger();
+                let rows = tasks.iter().filter_map(|key| ledger.task(key));
+                let subjects: Vec<RecordRef> = rows.flat_map(|row| ledger.subjects_of(row)).collect();
                 store.mark_dirty(&subjects)
             })
             .await

@@ -63,6 +63,8 @@ impl Engine {
             .collect();
         self.note_modes(modes.clone(), now).await?;
         let (calendars, coverage) = self.known().await?;
+        let roles = self.roles().await?;
+        let learned = self.learned(&roles, &calendars, now).await?;
         let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
         let (writable, ask_first, epoch) = self
             .store
@@ -103,6 +105,8 @@ impl Engine {
                 .filter(|link| link.is_unsure())
                 .map(|l| l.connector.connection().clone())
                 .collect(),
+            admins: roles.admins,
+            learned,
             run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
         })
     }

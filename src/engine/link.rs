@@ -6,7 +6,7 @@ use std::{
 };
 
 use followup_core::{ActivityKind, Capability, ConnectionId, Connector, Probe, Stream, StreamAccess};
-use followup_rules::model::{ConnectionCoverage, EvidenceKind, Readable};
+use followup_rules::model::{ConnectionCoverage, EvidenceKind, Readable, StageTable};
 use followup_store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 
@@ -46,6 +46,12 @@ pub struct LinkState {
     pub reading_since: Option<Timestamp>,
     /// When the next cycle begins, once that is known.
     pub next_at: Option<Timestamp>,
+    /// What was learned from won deals, and when.
+    pub learned: Option<(Timestamp, Arc<StageTable>)>,
+    /// Nothing could be asked at all the last time.
+    pub is_out_of_reach: bool,
+    /// Since when this process has seen trouble.
+    pub troubled_since: Option<Timestamp>,
     /// When activities were last read record by record.
     pub related_at: Option<Timestamp>,
 }

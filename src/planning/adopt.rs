@@ -3,7 +3,7 @@
 //! The keys and the marker block travel with each task, so the CRM itself says what a lost ledger knew.
 
 use followup_core::{ConnectionId, Task, TaskStatus};
-use followup_rules::parse_marker;
+use followup_rules::{is_bundle, model::GapKey, parse_marker};
 use followup_store::{
     Ledger, Store, StoreError,
     ledger::{Closed, Cutover, Entry, FreezeReason, GapEnd, GapRow, RowState, TaskRow},
@@ -116,16 +116,23 @@ pub fn adopted_entries(ledger: &Ledger, task: &Task, now: Timestamp) -> Vec<Entr
     }
 }
 
-/// The entries that put one task into the ledger; `None` if it names no owner or no record.
+/// The entries that put one task into the ledger; `None` if it names no owner or no record, or is a list that does not
+/// say any more of what.
 fn put_back(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
     let key = task.key.clone()?;
     let marker = task.fields.as_ref().and_then(|fields| parse_marker(&fields.body));
-    let subject = marker
-        .as_ref()
-        .map(|marker| marker.subject.record().clone())
-        .or_else(|| task.deals.first().map(|deal| deal.record().clone()))
-        .or_else(|| task.people.first().map(|person| person.record().clone()))?;
-    let keys = marker.map(|marker| marker.gaps).unwrap_or_default();
+    let subject = if is_bundle(&key) {
+        marker.as_ref().filter(|marker| !marker.gaps.is_empty())?;
+        task.owner.as_ref()?.record().clone()
+    } else {
+        marker
+            .as_ref()
+            .map(|marker| marker.subject.record().clone())
+            .or_else(|| task.deals.first().map(|deal| deal.record().clone()))
+            .or_else(|| task.people.first().map(|person| person.record().clone()))?
+    };
+    let about = |place| marker.as_ref().map(|marker| marker.subject_of(place).record().clone());
+    let keys: &[GapKey] = marker.as_ref().map_or(&[], |marker| &marker.gaps);
     let closed = match task.status {
         TaskStatus::Open => None,
         TaskStatus::Done => Some((Closed::Declared, GapEnd::DoneDeclared)),
@@ -134,14 +141,15 @@ fn put_back(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
     let closed_at = task.completed_at.unwrap_or(task.stamp.modified_at);
     let mut entries: Vec<Entry> = keys
         .iter()
-        .map(|gap| Entry::GapOpened {
+        .enumerate()
+        .map(|(place, gap)| Entry::GapOpened {
             id: gap.id().0,
             gap: GapRow {
                 rule: gap.rule.as_str().to_owned(),
                 anchor: gap.anchor.clone(),
                 crossing_ms: gap.crossing.at_ms,
                 repeat: gap.crossing.repeat,
-                subject: subject.clone(),
+                subject: about(place).unwrap_or_else(|| subject.clone()),
                 found_at: task.created_at,
                 policy_version: "adopted".to_owned(),
                 end: closed.as_ref().map(|(_, end)| (*end, closed_at)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use followup_core::{Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskDraft, TaskKey, TaskStatus};
 use followup_rules::{
-    Context, TaskText, carrier,
+    Context, TaskText, carrier, is_bundle,
     model::{Evaluation, Facts, Gap, Outcome, OwnTask, Subject, TaskVerdict},
     reminder_at, render, render_into,
 };
@@ -20,7 +20,7 @@ use super::{
 const REFUSED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A task is due at least this far ahead of the instant it is written.
-const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const DUE_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// A text change, and what the ledger says once the CRM holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +67,16 @@ pub fn decide(
             continue;
         };
         if let Some(end) = end_of(verdict) {
-            let is_writable = inputs.writable.contains(&row.connection);
-            close(row, task, verdict, is_writable, context.now, &mut decision);
-            let ended = row
-                .gaps
-                .iter()
-                .filter(|id| ledger.gap(id).is_some_and(|gap| gap.end.is_none()));
+            // A list outlives what it lists: here only the subject's own gaps end.
+            if !is_bundle(&task.key) {
+                let is_writable = inputs.writable.contains(&row.connection);
+                close(row, task, verdict, is_writable, context.now, &mut decision);
+            }
+            let own: BTreeSet<String> = task.gaps.iter().map(|gap| gap.id().0).collect();
+            let ended = row.gaps.iter().filter(|id| {
+                let is_own = !is_bundle(&task.key) || own.contains(*id);
+                is_own && ledger.gap(id).is_some_and(|gap| gap.end.is_none())
+            });
             decision.entries.extend(ended.map(|id| Entry::GapEnded {
                 id: id.clone(),
                 end,
@@ -145,6 +149,7 @@ fn remember_gaps(ledger: &Ledger, evaluation: &Evaluation, context: &Context<'_>
     let record = evaluation.subject.record();
     let in_tasks: BTreeSet<&String> = ledger
         .tasks_about(record)
+        .chain(ledger.lists_about(record))
         .filter(|row| row.closed.is_none())
         .flat_map(|row| row.gaps.iter())
         .collect();
@@ -195,7 +200,7 @@ fn move_rows(ledger: &Ledger, evaluation: &Evaluation, facts: &Facts, decision: 
     }
 }
 
-const fn end_of(verdict: &TaskVerdict) -> Option<GapEnd> {
+pub(super) const fn end_of(verdict: &TaskVerdict) -> Option<GapEnd> {
     match verdict {
         TaskVerdict::Keep | TaskVerdict::Snoozed(_) => None,
         TaskVerdict::DoneEvidence(_) => Some(GapEnd::DoneEvidence),
@@ -207,7 +212,7 @@ const fn end_of(verdict: &TaskVerdict) -> Option<GapEnd> {
 }
 
 /// Ends a row: at once if the CRM needs no write (the rep ended it, or it was never sent), else by an intent.
-fn close(
+pub(super) fn close(
     row: &TaskRow,
     task: &OwnTask,
     verdict: &TaskVerdict,
@@ -299,7 +304,7 @@ fn create(
 }
 
 /// Whether the CRM refused a task and a day has passed: a portal's rules may have changed.
-fn is_refused_for_a_day(row: &TaskRow, now: Timestamp) -> bool {
+pub(super) fn is_refused_for_a_day(row: &TaskRow, now: Timestamp) -> bool {
     row.is_refused() && now.duration_since(row.planned_at) >= REFUSED_AGAIN
 }
 
@@ -310,7 +315,7 @@ fn gap_ids(lead: &Gap, folded: &[&Gap]) -> Vec<String> {
 }
 
 /// The CRMs that know a subject: what is recorded in any of them may cover it.
-fn known_to<'a>(lead: &'a Gap, facts: &'a Facts) -> impl Iterator<Item = &'a ConnectionId> {
+pub(super) fn known_to<'a>(lead: &'a Gap, facts: &'a Facts) -> impl Iterator<Item = &'a ConnectionId> {
     let shown = lead.subject.record();
     let records = facts
         .humans

@@ -32,7 +32,9 @@ pub fn gather(store: &Store, record: &RecordRef) -> Result<Option<(Subject, Fact
             Subject::Deal(_) => false,
         })
     };
-    let is_ours = store.ledger().tasks_about(record).next().is_some();
+    let ledger = store.ledger();
+    let mut ours = ledger.tasks_about(record).chain(ledger.lists_about(record));
+    let is_ours = ours.next().is_some();
     Ok(subject
         .or_else(|| is_ours.then(|| subject_of(record)))
         .map(|subject| (subject, facts)))
@@ -63,8 +65,10 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
         .map(|task| (task.id.record(), task))
         .collect();
     let mut own_tasks = Vec::new();
+    let ledger = store.ledger();
     for id in &about {
-        for row in store.ledger().tasks_about(id).filter(|row| !row.is_refused()) {
+        let rows = ledger.tasks_about(id).chain(ledger.lists_about(id));
+        for row in rows.filter(|row| !row.is_refused()) {
             let seen = match row.remote() {
                 Some(remote) => match known.get(remote.record()) {
                     Some(task) => Seen::There(Box::new((*task).clone())),
@@ -72,7 +76,12 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
                 },
                 None => Seen::NotYet,
             };
-            own_tasks.push(own_task(store.ledger(), row, &seen));
+            let own = own_task(ledger, row, &seen);
+            own_tasks.push(if row.is_list() {
+                listed(own, id, ledger, row, &about)
+            } else {
+                own
+            });
         }
     }
     let tasks = gathered
@@ -91,6 +100,25 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
         batch_sizes: gathered.batch_sizes,
         background: Background::default(),
     })
+}
+
+/// A list as each subject it names sees it: a task about the subject, with the gaps of those judged with it.
+fn listed(
+    list: OwnTask,
+    subject: &RecordRef,
+    ledger: &Ledger,
+    row: &TaskRow,
+    about: &BTreeSet<RecordRef>,
+) -> OwnTask {
+    let gaps = row.gaps.iter().filter_map(|id| ledger.gap(id));
+    OwnTask {
+        subject: subject_of(subject),
+        gaps: gaps
+            .filter(|gap| about.contains(&gap.subject))
+            .filter_map(gap_key)
+            .collect(),
+        ..list
+    }
 }
 
 /// Adds the people and deals that activities name beside the subject's own: whose gap a shared message is depends on
@@ -150,7 +178,7 @@ fn look_up(store: &Store, remote: &RecordRef) -> Result<Seen, StoreError> {
 /// A task of ours as a judgement reads it: what the ledger says of it, joined with what the CRM was last seen to hold.
 pub fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
     let task = match seen {
-        Seen::There(task) => Some(task),
+        Seen::There(task) => Some(&**task),
         Seen::Gone | Seen::NotYet => None,
     };
     let closed = row.closed.as_ref();

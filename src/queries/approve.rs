@@ -5,6 +5,7 @@ use followup_store::{
     Store, StoreError,
     ledger::{Closed, Entry, RowState, TaskRow},
 };
+use followup_rules::is_bundle;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -111,10 +112,11 @@ fn apply(
     if !all.is_empty() {
         store.record(&all)?;
     }
-    let subjects: Vec<_> = chosen
-        .iter()
-        .filter_map(|task| task.subject.parse().ok())
-        .collect();
+    // A list is decided about once everything it names is judged together.
+    let gaps = chosen.iter().flat_map(|task| &task.gaps);
+    let named = gaps.filter_map(|id| Some(store.ledger().gap(id)?.subject.clone()));
+    let leading = chosen.iter().filter_map(|task| task.subject.parse().ok());
+    let subjects: Vec<_> = leading.chain(named).collect();
     store.mark_dirty(&subjects)
 }
 
@@ -124,11 +126,12 @@ fn rejected(store: &Store, task: &plan::WouldCreate, now: Timestamp) -> Vec<Entr
     };
     let subject: followup_core::RecordRef = subject;
     let key = TaskKey(task.task_key.clone());
+    let owner: followup_core::RecordRef = owner;
     let row = TaskRow {
         key: key.clone(),
         connection: subject.connection.clone(),
+        subject: if is_bundle(&key) { owner.clone() } else { subject },
         owner: followup_core::OwnerId(owner),
-        subject,
         gaps: task.gaps.clone(),
         shown: task.gaps.clone(),
         run: format!("rejected-{}", store.ledger().epoch()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use followup_core::{ConnectionId, RecordKind, RecordRef, TaskId, TaskKey};
 use followup_rules::{
-    Context, apply_caps,
+    Context,
     model::{Code, Coverage, Evaluation, EvidenceKind, Gap, Outcome, Readable, RuleReport},
 };
 use followup_store::{
@@ -165,6 +165,7 @@ async fn evaluations(
     now: Timestamp,
 ) -> Result<(Vec<Evaluation>, Coverage), QueryError> {
     let (calendars, coverage) = engine.known().await?;
+    let learned = engine.learned(&engine.roles().await?, &calendars, now).await?;
     let policy = engine.policy.clone();
     let record = record.clone();
     let (evaluations, coverage) = engine
@@ -176,10 +177,7 @@ async fn evaluations(
                 coverage: &coverage,
                 now,
             };
-            let seen = planning::look_at(store, &record, &context)?;
-            let mut evaluations: Vec<Evaluation> =
-                seen.into_iter().map(|(evaluation, _)| evaluation).collect();
-            apply_caps(&mut evaluations, &planning::owner_load(store, &context), &context);
+            let evaluations = planning::look_at(store, &record, &learned, &context)?;
             Ok::<_, StoreError>((evaluations, coverage))
         })
         .await?;

@@ -1,11 +1,11 @@
 //! The dry run: what would be written now, and why there is silence elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use followup_rules::{
-    Context, apply_caps, carrier, evaluate,
+    Bundle, Context, KnownBundles, apply_bundles, apply_caps_with, bundles, carrier, evaluate,
     model::{Evaluation, Facts, Gap, Outcome},
-    render,
+    render, render_bundle,
 };
 use followup_store::{Place, Store, StoreError};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::{QueryError, Response};
 use crate::{
     engine::Engine,
     exit::Exit,
-    planning::{self, PlanInputs, facts},
+    planning::{self, Judged, PlanInputs, facts, lists},
 };
 
 /// Subjects looked at in one turn of the store.
@@ -47,7 +47,7 @@ pub struct WouldCreate {
     pub task_key: String,
     /// The rule that leads.
     pub rule: String,
-    /// What it is about.
+    /// What it is about; for a list its first entry.
     pub subject: String,
     /// Who would get it.
     pub owner: String,
@@ -61,32 +61,15 @@ pub struct WouldCreate {
     pub gaps: Vec<String>,
 }
 
-/// A subject with something to say.
-struct Judged {
-    evaluation: Evaluation,
-    facts: Facts,
-}
-
 /// Judges every subject and decides nothing.
 pub(super) async fn plan(engine: &Engine) -> Result<Response, QueryError> {
     let now = engine.clock.now();
     let inputs = engine.inputs(now).await?;
-    let mut judged = Vec::new();
-    let mut plan = Plan::default();
-    let mut place: Option<Place> = None;
-    loop {
-        let (inputs, from) = (inputs.clone(), place.take());
-        let (found, next, seen) = engine
-            .store
-            .with(move |store| batch(store, &inputs, now, from))
-            .await?;
-        judged.extend(found);
-        plan.subjects += seen;
-        place = next;
-        if place.is_none() {
-            break;
-        }
-    }
+    let (judged, subjects) = judge_all(engine, &inputs, now).await?;
+    let plan = Plan {
+        subjects,
+        ..Plan::default()
+    };
     let plan = engine
         .store
         .with(move |store| Ok(finish(store, &inputs, now, judged, plan)))
@@ -94,7 +77,41 @@ pub(super) async fn plan(engine: &Engine) -> Result<Response, QueryError> {
     Ok(Response::of(Exit::Ok, &plan))
 }
 
-fn context(inputs: &PlanInputs, now: Timestamp) -> Context<'_> {
+/// Judges every subject there is, each by itself; answers also how many there are.
+pub(super) async fn judge_all(
+    engine: &Engine,
+    inputs: &PlanInputs,
+    now: Timestamp,
+) -> Result<(Judged, u64), QueryError> {
+    let mut judged = Judged::default();
+    let mut subjects = 0;
+    let mut place: Option<Place> = None;
+    loop {
+        let (inputs, from) = (inputs.clone(), place.take());
+        let (found, next, seen) = engine
+            .store
+            .with(move |store| batch(store, &inputs, now, from))
+            .await?;
+        judged.evaluations.extend(found.evaluations);
+        judged.facts.extend(found.facts);
+        subjects += seen;
+        place = next;
+        if place.is_none() {
+            return Ok((judged, subjects));
+        }
+    }
+}
+
+/// Lays lists and caps over what was judged; answers the lists that are known.
+pub(super) fn deliver(store: &Store, judged: &mut Judged, context: &Context<'_>) -> KnownBundles {
+    let known = lists::as_seen(lists::known(store.ledger(), context), judged, context);
+    let load = planning::owner_load(store, context);
+    apply_bundles(&mut judged.evaluations, &known, context);
+    apply_caps_with(&mut judged.evaluations, &load, &known, context);
+    known
+}
+
+pub(super) fn context(inputs: &PlanInputs, now: Timestamp) -> Context<'_> {
     Context {
         policy: &inputs.policy,
         calendars: &inputs.calendars,
@@ -103,7 +120,7 @@ fn context(inputs: &PlanInputs, now: Timestamp) -> Context<'_> {
     }
 }
 
-type Batch = (Vec<Judged>, Option<Place>, u64);
+type Batch = (Judged, Option<Place>, u64);
 
 fn batch(
     store: &Store,
@@ -112,38 +129,47 @@ fn batch(
     from: Option<Place>,
 ) -> Result<Batch, StoreError> {
     let (records, next) = store.subjects(from, BATCH)?;
-    let mut judged = Vec::new();
+    let mut judged = Judged::default();
     let mut seen = 0;
     for record in &records {
-        let Some((subject, facts)) = facts::gather(store, record)? else {
+        let Some((subject, mut facts)) = facts::gather(store, record)? else {
             continue;
         };
         if subject.record() != record {
             continue; // another record of the same human speaks for it
         }
         seen += 1;
+        inputs.learned.add_to(&mut facts, store.ledger());
         let evaluation = evaluate(&subject, &facts, &context(inputs, now));
         if !evaluation.gaps.is_empty() || !evaluation.skips.is_empty() {
-            judged.push(Judged { evaluation, facts });
+            judged.evaluations.push(evaluation);
+            judged.facts.push(facts);
         }
     }
     Ok((judged, next, seen))
 }
 
-fn finish(store: &Store, inputs: &PlanInputs, now: Timestamp, judged: Vec<Judged>, mut plan: Plan) -> Plan {
+fn finish(store: &Store, inputs: &PlanInputs, now: Timestamp, mut judged: Judged, mut plan: Plan) -> Plan {
     let context = context(inputs, now);
-    let (mut evaluations, facts): (Vec<Evaluation>, Vec<Facts>) = judged
-        .into_iter()
-        .map(|judged| (judged.evaluation, judged.facts))
-        .unzip();
-    apply_caps(&mut evaluations, &planning::owner_load(store, &context), &context);
-    for (evaluation, facts) in evaluations.iter().zip(&facts) {
+    let known = deliver(store, &mut judged, &context);
+    let facts: Vec<&Facts> = judged.facts.iter().collect();
+    let mut listed: BTreeSet<String> = BTreeSet::new();
+    for bundle in bundles(&judged.evaluations, &known, &context) {
+        let is_there = store.ledger().task(&bundle.key).is_some();
+        let list = would_list(&bundle, inputs, &facts, &context);
+        if is_there || list.is_some() {
+            listed.extend(bundle.parts.iter().map(|(_, gap)| gap.id().0));
+        }
+        plan.would_create.extend(list.filter(|_| !is_there));
+    }
+    for (evaluation, facts) in judged.evaluations.iter().zip(&judged.facts) {
         for gap in &evaluation.gaps {
             match &gap.outcome {
                 Outcome::Task if carrier(evaluation, facts).is_none() => {
                     plan.would_create
                         .extend(would_create(store, evaluation, gap, facts, &context));
                 }
+                Outcome::Bundled if listed.contains(&gap.id().0) => {}
                 Outcome::Task | Outcome::Folded(_) => {}
                 Outcome::Queued => plan.queued += 1,
                 Outcome::Held(code) => *plan.silent.entry(code.as_str().to_owned()).or_default() += 1,
@@ -167,6 +193,31 @@ fn finish(store: &Store, inputs: &PlanInputs, now: Timestamp, judged: Vec<Judged
         *plan.by_day.entry(day).or_default() += 1;
     }
     plan
+}
+
+/// A list that would be created; `None` where nobody would get it.
+fn would_list(
+    bundle: &Bundle<'_>,
+    inputs: &PlanInputs,
+    facts: &[&Facts],
+    context: &Context<'_>,
+) -> Option<WouldCreate> {
+    let (_, first) = bundle.parts.first()?;
+    let owner = match &bundle.owner {
+        Some(_) => first.owner.as_ref()?,
+        None => inputs.admins.first()?,
+    };
+    let text = render_bundle(bundle, facts, context);
+    Some(WouldCreate {
+        task_key: bundle.key.0.clone(),
+        rule: bundle.rule.as_str().to_owned(),
+        subject: first.subject.to_string(),
+        owner: owner.to_string(),
+        due: bundle.due_at,
+        subject_line: text.subject,
+        body: text.body,
+        gaps: bundle.parts.iter().map(|(_, gap)| gap.id().0).collect(),
+    })
 }
 
 fn would_create(

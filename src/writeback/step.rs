@@ -3,8 +3,10 @@
 //! Pure, and the whole protocol between ledger and CRM: [`super::WriteBack`] only carries it out in batches, and the
 //! model check (`tests/model`) runs these same functions through every interleaving.
 
+use std::collections::BTreeSet;
+
 use followup_core::{
-    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, Task, TaskChange, TaskDraft, TaskKey,
+    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, RecordRef, Task, TaskChange, TaskDraft, TaskKey,
     TaskQuery, WriteOutcome,
 };
 use followup_rules::{Marker, parse_marker};
@@ -175,12 +177,15 @@ pub fn after_amend(amendment: &Amendment, outcome: &WriteOutcome) -> Vec<Entry> 
     }
 }
 
-/// How a row is looked up.
-pub fn query(row: &TaskRow) -> TaskQuery {
+/// How a row is looked up that is about these records; a list is linked to what its own CRM knows of them.
+pub fn query(row: &TaskRow, about: &BTreeSet<RecordRef>) -> TaskQuery {
     let mut links = DraftLinks::default();
-    match crate::planning::subject_of(&row.subject) {
-        followup_rules::model::Subject::Human(id) => links.people.push(id),
-        followup_rules::model::Subject::Deal(id) => links.deals.push(id),
+    let is_there = |record: &&RecordRef| !row.is_list() || record.connection == row.connection;
+    for record in about.iter().filter(is_there) {
+        match crate::planning::subject_of(record) {
+            followup_rules::model::Subject::Human(id) => links.people.push(id),
+            followup_rules::model::Subject::Deal(id) => links.deals.push(id),
+        }
     }
     TaskQuery {
         key: row.key.clone(),
@@ -241,7 +246,7 @@ fn let_go(then: &Closed) -> Closed {
 
 #[cfg(test)]
 mod tests {
-    use followup_core::{ConnectionId, OwnerId, RecordRef, TaskFields, TaskId, TaskOrigin, TaskStatus};
+    use followup_core::{ConnectionId, OwnerId, TaskFields, TaskId, TaskOrigin, TaskStatus};
     use followup_rules::{
         format_marker,
         model::{Crossing, GapKey, RuleId, Subject},
@@ -290,6 +295,7 @@ mod tests {
             task_key: TaskKey("k".to_owned()),
             rule: gaps[0],
             subject: Subject::Human(followup_core::PersonId(id("hub:contact:1"))),
+            further: Vec::new(),
             gaps: gaps.iter().map(|rule| gap(*rule)).collect(),
             policy_version: "1".to_owned(),
         };

@@ -64,6 +64,15 @@ impl World {
         world
     }
 
+    /// The same portal for a daemon whose disks were lost.
+    pub(crate) fn with_lost_disks(self) -> Self {
+        Self {
+            kv: SimKv::default(),
+            journal: SimJournal::default(),
+            ..self
+        }
+    }
+
     /// A daemon on these disks, as after a start.
     pub(crate) fn daemon(&self) -> Engine {
         self.daemon_with(vec![self.link("hub", Mode::Enforce)])

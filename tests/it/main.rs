@@ -17,6 +17,7 @@ mod failures;
 mod first_loop;
 mod import;
 mod in_process;
+mod lists;
 mod policy_test;
 mod report;
 mod salesforce;

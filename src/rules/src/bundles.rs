@@ -7,7 +7,8 @@
 //! A list is an owner's, not a subject's: its key is made of the rule, the owner and the day on which its period begins,
 //! so that a second list for the same period cannot be written, whatever was forgotten. It is longer than the key of a
 //! gap, by which the two are told apart. A list that is open takes in what comes later; one that the rep settled is
-//! followed by the next one in the next period. It closes when the last of its gaps is gone.
+//! followed by the next one in the next period. It closes when the last of its gaps is gone. A gap stays in the list that
+//! holds it, whoever has that list now.
 
 mod text;
 
@@ -27,11 +28,14 @@ use crate::{
     caps,
     context::Context,
     fold,
-    model::{Evaluation, Gap, Outcome, RuleId, TaskVerdict},
+    model::{Evaluation, Gap, GapKey, Outcome, RuleId, TaskVerdict},
 };
 
 /// How many hex digits the key of a list has; that of a gap has 32.
 const KEY_DIGITS: usize = 40;
+
+/// Most gaps in one list: its marker names them all, and every change of one has the others judged too.
+const PARTS_MAX: usize = 30;
 
 /// Whose list of which rule; `None` is the admin.
 pub type BundleOf = (RuleId, Option<OwnerId>);
@@ -41,8 +45,10 @@ pub type BundleOf = (RuleId, Option<OwnerId>);
 pub struct KnownBundles {
     /// Those that are open, by rule and [`Calendars::person_of`](crate::calendar::Calendars::person_of) the owner.
     pub open: BTreeMap<BundleOf, TaskKey>,
-    /// Those that are closed, in whatever way.
+    /// Those that are closed, in whatever way, or that take nothing in any more.
     pub closed: BTreeSet<TaskKey>,
+    /// Which open list holds a gap already.
+    pub held: BTreeMap<GapKey, TaskKey>,
 }
 
 /// A list that should be there.
@@ -139,7 +145,7 @@ fn gather_low(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Co
 }
 
 /// Whose list a gap belongs to.
-pub(crate) fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
+pub fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
     let owner = gap.owner.as_ref().filter(|_| !gap.key.rule.is_for_admin());
     (
         gap.key.rule,
@@ -148,15 +154,16 @@ pub(crate) fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
 }
 
 /// Of each owner's deals without a next step the top stays: what a task of ours names already, then by amount times age.
+/// Of every other list the oldest stay, as many as one list can hold.
 fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
     let top = usize::try_from(context.policy.deals.top).unwrap_or(usize::MAX);
     let mut groups: BTreeMap<BundleOf, Vec<(Rank, usize)>> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
-        let listed = evaluation
+        for gap in evaluation
             .gaps
             .iter()
-            .find(|gap| gap.outcome == Outcome::Bundled && gap.key.rule == RuleId::NoNextStep);
-        if let Some(gap) = listed {
+            .filter(|gap| gap.outcome == Outcome::Bundled)
+        {
             let rank = rank(gap, evaluation, context.now);
             groups
                 .entry(list_of(gap, context))
@@ -164,24 +171,32 @@ fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
                 .push((rank, place));
         }
     }
-    for mut ranked in groups.into_values() {
+    for (list, mut ranked) in groups {
         ranked.sort();
-        for (_, place) in ranked.into_iter().skip(top) {
+        let stay = if list.0 == RuleId::NoNextStep {
+            top.min(PARTS_MAX)
+        } else {
+            PARTS_MAX
+        };
+        for (rank, place) in ranked.into_iter().skip(stay) {
             if let Some(evaluation) = evaluations.get_mut(place) {
-                queue(evaluation, |gap| {
-                    gap.outcome == Outcome::Bundled && gap.key.rule == RuleId::NoNextStep
-                });
+                queue(evaluation, |gap| gap.key == rank.3);
             }
         }
     }
 }
 
-/// The order in a list of next steps: held by a task first, then amount times age, then age, then the key.
-type Rank = (bool, Reverse<i128>, Timestamp, crate::model::GapKey);
+/// The order in a list: held by a task first, then for next steps amount times age, then age, then the key.
+type Rank = (bool, Reverse<i128>, Timestamp, GapKey);
 
 fn rank(gap: &Gap, evaluation: &Evaluation, now: Timestamp) -> Rank {
     let age = now.duration_since(gap.anchor_at).as_secs();
-    let amount = gap.deal.as_ref().and_then(|deal| deal.amount_minor).unwrap_or(0);
+    let amount = gap
+        .deal
+        .as_ref()
+        .filter(|_| gap.key.rule == RuleId::NoNextStep)
+        .and_then(|deal| deal.amount_minor)
+        .unwrap_or(0);
     (
         !has_any_task(evaluation),
         Reverse(i128::from(amount) * i128::from(age)),
@@ -212,43 +227,51 @@ pub fn bundles<'e>(
     known: &KnownBundles,
     context: &Context<'_>,
 ) -> Vec<Bundle<'e>> {
-    let mut lists: BTreeMap<BundleOf, Vec<(usize, &'e Gap)>> = BTreeMap::new();
+    let open: BTreeSet<&TaskKey> = known.open.values().chain(known.held.values()).collect();
+    let mut bundles: BTreeMap<TaskKey, Bundle<'e>> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
         for gap in evaluation
             .gaps
             .iter()
             .filter(|gap| gap.outcome == Outcome::Bundled)
         {
-            lists.entry(list_of(gap, context)).or_default().push((place, gap));
+            let list = list_of(gap, context);
+            let key = known
+                .held
+                .get(&gap.key)
+                .or_else(|| known.open.get(&list))
+                .cloned();
+            let Some(key) = key.or_else(|| {
+                let begins_on = period_of(list.0, context.calendar(list.1.as_ref()), context.now);
+                let fresh = bundle_key(list.0, list.1.as_ref(), begins_on);
+                // Open under this key is a list that somebody else has now.
+                (!known.closed.contains(&fresh) && !open.contains(&fresh)).then_some(fresh)
+            }) else {
+                continue;
+            };
+            let bundle = bundles.entry(key.clone()).or_insert_with(|| Bundle {
+                key,
+                rule: list.0,
+                due_at: context.calendar(list.1.as_ref()).closing_of_next_day(context.now),
+                owner: list.1,
+                parts: Vec::new(),
+            });
+            bundle.parts.push((place, gap));
         }
     }
-    let mut bundles = Vec::new();
-    for (list, mut parts) in lists {
-        let calendar = context.calendar(list.1.as_ref());
-        let key = known.open.get(&list).cloned().unwrap_or_else(|| {
-            let begins_on = period_of(list.0, calendar, context.now);
-            bundle_key(list.0, list.1.as_ref(), begins_on)
-        });
-        if known.closed.contains(&key) {
-            continue;
-        }
-        parts.sort_by_cached_key(|(place, gap)| {
-            let evaluation = evaluations.get(*place);
-            let ranked = evaluation.map(|evaluation| rank(gap, evaluation, context.now));
+    let mut bundles: Vec<Bundle<'e>> = bundles.into_values().collect();
+    for bundle in &mut bundles {
+        let is_ranked = bundle.rule == RuleId::NoNextStep;
+        bundle.parts.sort_by_cached_key(|(place, gap)| {
+            let evaluation = evaluations.get(*place).filter(|_| is_ranked);
             (
-                ranked.filter(|_| list.0 == RuleId::NoNextStep),
+                evaluation.map(|evaluation| rank(gap, evaluation, context.now)),
                 gap.anchor_at,
                 gap.key.clone(),
             )
         });
-        bundles.push(Bundle {
-            key,
-            rule: list.0,
-            owner: list.1,
-            parts,
-            due_at: calendar.closing_of_next_day(context.now),
-        });
     }
+    bundles.sort_by(|a, b| (a.rule, &a.owner, &a.key).cmp(&(b.rule, &b.owner, &b.key)));
     bundles
 }
 

@@ -169,6 +169,7 @@ fn text_of(one: &TroubledConnection, key: &GapKey, context: &Context<'_>) -> Tas
             task_key: key.id().task_key(),
             rule: key.rule,
             subject: Subject::Human(followup_core::PersonId(key.anchor.clone())),
+            further: Vec::new(),
             gaps: vec![key.clone()],
             policy_version: context.policy.version.clone(),
         }),

@@ -2,8 +2,9 @@
 //!
 //! One line of plain ASCII, `[followupd key=…; rule=…; subject=…; gaps=…; policy=…]`. Values use no character that HTML
 //! escapes; white space inside means nothing, so that a vendor may break the line anywhere. A gap reads
-//! `rule/connection/kind/native id/milliseconds/repeat`, gaps are separated by commas, and what is not a letter, digit,
-//! `.`, `_` or `-` is written as `%` and two hex digits per byte.
+//! `rule/connection/kind/native id/milliseconds/repeat`, gaps are separated by commas; a list names the subject of each
+//! of its gaps, in their order, likewise separated. What is not a letter, digit, `.`, `_` or `-` is written as `%` and two
+//! hex digits per byte.
 
 use followup_core::{ConnectionId, DealId, PersonId, RecordRef, TaskKey};
 
@@ -19,22 +20,36 @@ pub struct Marker {
     pub task_key: TaskKey,
     /// The rule that leads.
     pub rule: RuleId,
-    /// What the task was about when it was written.
+    /// What the task was about when it was written; for a list what its first gap is about.
     pub subject: Subject,
+    /// For a list: what each further gap is about, in their order.
+    pub further: Vec<Subject>,
     /// Every gap whose facts the task holds, the leading one first.
     pub gaps: Vec<GapKey>,
     /// The policy it was written under.
     pub policy_version: String,
 }
 
+impl Marker {
+    /// What a gap is about, by its place among the gaps.
+    pub fn subject_of(&self, place: usize) -> &Subject {
+        let further = place.checked_sub(1).and_then(|place| self.further.get(place));
+        further.unwrap_or(&self.subject)
+    }
+}
+
 /// Writes a marker.
 pub fn format_marker(marker: &Marker) -> String {
+    let subjects: Vec<String> = std::iter::once(&marker.subject)
+        .chain(&marker.further)
+        .map(format_subject)
+        .collect();
     let gaps: Vec<String> = marker.gaps.iter().map(format_gap).collect();
     format!(
         "[followupd key={}; rule={}; subject={}; gaps={}; policy={}]",
         escape(marker.task_key.as_str()),
         marker.rule,
-        format_subject(&marker.subject),
+        subjects.join(","),
         gaps.join(","),
         escape(&marker.policy_version),
     )
@@ -60,10 +75,12 @@ fn parse_fields(text: &str) -> Option<Marker> {
             .map(|(_, value)| value)
     };
     let gaps: Option<Vec<GapKey>> = field("gaps")?.split(',').map(parse_gap).collect();
+    let mut subjects = field("subject")?.split(',').map(parse_subject);
     Some(Marker {
         task_key: TaskKey(unescape(field("key")?)?),
         rule: RuleId::parse(field("rule")?)?,
-        subject: parse_subject(field("subject")?)?,
+        subject: subjects.next()??,
+        further: subjects.collect::<Option<_>>()?,
         gaps: gaps?,
         policy_version: unescape(field("policy")?)?,
     })
@@ -157,18 +174,36 @@ fn unescape(text: &str) -> Option<String> {
 
 /// The text without tags, character references resolved, white space left out.
 fn strip(body: &str) -> String {
+    shown(body)
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect()
+}
+
+/// What a text shows: a tag is a line break, character references stand for what they name, invisible letters are left
+/// out. A `<` that opens no tag is shown.
+pub(crate) fn shown(body: &str) -> String {
     let mut plain = String::with_capacity(body.len());
     let mut rest = body;
     while let Some(letter) = rest.chars().next() {
         let (skip, text) = match letter {
-            '<' => (rest.find('>').map_or(1, |end| end + 1), None),
+            '<' => tag(rest),
             '&' => reference(rest),
             _ => (letter.len_utf8(), Some(letter)),
         };
-        plain.extend(text.filter(|letter| !letter.is_whitespace() && !is_invisible(*letter)));
+        plain.extend(text.filter(|letter| !is_invisible(*letter)));
         rest = rest.get(skip..).unwrap_or_default();
     }
     plain
+}
+
+/// The tag a text begins with: how long it is, and a line break for it.
+fn tag(text: &str) -> (usize, Option<char>) {
+    let opens = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '/' | '!');
+    if !text.chars().nth(1).is_some_and(opens) {
+        return (1, Some('<'));
+    }
+    text.find('>').map_or((1, Some('<')), |end| (end + 1, Some('\n')))
 }
 
 const fn is_invisible(letter: char) -> bool {

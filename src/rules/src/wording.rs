@@ -231,6 +231,7 @@ fn marker_of(task: Option<&OwnTask>, lead: &Gap, folded: &[&Gap], context: &Cont
         task_key: task.map_or_else(|| lead.id().task_key(), |task| task.key.clone()),
         rule: lead.key.rule,
         subject: lead.subject.clone(),
+        further: Vec::new(),
         gaps,
         policy_version: context.policy.version.clone(),
     }

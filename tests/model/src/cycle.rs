@@ -254,6 +254,8 @@ impl Protocol {
             writable: only_ours(is_writable),
             ask_first: BTreeSet::new(),
             unsure: only_ours(process.is_unsure),
+            admins: Vec::new(),
+            learned: Arc::default(),
             run: "run".to_owned(),
         };
         let evaluation = evaluate(&facts::subject(), &facts, &context);

@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     linter::{self, LintProblem},
     marker::{self, Marker},
-    model::{Facts, Gap, RuleId, Subject},
+    model::{Facts, Gap, RuleId},
     wording::{self, TaskText},
 };
 
@@ -87,14 +87,15 @@ fn entry_line(gap: &Gap, facts: &Facts, context: &Context<'_>) -> String {
 }
 
 fn marker_of(bundle: &Bundle<'_>, context: &Context<'_>) -> String {
-    let Some((_, first)) = bundle.parts.first() else {
+    let mut subjects = bundle.parts.iter().map(|(_, gap)| gap.subject.clone());
+    let Some(subject) = subjects.next() else {
         return String::new();
     };
-    let subject: Subject = first.subject.clone();
     marker::format_marker(&Marker {
         task_key: bundle.key.clone(),
         rule: bundle.rule,
         subject,
+        further: subjects.collect(),
         gaps: bundle.parts.iter().map(|(_, gap)| gap.key.clone()).collect(),
         policy_version: context.policy.version.clone(),
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::{Deal, Person, RecordRef};
+use followup_core::{Deal, OwnerSpell, Person, RecordRef};
 use jiff::Timestamp;
 
 use crate::{
@@ -25,11 +25,18 @@ pub(super) fn occurrences(
     now: Timestamp,
 ) -> Vec<Crossing> {
     if let Some(person) = facts.people.iter().find(|person| person.id.record() == anchor) {
-        return of_person(person);
+        return match rule {
+            RuleId::Handover => of_owners(&person.owner_history),
+            RuleId::BouncedAddress => person.flags.bounced_at.map(Crossing::at).into_iter().collect(),
+            _ => of_person(person),
+        };
     }
     let Some(deal) = facts.deals.iter().find(|deal| deal.id.record() == anchor) else {
         return vec![Crossing::NONE];
     };
+    if rule == RuleId::Handover {
+        return of_owners(&deal.owner_history);
+    }
     let (policy, coverage) = (Policy::default(), Coverage::default());
     let context = Context {
         policy: &policy,
@@ -49,6 +56,15 @@ fn of_person(person: &Person) -> Vec<Crossing> {
         Some(inquiry_at) => vec![Crossing::at(inquiry_at)],
         None => vec![Crossing::at(person.created_at)],
     }
+}
+
+/// The instants at which a record changed hands.
+fn of_owners(history: &[OwnerSpell]) -> Vec<Crossing> {
+    let changes = history.windows(2).filter_map(|spells| match spells {
+        [before, after] => (before.owner != after.owner).then_some(after.from),
+        _ => None,
+    });
+    changes.map(Crossing::at).collect()
 }
 
 fn of_deal(rule: RuleId, deal: &Deal, index: &Index<'_>, context: &Context<'_>) -> Vec<Crossing> {

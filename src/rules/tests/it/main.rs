@@ -13,6 +13,7 @@ mod deal_rules;
 mod deal_scenes;
 mod deals;
 mod explained;
+mod fair;
 mod inquiries;
 mod linter;
 mod own_tasks;

@@ -24,8 +24,8 @@ type DrawnActivity = (u8, u8, i64, usize, u8, u8, u8);
 
 /// A world as drawn.
 #[derive(Debug, Clone)]
-struct Drawn {
-    people: Vec<(u8, i64, u8, u8)>,
+pub(crate) struct Drawn {
+    pub(crate) people: Vec<(u8, i64, u8, u8)>,
     deals: Vec<(u8, i64, u8)>,
     activities: Vec<DrawnActivity>,
     /// A rep who tries the same person again and again: channel and minutes.
@@ -36,7 +36,7 @@ struct Drawn {
     minute: i64,
 }
 
-fn drawn() -> impl Strategy<Value = Drawn> {
+pub(crate) fn drawn() -> impl Strategy<Value = Drawn> {
     let minute = 0..(18 * 24 * 60_i64);
     let people = proptest::collection::vec((0..5_u8, minute.clone(), 0..6_u8, 0..10_u8), 1..4);
     let deals = proptest::collection::vec((1..8_u8, minute.clone(), 0..4_u8), 0..3);
@@ -89,12 +89,12 @@ fn minute(minute: i64) -> Timestamp {
         .unwrap()
 }
 
-fn word(at: Timestamp) -> String {
+pub(crate) fn word(at: Timestamp) -> String {
     at.strftime("%d %H:%M").to_string()
 }
 
 #[expect(clippy::too_many_lines, reason = "one step for each part of what is drawn")]
-fn build(drawn: &Drawn) -> World {
+pub(crate) fn build(drawn: &Drawn) -> World {
     let mut world = World::at_instant(minute(drawn.minute)).with_every_rule();
     world.read_to("2027-06-01T00:00:00Z".parse().unwrap());
     world.connection().cutover = at("01 00:00");
@@ -401,7 +401,7 @@ fn reversed(facts: &Facts) -> Facts {
     facts
 }
 
-fn settings() -> ProptestConfig {
+pub(crate) fn settings() -> ProptestConfig {
     ProptestConfig {
         cases: 400,
         failure_persistence: None,
