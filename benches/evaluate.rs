@@ -204,6 +204,7 @@ fn world() -> World {
             default: Calendar::default(),
             by_owner: BTreeMap::new(),
             same_person: BTreeMap::new(),
+            ..Calendars::default()
         },
         coverage: Coverage {
             connections: BTreeMap::from([(owner_id().record().connection.clone(), coverage)]),

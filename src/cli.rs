@@ -13,17 +13,20 @@ use crate::{
 };
 
 mod ask;
+mod audit;
 mod backtest;
 mod check;
 mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod digest;
 mod explain;
 mod import;
 mod output;
 mod plan;
 mod policy;
 mod progress;
+mod replay;
 mod report;
 mod run;
 #[cfg(feature = "sandbox")]
@@ -91,7 +94,19 @@ enum Command {
         common: Common,
         /// A task key, a gap id, or a task id of the CRM (connection:task:id, or the bare id).
         what: String,
+        /// As it was judged at an earlier instant (RFC 3339), from today's records.
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<jiff::Timestamp>,
+        /// Write all it rests on, redacted, into a new file that `replay` judges on any machine.
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
     },
+    /// Judge a bundle of `why --bundle` again: the same evidence gives the same bytes. Needs no connection and no state.
+    #[command(after_help = EXIT_HELP)]
+    Replay(replay::ReplayArgs),
+    /// Read a random sample of records again by id: how many did the cache miss? What is found is taken in.
+    #[command(after_help = EXIT_HELP)]
+    Audit(audit::AuditArgs),
     /// Why a person has no task: how every rule stands.
     #[command(after_help = EXIT_HELP)]
     WhyNot {
@@ -115,6 +130,9 @@ enum Command {
     /// What a changed policy would have asked for in the past, beside the present one.
     #[command(after_help = EXIT_HELP)]
     Backtest(backtest::BacktestArgs),
+    /// What one rep is owed beside their tasks: what waits for room, what is held, and why.
+    #[command(after_help = EXIT_HELP)]
+    Digest(digest::DigestArgs),
     /// How the team follows up: coverage, speed to lead, completion, next steps, open loops; figures of a team, never of
     /// a person.
     #[command(after_help = EXIT_HELP)]
@@ -225,9 +243,20 @@ pub fn main(cli: Cli) -> Exit {
 fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Run { common, once } => run::run(&common, once),
-        Command::Why { common, what } => {
-            ask::ask(&common, "why/1", &Request::Why { what }, explain::print_why)
-        }
+        Command::Why {
+            common,
+            what,
+            at,
+            bundle: None,
+        } => ask::ask(&common, "why/1", &Request::Why { what, at }, explain::print_why),
+        Command::Why {
+            common,
+            what,
+            at,
+            bundle: Some(file),
+        } => replay::bundle(&common, what, at, &file),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::WhyNot { common, person } => {
             let request = Request::WhyNot {
                 person: explain::person(&person)?,
@@ -237,6 +266,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Status { common } => ask::ask(&common, "status/1", &Request::Status, status::print),
         Command::Plan { common } => ask::ask(&common, "plan/1", &Request::Plan, plan::print),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Digest(args) => digest::digest(&args),
         Command::Report(args) => report::report(args),
         Command::Approve { common, keys, all: _ } => ask::ask(
             &common,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use followup_core::{ConnectionId, Provider};
-use followup_rules::problem::Problem;
+use followup_rules::problem::{Problem, Severity};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
@@ -168,16 +168,31 @@ pub fn load_policy(path: Option<&Path>) -> Result<followup_rules::policy::Policy
     followup_rules::policy::Policy::from_toml(&text, &path.display().to_string())
 }
 
+/// Owners who are to be written to in a language that the policy has no texts in.
+pub fn check_languages(config: &Config, policy: &followup_rules::policy::Policy) -> Vec<Problem> {
+    let known: Vec<&str> = policy.texts.languages().collect();
+    let unknown = |(email, settings): (&String, &crate::team::OwnerSettings)| {
+        let language = settings.language.as_deref()?;
+        (!known.contains(&language)).then(|| Problem {
+            code: "unknown_language",
+            severity: Severity::Error,
+            place: "owners".to_owned(),
+            key: format!("owners.\"{email}\".language"),
+            message: format!("there are no texts in `{language}`"),
+            fix: format!("known are: {}; a policy brings more in [texts]", known.join(", ")),
+        })
+    };
+    config.team.owners.iter().filter_map(unknown).collect()
+}
+
 /// Every problem of a configuration with its policy and mappings; errors and warnings.
 pub fn check(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Vec<Problem> {
     match load(path, environment) {
         Ok((config, mut problems)) => {
-            problems.extend(
-                load_policy(config.policy_file.as_deref())
-                    .err()
-                    .into_iter()
-                    .flatten(),
-            );
+            match load_policy(config.policy_file.as_deref()) {
+                Ok(policy) => problems.extend(check_languages(&config, &policy)),
+                Err(found) => problems.extend(found),
+            }
             problems.extend(crate::app::check_mappings(&config));
             problems
         }

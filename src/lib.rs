@@ -12,6 +12,7 @@ pub mod control;
 pub mod daemon;
 pub mod engine;
 pub mod exit;
+pub mod feedback;
 pub mod health;
 pub mod import;
 pub mod lifecycle;

@@ -21,6 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 mod adopt;
 mod decide;
 pub mod facts;
+mod greet;
+pub mod heard;
 pub mod learned;
 pub mod lists;
 mod place;
@@ -161,6 +163,7 @@ pub fn plan_batch(
     if !entries.is_empty() {
         store.record(&entries)?;
     }
+    greet::greet(store.ledger(), outbox, &context);
     store.settle(&settled.into_iter().collect::<Vec<_>>())?;
     Ok(true)
 }

@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::{engine::Engine, exit::Exit, health::Health};
 
 pub mod approve;
+pub mod audit;
 pub mod backtest;
+pub mod digest;
 pub mod explain;
+pub mod export;
+pub mod past;
 pub mod plan;
 pub mod report;
 pub mod status;
@@ -23,6 +27,23 @@ pub enum Request {
     Why {
         /// A task key, a gap id, or a task id of the CRM.
         what: String,
+        /// As of when; left out: now.
+        #[serde(default)]
+        at: Option<jiff::Timestamp>,
+    },
+    /// The evidence behind a task or gap, redacted, to be judged elsewhere.
+    Bundle {
+        /// A task key, a gap id, or a task id of the CRM.
+        what: String,
+        /// As of when; left out: now.
+        at: Option<jiff::Timestamp>,
+    },
+    /// How many records a random sample finds that the cache should know otherwise.
+    Audit {
+        /// Records of each kind and connection at most.
+        sample: usize,
+        /// Draws the same sample of the same records.
+        seed: u64,
     },
     /// How every rule stands for a person.
     WhyNot {
@@ -41,6 +62,11 @@ pub enum Request {
         file: String,
         /// How far back: a length of time (`90d`) or an instant.
         since: String,
+    },
+    /// What one rep is owed beside their tasks.
+    Digest {
+        /// An owner id or an e-mail address.
+        owner: String,
     },
     /// What the team's follow-up amounts to.
     Report(report::Asked),
@@ -129,10 +155,15 @@ pub type HealthByName = std::collections::BTreeMap<String, Health>;
 pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -> Response {
     let answered = match request {
         Request::Status => status::status(engine, health).await,
-        Request::Why { what } => explain::why(engine, what).await,
+        Request::Export { person } => export::export(engine, person).await,
+        Request::Why { what, at: None } => explain::why(engine, what).await,
+        Request::Why { what, at: Some(at) } => past::why_at(engine, what, *at).await,
+        Request::Bundle { what, at } => past::bundle(engine, what, *at).await,
+        Request::Audit { sample, seed } => audit::audit(engine, *sample, *seed).await,
         Request::WhyNot { person } => explain::why_not(engine, person).await,
         Request::Confirm => approve::confirm(engine).await,
         Request::Plan => plan::plan(engine).await,
+        Request::Digest { owner } => digest::digest(engine, owner).await,
         Request::Report(asked) => report::report(engine, asked).await,
         Request::Backtest { policy, file, since } => backtest::backtest(engine, policy, file, since).await,
         Request::Approve { keys } => approve::approve(engine, keys).await,

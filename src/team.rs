@@ -15,6 +15,8 @@ pub struct OwnerSettings {
     pub calendar: Option<Calendar>,
     /// Days away, in addition to those the CRM tells.
     pub absences: Vec<Absence>,
+    /// The language of their tasks, if it is not the team's.
+    pub language: Option<String>,
     /// The lower-case address under which another CRM knows the same person; that address's settings count.
     pub same_as: Option<String>,
     /// Gets what asks nobody else.
@@ -116,7 +118,11 @@ impl TeamSettings {
             .copied()
             .collect();
         let first: Option<&OwnerId> = logins.first().map(|owner| &owner.id);
+        let language = settings.and_then(|settings| settings.language.clone());
         for owner in logins {
+            if let Some(language) = &language {
+                calendars.languages.insert(owner.id.clone(), language.clone());
+            }
             if let Some(calendar) = self.calendar_of(owner, settings, &absences) {
                 calendars.by_owner.insert(owner.id.clone(), calendar);
             }

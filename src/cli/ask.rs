@@ -16,11 +16,7 @@ pub(super) fn ask<T: serde::de::DeserializeOwned>(
     request: &Request,
     print: fn(&T),
 ) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let response = runtime.block_on(response(common, request))?;
-    if let Some(error) = response.error {
-        return Err(Failure::new(response.exit, error).into());
-    }
+    let response = answered(common, request)?;
     if common.json {
         output::json(schema, &response.body)?;
     } else {
@@ -29,7 +25,17 @@ pub(super) fn ask<T: serde::de::DeserializeOwned>(
     Ok(response.exit)
 }
 
-async fn response(common: &Common, request: &Request) -> anyhow::Result<Response> {
+/// Gets the answer; what went wrong is an error.
+pub(super) fn answered(common: &Common, request: &Request) -> anyhow::Result<Response> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let response = runtime.block_on(response_of(common, request))?;
+    match response.error {
+        Some(error) => Err(Failure::new(response.exit, error).into()),
+        None => Ok(response),
+    }
+}
+
+pub(super) async fn response_of(common: &Common, request: &Request) -> anyhow::Result<Response> {
     let data_dir = context::data_dir(common)?;
     if let Some(response) = control::ask(&data_dir, request).await? {
         return Ok(response);

@@ -22,6 +22,10 @@ pub(super) fn config(common: &Common) -> anyhow::Result<(Config, followup_rules:
         config.data_dir.clone_from(data_dir);
     }
     let policy = config::load_policy(config.policy_file.as_deref()).map_err(|problems| refuse(&problems))?;
+    let unknown = config::check_languages(&config, &policy);
+    if !unknown.is_empty() {
+        return Err(refuse(&unknown).into());
+    }
     Ok((config, policy))
 }
 

@@ -40,7 +40,11 @@ fn told(value: &Value, fields: &[&str]) -> String {
 }
 
 pub(super) fn print_why(why: &Why) {
-    output::line(&format!("{} on {}: {}", why.rule, why.subject, why.state));
+    let at = why.at.map_or_else(String::new, |at| format!(" as of {at}"));
+    output::line(&format!("{} on {}{at}: {}", why.rule, why.subject, why.state));
+    if let Some(detail) = &why.detail {
+        output::line(&format!("  {detail}"));
+    }
     if let Some(clause) = &why.clause {
         output::line(&format!("  rule: {clause}"));
     }
@@ -65,6 +69,9 @@ pub(super) fn print_why(why: &Why) {
     }
     for moment in &why.history {
         output::line(&format!("  {} {}", moment.at, moment.what));
+    }
+    for note in &why.notes {
+        output::line(&format!("  note: {note}"));
     }
 }
 

@@ -40,6 +40,21 @@ pub(super) fn print(status: &Status) {
             waiting.join(", ")
         ));
     }
+    for rule in status.rules.iter().filter(|rule| rule.in_digest) {
+        output::line(&format!(
+            "{} is in the digest for now: {} of its {} tasks that ended lately were wrong ({} by a rep's word)",
+            rule.rule,
+            rule.wrong + rule.early,
+            rule.ended,
+            rule.wrong
+        ));
+    }
+    for one in &status.suggestions {
+        output::line(&format!(
+            "{} dismissed {} tasks of {} since {} ({} as wrong). Fix: {}",
+            one.owner, one.dismissed, one.rule, one.since, one.wrong, one.fix
+        ));
+    }
 }
 
 fn print_connection(connection: &Connection) {

@@ -49,6 +49,7 @@ pub(super) struct RawOwner {
     pub(super) calendar: Option<RawCalendar>,
     pub(super) absences: Vec<Absence>,
     pub(super) same_as: Option<String>,
+    pub(super) language: Option<String>,
     pub(super) admin: Option<bool>,
     pub(super) leader: Option<String>,
 }
@@ -210,6 +211,7 @@ impl Layer<'_> {
                 .collect();
         }
         set(&mut raw.same_as, fields.text("same_as").map(str::to_lowercase));
+        set(&mut raw.language, fields.text("language").map(str::to_owned));
         set(&mut raw.admin, fields.read("admin", Reader::flag));
         set(&mut raw.leader, fields.text("leader").map(str::to_lowercase));
         fields.finish();

@@ -124,6 +124,7 @@ impl Checker {
                 .map(|own| self.calendar(own, &format!("{key}.calendar"), team)),
             absences: owner.absences.clone(),
             same_as: owner.same_as.clone(),
+            language: owner.language.clone(),
             is_admin: owner.admin.unwrap_or(false),
             leader: owner.leader.clone(),
         }

@@ -1,11 +1,12 @@
 //! What a plan needs to know: working times, coverage, modes, and when to look again.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use followup_core::ConnectionId;
 use followup_rules::{
     calendar::Calendars,
-    model::{Coverage, EvidenceKind},
+    model::{Coverage, EvidenceKind, RuleId},
+    policy::Policy,
 };
 use followup_store::{
     StoreError,
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{Engine, link::LinkView};
-use crate::{config::Mode, planning::PlanInputs, sync::marks};
+use crate::{config::Mode, feedback, planning::PlanInputs, sync::marks};
 
 /// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
 const SOONEST: SignedDuration = SignedDuration::from_secs(5);
@@ -65,12 +66,16 @@ impl Engine {
         let (calendars, coverage) = self.known().await?;
         let roles = self.roles().await?;
         let learned = self.learned(&roles, &calendars, now).await?;
+        let policy = Arc::clone(&self.policy);
         let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
-        let (writable, ask_first, epoch) = self
+        let (writable, ask_first, epoch, demoted) = self
             .store
             .with(move |store| {
                 let is_frozen = store.ledger().frozen().is_some();
-                let digest = Sha256::digest(format!("{base} {is_frozen}").as_bytes());
+                let demoted = feedback::demoted(store.ledger(), &policy, now);
+                // Nothing is said of it while there are none: a ledger from before does not judge everything anew.
+                let stepped_back = demoted.iter().fold(String::new(), |all, rule| format!("{all} {rule}"));
+                let digest = Sha256::digest(format!("{base} {is_frozen}{stepped_back}").as_bytes());
                 let head = digest
                     .iter()
                     .take(6)
@@ -90,11 +95,11 @@ impl Engine {
                     .filter(|(id, mode)| !is_frozen && mode.writes() && store.ledger().cutover(id).is_some())
                     .map(|(id, _)| id)
                     .collect();
-                Ok((writable, ask_first, store.ledger().epoch()))
+                Ok((writable, ask_first, store.ledger().epoch(), demoted))
             })
             .await?;
         Ok(PlanInputs {
-            policy: Arc::clone(&self.policy),
+            policy: self.with_in_digest(&demoted),
             calendars: Arc::new(calendars),
             coverage: Arc::new(coverage),
             writable,
@@ -109,6 +114,26 @@ impl Engine {
             learned,
             run: format!("{}-{epoch}", now.strftime("%Y%m%dT%H%M%SZ")),
         })
+    }
+
+    /// The policy as it is judged by now: rules that were wrong too often are in the digest.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the state cannot be read.
+    pub async fn policy_in_force(&self, now: Timestamp) -> Result<Arc<Policy>, StoreError> {
+        let policy = Arc::clone(&self.policy);
+        let demoted = self
+            .store
+            .with(move |store| Ok(feedback::demoted(store.ledger(), &policy, now)))
+            .await?;
+        Ok(self.with_in_digest(&demoted))
+    }
+
+    fn with_in_digest(&self, demoted: &BTreeSet<RuleId>) -> Arc<Policy> {
+        if demoted.is_empty() {
+            return Arc::clone(&self.policy);
+        }
+        Arc::new(Policy::clone(&self.policy).with_in_digest(demoted))
     }
 
     /// Writes down which connections begin to write tasks without asking, and which cease to.

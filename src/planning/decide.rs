@@ -6,13 +6,13 @@ use followup_core::{Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskD
 use followup_rules::{
     Context, TaskText, carrier, is_bundle,
     model::{Evaluation, Facts, Gap, Outcome, OwnTask, Subject, TaskVerdict},
-    reminder_at, render, render_into,
+    remote, reminder_at, render, render_into,
 };
 use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, TaskRow};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    PlanInputs,
+    PlanInputs, heard,
     place::{Place, place, relinked},
 };
 
@@ -59,6 +59,7 @@ pub fn decide(
     let mut decision = Decision::default();
     remember_gaps(ledger, evaluation, context, &mut decision);
     move_rows(ledger, evaluation, facts, &mut decision);
+    decision.entries.extend(heard::news(ledger, facts));
     for task in &facts.own_tasks {
         let Some(verdict) = evaluation.tasks.get(&task.key) else {
             continue;
@@ -231,7 +232,9 @@ pub(super) fn close(
         TaskVerdict::Moot(why) => (Closing::Withdraw, Closed::Withdrawn((*why).to_owned())),
         TaskVerdict::Keep | TaskVerdict::Snoozed(_) => return,
     };
-    let is_over = task.status != TaskStatus::Open || row.state == RowState::Planned;
+    // What the rep asked for in words is not so in the CRM yet.
+    let asked = remote::ending(&task.said);
+    let is_over = (task.status != TaskStatus::Open && asked.is_none()) || row.state == RowState::Planned;
     if is_over {
         decision.entries.push(Entry::Closed {
             key: row.key.clone(),
@@ -244,6 +247,11 @@ pub(super) fn close(
             .as_ref()
             .is_none_or(|(before, _, _)| *before != closing)
     {
+        // Withdrawing compares with what was read back; the rep's own words are no edit to be kept from it.
+        decision.entries.extend(asked.map(|said| Entry::ReadBack {
+            key: row.key.clone(),
+            baseline: said.seen.clone(),
+        }));
         decision.entries.push(Entry::CloseIntended {
             key: row.key.clone(),
             closing,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::{DealId, PersonId, Record, RecordKind, RecordRef, Task, TaskOrigin, TaskStatus};
 use followup_rules::{
     model::{Background, ClosedByUs, Crossing, Facts, GapKey, OwnTask, RuleId, Subject},
+    remote::{self, Word},
     subjects_of,
 };
 use followup_store::{
@@ -12,7 +13,7 @@ use followup_store::{
     ledger::{Closed, GapRow, Ledger, TaskRow},
 };
 
-use super::subject_of;
+use super::{heard, subject_of};
 
 /// Gathers everything around a record: the subject it stands for and the facts. `None` if the record is not known
 /// and no task of ours is about it.
@@ -182,14 +183,19 @@ pub fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
         Seen::Gone | Seen::NotYet => None,
     };
     let closed = row.closed.as_ref();
+    let said = heard::said(&heard::words(ledger, row, task), task);
+    let ending = remote::ending(&said);
     let status = match (closed, seen) {
         (Some((closed, _)), _) => status_of(closed),
+        (None, _) if ending.is_some_and(|said| said.word == Word::Wrong) => TaskStatus::Deferred,
+        (None, _) if ending.is_some() => TaskStatus::Done,
         (None, Seen::There(task)) => task.status,
         (None, Seen::Gone) => TaskStatus::Deleted,
         (None, Seen::NotYet) => TaskStatus::Open,
     };
     let is_open = status == TaskStatus::Open;
     let closed_at = closed.map(|(_, at)| *at);
+    let said_at = ending.map(|said| said.at);
     let ended_at = task.and_then(|task| task.completed_at.or(Some(task.stamp.modified_at)));
     OwnTask {
         key: row.key.clone(),
@@ -205,11 +211,12 @@ pub fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
             .and_then(|task| task.owner.clone())
             .or_else(|| Some(row.owner.clone())),
         created_at: row.created_at.unwrap_or(row.planned_at),
-        completed_at: if is_open { None } else { closed_at.or(ended_at) },
+        completed_at: if is_open { None } else { closed_at.or(said_at).or(ended_at) },
         due_at: task.and_then(|task| task.due_at).or(Some(row.due_at)),
         original_due_at: row.baseline.due_at.or(Some(row.due_at)),
         is_edited_by_human: task.is_some_and(|task| row.baseline.is_edited(task)),
         closed_by_us: closed.and_then(|(closed, _)| by_us(closed)),
+        said,
     }
 }
 

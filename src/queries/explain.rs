@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use followup_core::{ConnectionId, RecordKind, RecordRef, TaskId, TaskKey};
 use followup_rules::{
-    Context,
+    Context, is_bundle,
     model::{Code, Coverage, Evaluation, EvidenceKind, Gap, Outcome, Readable, RuleReport},
+    remote::Word,
 };
 use followup_store::{
-    Store, StoreError,
-    ledger::{GapRow, TaskRow},
+    Ledger, Store, StoreError,
+    ledger::{GapRow, TaskRow, WrittenWord},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,29 @@ pub struct Why {
     pub suppressors: Vec<serde_json::Value>,
     /// What happened, oldest first.
     pub history: Vec<Moment>,
+    /// As of when it was judged, if not as of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why it was not open then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What a judgement of the past cannot know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// If it lives in an owner's list: every entry of its present text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<Listed>,
+}
+
+/// An entry of an owner's list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Listed {
+    /// The gap.
+    pub gap: String,
+    /// What it is about.
+    pub subject: String,
+    /// How it ended, if it has: the text is about to tell of it no more.
+    pub end: Option<String>,
 }
 
 /// Something that happened to it.
@@ -81,22 +105,41 @@ pub struct RuleLine {
     pub wake_at: Option<Timestamp>,
 }
 
+/// A gap that was asked about, with the task that holds it.
+pub(super) struct Found {
+    pub(super) gap_id: String,
+    pub(super) gap: GapRow,
+    row: Option<TaskRow>,
+    words: Vec<WrittenWord>,
+    list: Vec<Listed>,
+}
+
+impl Found {
+    pub(super) fn explain(&self, open: Option<&Gap>, coverage: &Coverage) -> Why {
+        Why {
+            list: self.list.clone(),
+            ..explain(&self.gap_id, &self.gap, self.row.as_ref(), &self.words, open, coverage)
+        }
+    }
+}
+
+/// The gap behind a task key, a gap id or a CRM task id.
+pub(super) async fn found(engine: &Engine, what: &str) -> Result<Found, QueryError> {
+    let what = what.to_owned();
+    let found = engine.store.with(move |store| Ok(find(store, &what)));
+    let missing = "no task and no gap has this id; `followupd status` shows what there is";
+    found.await?.ok_or_else(|| QueryError::NotFound(missing.to_owned()))
+}
+
 /// Explains a task or gap.
 pub(super) async fn why(engine: &Engine, what: &str) -> Result<Response, QueryError> {
-    let what = what.to_owned();
-    let found = engine.store.with(move |store| Ok(find(store, &what))).await?;
-    let missing = "no task and no gap has this id; `followupd status` shows what there is";
-    let (gap_id, gap, row) = found.ok_or_else(|| QueryError::NotFound(missing.to_owned()))?;
-    let now = engine.clock.now();
-    let (evaluations, coverage) = evaluations(engine, &gap.subject, now).await?;
+    let found = found(engine, what).await?;
+    let (evaluations, coverage) = evaluations(engine, &found.gap.subject, engine.clock.now()).await?;
     let open = evaluations
         .iter()
         .flat_map(|evaluation| &evaluation.gaps)
-        .find(|open| open.id().0 == gap_id);
-    Ok(Response::of(
-        Exit::Ok,
-        &explain(&gap_id, &gap, row.as_ref(), open, &coverage),
-    ))
+        .find(|open| open.id().0 == found.gap_id);
+    Ok(Response::of(Exit::Ok, &found.explain(open, &coverage)))
 }
 
 /// Says how every rule stands for a person.
@@ -132,7 +175,7 @@ fn json_each(items: &[impl Serialize]) -> Vec<serde_json::Value> {
 }
 
 /// The gap behind a task key, a gap id or a CRM task id, and the task that holds it.
-fn find(store: &Store, what: &str) -> Option<(String, GapRow, Option<TaskRow>)> {
+fn find(store: &Store, what: &str) -> Option<Found> {
     let ledger = store.ledger();
     let by_remote = || {
         let full = what
@@ -153,10 +196,17 @@ fn find(store: &Store, what: &str) -> Option<(String, GapRow, Option<TaskRow>)> 
     let gap_id = if ledger.gap(what).is_some() {
         Some(what.to_owned())
     } else {
-        row.and_then(|row| row.gaps.first().cloned())
+        row.and_then(|row| row.shown.first().or_else(|| row.gaps.first()).cloned())
     }?;
     let gap = ledger.gap(&gap_id)?.clone();
-    Some((gap_id, gap, row.cloned()))
+    let words = row.map_or_else(Vec::new, |row| ledger.words(&row.key).to_vec());
+    Some(Found {
+        gap_id,
+        gap,
+        row: row.cloned(),
+        words,
+        list: row.map(|row| entries_of(row, ledger)).unwrap_or_default(),
+    })
 }
 
 async fn evaluations(
@@ -166,7 +216,7 @@ async fn evaluations(
 ) -> Result<(Vec<Evaluation>, Coverage), QueryError> {
     let (calendars, coverage) = engine.known().await?;
     let learned = engine.learned(&engine.roles().await?, &calendars, now).await?;
-    let policy = engine.policy.clone();
+    let policy = engine.policy_in_force(now).await?;
     let record = record.clone();
     let (evaluations, coverage) = engine
         .store
@@ -188,6 +238,7 @@ fn explain(
     gap_id: &str,
     gap: &GapRow,
     row: Option<&TaskRow>,
+    words: &[WrittenWord],
     open: Option<&Gap>,
     coverage: &Coverage,
 ) -> Why {
@@ -208,7 +259,11 @@ fn explain(
         evidence: open.map(|open| json_each(&open.evidence)).unwrap_or_default(),
         watermarks: watermarks(&gap.subject.connection, coverage),
         suppressors: open.map(|open| json_each(&open.suppressors)).unwrap_or_default(),
-        history: history(gap, row),
+        history: history(gap, row, words),
+        at: None,
+        detail: None,
+        notes: Vec::new(),
+        list: Vec::new(),
     }
 }
 
@@ -231,7 +286,7 @@ fn watermarks(connection: &ConnectionId, coverage: &Coverage) -> BTreeMap<String
         .collect()
 }
 
-fn history(gap: &GapRow, row: Option<&TaskRow>) -> Vec<Moment> {
+fn history(gap: &GapRow, row: Option<&TaskRow>, words: &[WrittenWord]) -> Vec<Moment> {
     let mut history = vec![Moment {
         at: gap.found_at,
         what: "gap found".to_owned(),
@@ -254,6 +309,14 @@ fn history(gap: &GapRow, row: Option<&TaskRow>) -> Vec<Moment> {
             });
         }
     }
+    history.extend(words.iter().map(|word| Moment {
+        at: word.at,
+        what: if Word::parse(&word.word) == Some(Word::Unclear) {
+            "the rep wrote `#later` without a length of time that is clear; `#later 10d` is".to_owned()
+        } else {
+            format!("the rep wrote `#{}`", word.word)
+        },
+    }));
     if let Some((end, at)) = &gap.end {
         history.push(Moment {
             at: *at,
@@ -264,12 +327,33 @@ fn history(gap: &GapRow, row: Option<&TaskRow>) -> Vec<Moment> {
     history
 }
 
-/// Whether a rule's gap waits for a cap.
-fn is_capped(evaluation: &Evaluation, report: &RuleReport) -> bool {
-    evaluation
-        .gaps
-        .iter()
-        .any(|gap| gap.key.rule == report.rule && gap.outcome == Outcome::Queued)
+/// What a list tells of now; nothing for a task of one subject.
+fn entries_of(row: &TaskRow, ledger: &Ledger) -> Vec<Listed> {
+    let shown = row.shown.iter().filter(|_| is_bundle(&row.key));
+    let gaps = shown.filter_map(|id| Some((id, ledger.gap(id)?)));
+    gaps.map(|(id, gap)| Listed {
+        gap: id.clone(),
+        subject: gap.subject.to_string(),
+        end: gap.end.map(|(end, _)| format!("{end:?}").to_lowercase()),
+    })
+    .collect()
+}
+
+/// What a rule's gap waits for, or lives in, beside what the rule itself says: a short stable word and a sentence.
+fn besides(evaluation: &Evaluation, report: &RuleReport) -> Option<(String, &'static str)> {
+    let mut gaps = evaluation.gaps.iter().filter(|gap| gap.key.rule == report.rule);
+    gaps.find_map(|gap| match gap.outcome {
+        Outcome::Queued if gap.key.rule.is_always_bundled() => Some((
+            Code::Cap.to_string(),
+            "true, and waits for room in the owner's list, or for the owner's cap",
+        )),
+        Outcome::Queued => Some((
+            Code::Cap.to_string(),
+            "true, and waits because the owner's cap is reached",
+        )),
+        Outcome::Bundled => Some((report.reason.clone(), "true, and an entry of an owner's list")),
+        _ => None,
+    })
 }
 
 fn lines(evaluation: &Evaluation) -> Vec<RuleLine> {
@@ -277,16 +361,8 @@ fn lines(evaluation: &Evaluation) -> Vec<RuleLine> {
         subject: evaluation.subject.to_string(),
         rule: report.rule.as_str().to_owned(),
         state: report.state.as_str().to_owned(),
-        reason: if is_capped(evaluation, report) {
-            Code::Cap.to_string()
-        } else {
-            report.reason.clone()
-        },
-        detail: if is_capped(evaluation, report) {
-            "true, and waits because the owner's cap is reached".to_owned()
-        } else {
-            report.detail.clone()
-        },
+        reason: besides(evaluation, report).map_or_else(|| report.reason.clone(), |(reason, _)| reason),
+        detail: besides(evaluation, report).map_or_else(|| report.detail.clone(), |(_, words)| words.to_owned()),
         wake_at: report.wake_at,
     };
     evaluation.reports.iter().map(line).collect()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use followup_core::{ConnectionId, Stream, Usage};
+use followup_rules::{calendar::Calendars, model::RuleId, policy::Policy};
 use followup_store::{Store, StoreError, ledger::RowState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::{
     config::Mode,
     engine::Engine,
     exit::Exit,
+    feedback,
     health::{self, Health, State},
 };
 
@@ -33,6 +35,54 @@ pub struct Status {
     pub frozen: Option<String>,
     /// Records in the cache, by kind.
     pub counts: BTreeMap<String, u64>,
+    /// What became of each rule's tasks that ended lately, by rule.
+    #[serde(default)]
+    pub rules: Vec<RuleStatus>,
+    /// Rules that are worth a look, because one rep keeps dismissing their tasks.
+    #[serde(default)]
+    pub suggestions: Vec<RuleSuggestion>,
+}
+
+/// What became of a rule's tasks that ended within the policy's `feedback.window`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RuleStatus {
+    /// The rule.
+    pub rule: String,
+    /// How many ended.
+    pub ended: u64,
+    /// The rep wrote `#wrong`.
+    pub wrong: u64,
+    /// It turned out at once that nothing was owed.
+    pub early: u64,
+    /// Deferred or deleted without a word.
+    pub dismissed: u64,
+    /// Completed by the rep.
+    pub declared: u64,
+    /// The follow-up was recorded.
+    pub evidence: u64,
+    /// Share of wrong and early ones.
+    pub wrong_share: f64,
+    /// Bounds of its 95 % interval (Wilson).
+    pub interval: [f64; 2],
+    /// The rule is delivered by the digest for now, because of this.
+    pub in_digest: bool,
+}
+
+/// A rule to look at.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RuleSuggestion {
+    /// The rule.
+    pub rule: String,
+    /// Who dismissed its tasks.
+    pub owner: String,
+    /// How many.
+    pub dismissed: u64,
+    /// Of these, how many with `#wrong`.
+    pub wrong: u64,
+    /// When the first of them was.
+    pub since: Timestamp,
+    /// What may be done.
+    pub fix: String,
 }
 
 /// One connection.
@@ -119,9 +169,16 @@ pub(super) async fn status(engine: &Engine, health: &HealthByName) -> Result<Res
         })
         .collect();
     let health = health.clone();
+    let (calendars, _) = engine.known().await?;
+    let policy = engine.policy.clone();
     let status = engine
         .store
-        .with(move |store| gather(store, &links, &health, now))
+        .with(move |store| {
+            let mut status = gather(store, &links, &health, now)?;
+            status.rules = rules(store, &policy, now);
+            status.suggestions = suggestions(store, &policy, &calendars, now);
+            Ok(status)
+        })
         .await?;
     let is_fine = status.frozen.is_none()
         && status
@@ -204,7 +261,48 @@ fn gather(
             ("activities".to_owned(), counts.activities),
             ("tasks".to_owned(), counts.tasks),
         ]),
+        rules: Vec::new(),
+        suggestions: Vec::new(),
     })
+}
+
+fn rules(store: &Store, policy: &Policy, now: Timestamp) -> Vec<RuleStatus> {
+    let demoted = feedback::demoted(store.ledger(), policy, now);
+    let records = feedback::records(store.ledger(), &policy.feedback, now);
+    let line = |(rule, record): (RuleId, feedback::RuleRecord)| {
+        let (wrong_share, bounds) = record.wrong_share()?;
+        Some(RuleStatus {
+            rule: rule.to_string(),
+            ended: record.ended,
+            wrong: record.wrong,
+            early: record.early,
+            dismissed: record.dismissed,
+            declared: record.declared,
+            evidence: record.evidence,
+            wrong_share,
+            interval: [bounds.low, bounds.high],
+            in_digest: demoted.contains(&rule),
+        })
+    };
+    records.into_iter().filter_map(line).collect()
+}
+
+fn suggestions(store: &Store, policy: &Policy, calendars: &Calendars, now: Timestamp) -> Vec<RuleSuggestion> {
+    let found = feedback::suggestions(store.ledger(), &policy.feedback, calendars, now);
+    found
+        .into_iter()
+        .map(|one| RuleSuggestion {
+            fix: format!(
+                "ask what does not fit, then change [rules.{}] or add an exception for this owner",
+                one.rule
+            ),
+            rule: one.rule.to_string(),
+            owner: one.owner.to_string(),
+            dismissed: one.dismissed,
+            wrong: one.wrong,
+            since: one.since,
+        })
+        .collect()
 }
 
 /// Adds what is known; nothing is not 0.

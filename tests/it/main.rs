@@ -13,6 +13,7 @@ mod crash;
 mod day_of_faults;
 mod decisions;
 mod demo;
+mod etiquette;
 mod failures;
 mod first_loop;
 mod import;

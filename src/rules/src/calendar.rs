@@ -17,9 +17,10 @@ use jiff::{
     civil::{Date, DateTime, Time},
     tz::TimeZone,
 };
+use serde::{Deserialize, Serialize};
 
 pub use self::hours::{HoursError, OpenSpan, WeeklyHours};
-use crate::policy::Span;
+use crate::{policy::Span, portable};
 
 /// How many days a search looks at before it passes over holidays.
 const SEARCH_DAYS_MAX: u32 = 3_660;
@@ -28,8 +29,9 @@ const SEARCH_DAYS_MAX: u32 = 3_660;
 const ELAPSED_MAX: SignedDuration = SignedDuration::from_hours(24 * 366 * 40);
 
 /// The business time of one owner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Calendar {
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     zone: TimeZone,
     hours: WeeklyHours,
     holidays: BTreeSet<Date>,
@@ -354,6 +356,15 @@ impl Calendar {
         self.stretches(date).next().is_some()
     }
 
+    /// When the owner is away: from the begin of the first day to the begin of the first day back.
+    pub fn absences(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
+        self.absences.iter().map(|absence| {
+            let back_on = absence.last_on.tomorrow();
+            let back_at = back_on.map_or(Timestamp::MAX, |back_on| self.start_of(back_on));
+            (self.start_of(absence.first_on), back_at)
+        })
+    }
+
     /// The day after the absence that covers a date.
     fn end_of_absence(&self, date: Date) -> Option<Date> {
         let last_on = self
@@ -421,15 +432,20 @@ impl Calendar {
     }
 }
 
-/// The calendars of all owners, and which owners are one person.
-#[derive(Debug, Clone, Default)]
+/// The calendars of all owners, which owners are one person, and in which language they are written to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Calendars {
     /// For owners without one, for records without owner, and for the admin.
     pub default: Calendar,
     /// By owner.
+    #[serde(with = "portable::pairs")]
     pub by_owner: BTreeMap<OwnerId, Calendar>,
     /// Owners of several CRMs who are one person: each but the first, with the first.
+    #[serde(with = "portable::pairs")]
     pub same_person: BTreeMap<OwnerId, OwnerId>,
+    /// The languages of owners who are written to in another one than the team, by their words.
+    #[serde(with = "portable::pairs")]
+    pub languages: BTreeMap<OwnerId, String>,
 }
 
 impl Calendars {
@@ -438,6 +454,13 @@ impl Calendars {
         owner
             .and_then(|owner| self.by_owner.get(owner))
             .unwrap_or(&self.default)
+    }
+
+    /// The language an owner is written to in, by its word; `None` = the team's.
+    pub fn language_of(&self, owner: Option<&OwnerId>) -> Option<&str> {
+        owner
+            .and_then(|owner| self.languages.get(owner))
+            .map(String::as_str)
     }
 
     /// The one id under which everything of a person is counted.

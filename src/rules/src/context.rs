@@ -7,6 +7,7 @@ use crate::{
     calendar::{Calendar, Calendars},
     model::{Coverage, RuleId},
     policy::{Delivery, Policy, RulePolicy},
+    texts::Language,
 };
 
 /// Everything beside the facts that a judgement depends on.
@@ -31,6 +32,13 @@ impl<'a> Context<'a> {
     /// Where a rule's gaps go; a rule the policy does not name is off.
     pub(crate) fn delivery(&self, rule: RuleId) -> Delivery {
         self.rule(rule).map_or(Delivery::Off, |rule| rule.delivery)
+    }
+
+    /// The phrases in which an owner is written to.
+    pub(crate) fn language(&self, owner: Option<&OwnerId>) -> &'a Language {
+        let texts = &self.policy.texts;
+        let own = self.calendars.language_of(owner);
+        texts.language(own.unwrap_or_else(|| texts.team_language()))
     }
 
     /// The calendar of an owner.

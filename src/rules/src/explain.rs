@@ -9,10 +9,9 @@ use std::{collections::BTreeMap, fmt};
 use crate::{
     model::{Code, RuleId},
     policy::{Delivery, Plan, Policy, RulePolicy, Span},
+    texts::{self, Language},
     wording::span_text,
 };
-
-pub(crate) use self::sentences::in_short;
 
 /// A heading and what stands under it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,11 +34,16 @@ impl fmt::Display for Section {
 
 /// One rule in one sentence, with the policy's numbers: the sentence that tasks cite.
 pub fn sentence(rule: RuleId, policy: &Policy) -> String {
-    sentences::sentence(rule, policy)
+    sentence_in(texts::english(), rule, policy)
 }
 
-/// The whole policy: what becomes a task, what a list or the digest, what is off, the plans, how much one owner gets, and
-/// what keeps a reminder away.
+/// Likewise, in another language.
+pub(crate) fn sentence_in(language: &Language, rule: RuleId, policy: &Policy) -> String {
+    sentences::sentence(language, rule, policy)
+}
+
+/// The whole policy: what becomes a task, what a list or the digest, what is off, the plans, how much one owner gets, what
+/// keeps a reminder away, and what reps' answers change.
 pub fn explain(policy: &Policy) -> Vec<Section> {
     let delivered = |wanted: Delivery, is_list: bool| -> Vec<String> {
         RuleId::ALL
@@ -82,6 +86,7 @@ pub fn explain(policy: &Policy) -> Vec<Section> {
         ),
         ("How much one owner gets", caps_lines(policy)),
         ("What keeps a reminder away", suppressor_lines(policy)),
+        ("What reps say back", policy.feedback.lines()),
         (
             "Exceptions",
             policy.exceptions.iter().map(ToString::to_string).collect(),
@@ -181,18 +186,18 @@ fn suppressor_lines(policy: &Policy) -> Vec<String> {
 }
 
 /// A rule's waits: the common one, then those that differ, equal ones together.
-fn waits(rule: &RulePolicy) -> String {
+fn waits(language: &Language, rule: &RulePolicy) -> String {
     let mut by_wait: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (word, span) in &rule.within_by {
         if *span != rule.within {
-            by_wait.entry(span_text(*span)).or_default().push(word);
+            by_wait.entry(language.span(*span)).or_default().push(word);
         }
     }
     let others: Vec<String> = by_wait
         .into_iter()
         .map(|(wait, words)| format!("{}: {wait}", words.join(", ")))
         .collect();
-    let common = span_text(rule.within);
+    let common = language.span(rule.within);
     if others.is_empty() {
         common
     } else {

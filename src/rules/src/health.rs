@@ -135,33 +135,36 @@ fn gap_of(
 }
 
 fn text_of(one: &TroubledConnection, key: &GapKey, context: &Context<'_>) -> TaskText {
-    let scene = wording::Scene::new(context.calendar(one.admin.as_ref()), context.now, None);
-    let (what, connection) = (what_of(one.trouble), &one.connection);
+    let scene = wording::Scene::new(one.admin.as_ref(), context.now, None, context);
+    let values: &[(&str, &str)] = &[
+        ("connection", one.connection.as_str()),
+        ("when", &scene.local(one.since)),
+        ("date", &scene.date(one.since)),
+        ("what", &scene.phrase(what_of(one.trouble))),
+        ("rule", key.rule.as_str()),
+        ("clause", &scene.phrase("sync-health.clause")),
+        ("policy", &context.policy.version),
+        ("gap", &key.id().0),
+    ];
+    let why = [
+        scene.say("common.why_rule", values),
+        scene.say("common.why_version", values),
+    ];
+    let closes = format!("{}.", scene.phrase("sync-health.closes"));
     let body = [
-        wording::block(
-            "What happened",
-            &format!(
-                "The connection {connection} has not been read since {}: {what}.",
-                scene.local(one.since)
-            ),
+        scene.block("happened", &scene.say("sync-health.happened", values)),
+        scene.block(
+            "step",
+            &wording::with_playbook(one.fix.clone(), key.rule, &scene, context),
         ),
-        wording::block("A next step you could take", &one.fix),
-        wording::block("This closes by itself when", "the connection is read again."),
-        wording::block("Not needed?", wording::NOT_NEEDED),
-        wording::block(
-            "Why you see this",
-            &format!(
-                "Rule {}: a connection cannot be read.\nPolicy {}, gap {}.",
-                key.rule,
-                context.policy.version,
-                key.id()
-            ),
-        ),
+        scene.block("closes", &closes),
+        scene.block("not_needed", &scene.phrase("common.not_needed")),
+        scene.block("why", &why.join("\n")),
     ]
     .join("\n\n");
     TaskText {
         subject: wording::shorten(
-            &format!("Follow up: {connection} not read since {}", scene.date(one.since)),
+            &scene.say("sync-health.subject", values),
             wording::SUBJECT_CHARS_MAX,
         ),
         body,
@@ -178,8 +181,8 @@ fn text_of(one: &TroubledConnection, key: &GapKey, context: &Context<'_>) -> Tas
 
 const fn what_of(trouble: Trouble) -> &'static str {
     match trouble {
-        Trouble::Blocked => "it does not answer",
-        Trouble::Login => "its login is not accepted",
-        Trouble::Permission => "its login may not read what it could read before",
+        Trouble::Blocked => "sync-health.blocked",
+        Trouble::Login => "sync-health.login",
+        Trouble::Permission => "sync-health.permission",
     }
 }

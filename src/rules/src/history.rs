@@ -164,6 +164,11 @@ pub fn next_step(facts: &Facts, deal: &DealId, context: &Context<'_>) -> Option<
     Some(of_task.min().unwrap_or(NextStep::Missing))
 }
 
+/// Whether a message of the buyer's may need no answer: an acknowledgement, or something that looks automatic.
+pub fn may_need_no_answer(message: &Activity) -> bool {
+    predicates::weakness_of(message).is_some()
+}
+
 fn is_known(activity: &Activity, context: &Context<'_>) -> bool {
     activity.at <= context.now && activity.logged_at <= context.now
 }

@@ -7,11 +7,14 @@
 pub mod calendar;
 pub mod cases;
 pub mod diff;
+pub mod evidence;
 pub mod explain;
 pub mod history;
 pub mod model;
 pub mod policy;
 pub mod problem;
+pub mod remote;
+pub mod texts;
 
 mod attempts;
 mod bundles;
@@ -26,6 +29,7 @@ mod health;
 mod index;
 mod linter;
 mod marker;
+mod portable;
 mod predicates;
 mod replay;
 mod report;
@@ -43,10 +47,10 @@ pub use crate::{
     context::Context,
     evaluate::{evaluate, judge, subjects_of},
     health::{HealthGap, Trouble, TroubledConnection, health, health_verdict},
-    linter::{LintProblem, lint},
+    linter::{LintProblem, lint, lint_in},
     marker::{Marker, format_marker, parse_marker},
-    replay::{Replay, ReplayEnd, ReplayedTask, as_of, replay},
+    replay::{Replay, ReplayEnd, ReplayedTask, as_of, as_of_with_own_tasks, coverage_of, replay},
     rules::backlog::{Backlog, backlogs},
     tasks::carrier,
-    wording::{SUBJECT_CHARS_MAX, TaskText, reminder_at, render, render_into},
+    wording::{SUBJECT_CHARS_MAX, TaskText, add_primer, line_of, reminder_at, render, render_into},
 };

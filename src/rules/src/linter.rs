@@ -1,38 +1,16 @@
 //! What a task's text may not be: blaming, vague, endless, indiscreet.
 //!
-//! The banned words are those of the English templates; a template in another language brings its own list.
+//! Banned words and headings are those of the text's language ([`crate::texts`]). A policy's own phrases are checked by the
+//! same list when they are read.
 
 use followup_core::{OwnerId, PersonId};
 
 use crate::{
     model::Facts,
+    remote,
+    texts::{self, Language},
     wording::{SUBJECT_CHARS_MAX, TaskText},
 };
-
-/// Words and phrases that blame, press or threaten; lower-case, matched as whole words.
-const BANNED: &[&str] = &[
-    "failed",
-    "failure",
-    "fail",
-    "late",
-    "neglected",
-    "neglect",
-    "ignored",
-    "ignore",
-    "violated",
-    "violation",
-    "breach",
-    "breached",
-    "you didn't",
-    "you did not",
-    "must",
-    "overdue",
-    "score",
-    "scored",
-    "ranking",
-    "asap",
-    "urgent",
-];
 
 /// Longest body, in characters, marker left out.
 const BODY_CHARS_MAX: usize = 1_500;
@@ -43,15 +21,12 @@ const LINE_CHARS_MAX: usize = 200;
 /// Most lines under "What happened".
 const HAPPENED_LINES_MAX: usize = 4;
 
-/// The heading of the block that says what closes a task.
-const CLOSING: &str = "This closes by itself when";
-
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LintProblem {
     /// A banned word.
     #[error("the text contains `{0}`")]
-    Banned(&'static str),
+    Banned(String),
     /// Subject line or body is too long.
     #[error("the {0} is too long")]
     TooLong(&'static str),
@@ -67,26 +42,45 @@ pub enum LintProblem {
     /// A letter that has no place in a text.
     #[error("the text contains a control character")]
     Control,
+    /// What would be taken for the rep's own word.
+    #[error("the text would be read as a word of the rep's: #{0}")]
+    Word(String),
 }
 
-/// Checks a text. `buyer` and `owner` may be named, any other person or owner of the facts may not.
+/// Checks a text in English. `buyer` and `owner` may be named, any other person or owner of the facts may not.
 pub fn lint(
     text: &TaskText,
     buyer: Option<&PersonId>,
     owner: Option<&OwnerId>,
     facts: &Facts,
 ) -> Vec<LintProblem> {
-    lint_list(
-        text,
-        buyer.map_or(&[], std::slice::from_ref),
-        owner,
-        facts,
-        HAPPENED_LINES_MAX,
-    )
+    lint_in(texts::english(), text, buyer, owner, facts)
+}
+
+/// Likewise, in a language.
+pub fn lint_in(
+    language: &Language,
+    text: &TaskText,
+    buyer: Option<&PersonId>,
+    owner: Option<&OwnerId>,
+    facts: &Facts,
+) -> Vec<LintProblem> {
+    let buyers = buyer.map_or(&[][..], std::slice::from_ref);
+    lint_list(language, text, buyers, owner, facts, HAPPENED_LINES_MAX)
+}
+
+/// The words of a text that the language bans.
+pub(crate) fn banned_in<'l>(text: &str, language: &'l Language) -> impl Iterator<Item = &'l String> {
+    let words = folded(text);
+    language
+        .banned()
+        .iter()
+        .filter(move |banned| words.contains(&format!(" {} ", folded(banned).trim())))
 }
 
 /// Likewise, for a text about several buyers with at most so many lines of facts.
 pub(crate) fn lint_list(
+    language: &Language,
     text: &TaskText,
     buyers: &[PersonId],
     owner: Option<&OwnerId>,
@@ -101,15 +95,13 @@ pub(crate) fn lint_list(
         plain = plain.replace(name.as_str(), "");
     }
     problems.extend(others_named(&plain, &allowed, facts).map(LintProblem::Names));
-    let words = folded(&plain);
-    problems.extend(
-        BANNED
-            .iter()
-            .filter(|banned| words.contains(&format!(" {} ", folded(banned).trim())))
-            .map(|banned| LintProblem::Banned(banned)),
-    );
+    problems.extend(banned_in(&plain, language).cloned().map(LintProblem::Banned));
+    let words = remote::words_in(&text.subject)
+        .into_iter()
+        .chain(remote::words_in(&text.body));
+    problems.extend(words.map(|word| LintProblem::Word(word.to_string())));
     if plain.contains("again!") {
-        problems.push(LintProblem::Banned("again!"));
+        problems.push(LintProblem::Banned("again!".to_owned()));
     }
     if text.subject.chars().count() > SUBJECT_CHARS_MAX {
         problems.push(LintProblem::TooLong("subject line"));
@@ -123,10 +115,11 @@ pub(crate) fn lint_list(
     if !happened.iter().any(|line| is_dated(line)) {
         problems.push(LintProblem::Undated);
     }
+    let closing = language.phrase("heading.closes");
     if !text
         .body
         .lines()
-        .skip_while(|line| *line != CLOSING)
+        .skip_while(|line| *line != closing)
         .skip(1)
         .take(1)
         .any(|line| !line.trim().is_empty())

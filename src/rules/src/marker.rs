@@ -11,7 +11,7 @@ use followup_core::{ConnectionId, DealId, PersonId, RecordRef, TaskKey};
 use crate::model::{Crossing, GapKey, RuleId, Subject};
 
 /// How a marker begins, white space left out.
-const OPENING: &str = "[followupd";
+pub(crate) const OPENING: &str = "[followupd";
 
 /// What a task's marker says.
 #[derive(Debug, Clone, PartialEq, Eq)]

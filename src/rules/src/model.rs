@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 mod background;
 
 pub use self::background::{AmountEntry, Background, Passages, Segment, StageKey, StageTable};
-use crate::policy::Span;
+use crate::{policy::Span, portable, remote::Said};
 
 /// Declares an enum whose variants have one fixed word each.
 macro_rules! words {
@@ -350,7 +350,7 @@ impl GapKey {
 }
 
 /// A task this program wrote, joined from the ledger and the CRM's record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnTask {
     /// Its key.
     pub key: TaskKey,
@@ -374,6 +374,8 @@ pub struct OwnTask {
     pub is_edited_by_human: bool,
     /// We closed it ourselves (completed on evidence, or withdrew it): never the rep's declaration or dismissal.
     pub closed_by_us: Option<ClosedByUs>,
+    /// What the rep wrote to us into it. A word that ends the task is in `status` and `completed_at` already.
+    pub said: Vec<Said>,
 }
 
 /// How we closed a task ourselves.
@@ -390,9 +392,10 @@ pub enum ClosedByUs {
 }
 
 /// The records around one subject. Records that do not concern it may be present and change nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Every owner that a record names.
+    #[serde(with = "portable::pairs")]
     pub owners: BTreeMap<OwnerId, Owner>,
     /// Person records: the subject's human, and the other people of its deals. Merged-away records included.
     pub people: Vec<Person>,
@@ -407,13 +410,14 @@ pub struct Facts {
     /// Our own tasks on these people and deals, in any status.
     pub own_tasks: Vec<OwnTask>,
     /// For people with source `api`: how many people share their creation time within 5 minutes (1 = alone).
+    #[serde(with = "portable::pairs")]
     pub batch_sizes: BTreeMap<PersonId, u32>,
     /// What is known beside the records.
     pub background: Background,
 }
 
 /// A kind of record whose absence can be concluded, if it is readable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EvidenceKind {
     /// Activities of a kind.
     Activity(ActivityKind),
@@ -422,7 +426,7 @@ pub enum EvidenceKind {
 }
 
 /// Up to when a kind of record is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Readable {
     /// Everything visible up to this instant was read.
     To(Timestamp),
@@ -431,7 +435,7 @@ pub enum Readable {
 }
 
 /// What is known of one connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionCoverage {
     /// Only anchors at or after this instant are acted on.
     pub cutover: Timestamp,
@@ -442,17 +446,20 @@ pub struct ConnectionCoverage {
     /// connection asks about.
     pub is_awaited: bool,
     /// Up to when each kind was read. A kind that is not listed is not logged by this connection.
+    #[serde(with = "portable::pairs")]
     pub kinds: BTreeMap<EvidenceKind, Readable>,
     /// Whether the CRM records how meetings ended.
     pub records_meeting_outcomes: bool,
 }
 
 /// What is known, per connection, with exceptions per subject.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// By connection.
+    #[serde(with = "portable::pairs")]
     pub connections: BTreeMap<ConnectionId, ConnectionCoverage>,
     /// Watermarks of single subjects, by any record of theirs; they win over the connection's.
+    #[serde(with = "portable::pairs")]
     pub subjects: BTreeMap<(RecordRef, EvidenceKind), Timestamp>,
 }
 

@@ -7,6 +7,7 @@ mod canonical;
 mod deals;
 mod defaults;
 mod exception;
+mod feedback;
 mod read;
 mod span;
 
@@ -14,10 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{ActivityKind, Source};
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     deals::{DealField, DealSettings},
     exception::Exception,
+    feedback::FeedbackSettings,
     span::SpanError,
 };
 use crate::{
@@ -27,10 +30,11 @@ use crate::{
         document::{Document, Format},
         fields::Reader,
     },
+    texts::Texts,
 };
 
 /// A length of time with its unit: `m`/`h`/`d` are calendar time, `bm`/`bh`/`bd` the owner's business time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Span {
     /// Elapsed calendar time.
     Calendar(SignedDuration),
@@ -41,7 +45,7 @@ pub enum Span {
 }
 
 /// Where a true gap goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// A task in the CRM.
     Task,
@@ -52,7 +56,7 @@ pub enum Delivery {
 }
 
 /// When a gap is due, counted from its opening unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Due {
     /// This long after the clock started (the anchor's instant).
     AfterStart(Span),
@@ -65,7 +69,7 @@ pub enum Due {
 }
 
 /// The settings of one rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulePolicy {
     /// Where a gap goes.
     pub delivery: Delivery,
@@ -81,10 +85,12 @@ pub struct RulePolicy {
     pub guard: SignedDuration,
     /// Older anchors never open a gap.
     pub max_age: Option<Span>,
+    /// Where the team wrote down how this is done, for a line in the task.
+    pub playbook: Option<String>,
 }
 
 /// How much one owner may get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caps {
     /// New tasks per owner and local day.
     pub new_per_day: u32,
@@ -95,7 +101,7 @@ pub struct Caps {
 }
 
 /// The whole policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// First 12 hex digits of the SHA-256 of the policy's canonical form: equal policies have equal versions.
     pub version: String,
@@ -137,10 +143,15 @@ pub struct Policy {
     pub segments: Segments,
     /// What rules about deals and lists ask for besides.
     pub deals: DealSettings,
+    /// What reps say back, and from when on it counts.
+    pub feedback: FeedbackSettings,
+    /// What tasks say, by language.
+    #[serde(skip)]
+    pub texts: Texts,
 }
 
 /// How often and in which rhythm to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The wait after attempt 1, 2, …
     pub gaps: Vec<Span>,
@@ -153,7 +164,7 @@ pub struct Plan {
 }
 
 /// One step of an explicit plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStep {
     /// When it opens, counted from the start of the run of attempts.
     pub after: Span,
@@ -164,7 +175,7 @@ pub struct PlanStep {
 }
 
 /// Amount bands in whole units of the deal's currency; a deal below both, or without amount, is small.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segments {
     /// Mid-sized deals begin here; `None` = no such band.
     pub mid_from: Option<i64>,

@@ -176,6 +176,7 @@ fn opened<'g>(lead: &Gap, told: impl Iterator<Item = &'g Gap>, now: Timestamp) -
         original_due_at: Some(lead.due_at),
         is_edited_by_human: false,
         closed_by_us: None,
+        said: Vec::new(),
     }
 }
 
@@ -239,6 +240,33 @@ fn moments(facts: &Facts, since: Timestamp, until: Timestamp) -> BTreeSet<Timest
 /// When the CRM learned of an activity.
 fn known_at(activity: &Activity) -> Timestamp {
     activity.logged_at.max(activity.at)
+}
+
+/// Likewise with our own tasks as they stood then; what a human did to one that is open still is taken as it is today.
+pub fn as_of_with_own_tasks(facts: &Facts, at: Timestamp) -> Facts {
+    let mut own_tasks = facts.own_tasks.clone();
+    own_tasks.retain(|task| task.created_at <= at);
+    for task in &mut own_tasks {
+        task.said.retain(|said| said.at <= at);
+        if task.completed_at.is_some_and(|completed_at| completed_at > at) {
+            task.status = TaskStatus::Open;
+            task.completed_at = None;
+            task.closed_by_us = None;
+        }
+    }
+    Facts {
+        own_tasks,
+        ..as_of(facts, at)
+    }
+}
+
+/// What could be read at an earlier instant, if everything that can be read now was read in time; the cutovers stand.
+pub fn coverage_of(coverage: &Coverage) -> Coverage {
+    let mut then = read_in_time(coverage, Timestamp::MIN);
+    for (connection, known) in &mut then.connections {
+        known.cutover = coverage.connections.get(connection).map_or(known.cutover, |known| known.cutover);
+    }
+    then
 }
 
 /// The records as they were known at an instant, as far as they have dates; without tasks of ours.

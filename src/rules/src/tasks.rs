@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use followup_core::{RecordRef, TaskKey, TaskStatus};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     bundles,
@@ -17,11 +17,8 @@ use crate::{
     index::Index,
     model::{Evaluation, Facts, MootReason, OwnTask, RuleId, Subject, TaskVerdict},
     policy::{Delivery, Span},
-    predicates,
+    predicates, remote,
 };
-
-/// The longest a rep can put a task off.
-const SNOOZE_MAX: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// From this age on a task's gap appears in the digest.
 const STALE_AFTER: Span = Span::BusinessDays(20);
@@ -44,7 +41,7 @@ pub(crate) enum Age {
 
 /// How far an open task is in its life; notes when that changes.
 pub(crate) fn age(task: &OwnTask, calendar: &Calendar, now: Timestamp, wake: &mut Wake) -> Age {
-    let snoozed_until = snoozed_until(task);
+    let snoozed_until = snoozed_until(task).max(remote::put_off_until(task, calendar));
     if let Some(until) = snoozed_until.filter(|until| *until > now) {
         wake.consider(until);
         return Age::Snoozed(until);
@@ -73,7 +70,7 @@ fn snoozed_until(task: &OwnTask) -> Option<Timestamp> {
         .original_due_at
         .unwrap_or(task.created_at)
         .max(task.created_at);
-    Some(due_at.min(later(written_for, SNOOZE_MAX)))
+    Some(due_at.min(later(written_for, remote::SNOOZE_MAX)))
 }
 
 /// The open task of ours into which the facts of a subject's open gaps go, if there is one: the oldest that stays.

@@ -1,19 +1,21 @@
 //! The text of a task: five blocks, dated facts in the owner's zone, one next step, no blame.
 //!
-//! Texts are plain: a connector escapes them its vendor's way. Names come from web forms; control characters are
+//! What is said comes from [`crate::texts`], in the owner's language. Texts are plain: a connector escapes them its
+//! vendor's way. Names come from web forms; control characters and what reads like a marker or a word of the rep's are
 //! stripped here. Subject lines and bodies of mails are never part of a text.
 
-use followup_core::{Deal, Person, PersonId, Source, TaskStatus};
-use jiff::Timestamp;
+use followup_core::{Deal, OwnerId, Person, PersonId, Source, TaskStatus};
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     calendar::Calendar,
     context::Context,
     explain,
     marker::{self, Marker},
-    model::{Facts, Gap, GapKey, OwnTask, Subject},
+    model::{Facts, Gap, GapKey, OwnTask, RuleId, Subject},
     policy::Span,
     rules::{self, Words},
+    texts::{self, Language},
 };
 
 /// Longest subject line, in characters.
@@ -21,10 +23,6 @@ pub const SUBJECT_CHARS_MAX: usize = 80;
 
 /// Most lines under "What happened".
 const HAPPENED_LINES_MAX: usize = 4;
-
-/// How to put a task aside, in every task.
-pub(crate) const NOT_NEEDED: &str = "Move the due date and it comes back then. Defer or delete this task and it is not asked \
-                          again. Give it to somebody else and it is theirs.";
 
 /// The text of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +39,7 @@ pub struct TaskText {
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     calendar: &'a Calendar,
+    language: &'a Language,
     /// When the text was or is written first: an open task's creation, else now. What depends on the date is told as
     /// of then, so that a text does not change from day to day.
     written_at: Timestamp,
@@ -49,34 +48,56 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// A text that is or was written first at an instant.
-    pub(crate) const fn new(calendar: &'a Calendar, written_at: Timestamp, deal: Option<&'a Deal>) -> Self {
+    /// A text for an owner that is or was written first at an instant.
+    pub(crate) fn new(
+        owner: Option<&OwnerId>,
+        written_at: Timestamp,
+        deal: Option<&'a Deal>,
+        context: &Context<'a>,
+    ) -> Self {
         Self {
-            calendar,
+            calendar: context.calendar(owner),
+            language: context.language(owner),
             written_at,
             deal,
         }
     }
 
+    /// A phrase with its placeholders filled in.
+    pub(crate) fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.language.say(key, values)
+    }
+
+    /// A phrase without placeholders.
+    pub(crate) fn phrase(&self, key: &str) -> String {
+        self.language.phrase(key)
+    }
+
+    /// The phrases it is written in.
+    pub(crate) const fn language(&self) -> &'a Language {
+        self.language
+    }
+
     /// An instant in the owner's zone, with its date: `Tue 14:02 (17 November 2026)`.
     pub(crate) fn local(&self, at: Timestamp) -> String {
-        self.format(at, "%a %H:%M (%-d %B %Y)")
+        self.told("time.instant", at)
     }
 
     /// An instant in the owner's zone, for a subject line: `Tue 14:02`.
     pub(crate) fn short(&self, at: Timestamp) -> String {
-        self.format(at, "%a %H:%M")
+        self.told("time.short", at)
     }
 
     /// The local date of an instant: `17 November 2026`.
     pub(crate) fn date(&self, at: Timestamp) -> String {
-        self.format(at, "%-d %B %Y")
+        let local = at.to_zoned(self.calendar.zone().clone());
+        self.civil_date(local.date())
     }
 
     /// The day of an instant as seen from a later one: `Tue`, or `Tue 3 November` if that is a week ago or more.
     pub(crate) fn day(&self, at: Timestamp, seen_from: Timestamp) -> String {
         let is_near = self.days_between(at, seen_from) < 7;
-        self.format(at, if is_near { "%a" } else { "%a %-d %B" })
+        self.told(if is_near { "time.day_near" } else { "time.day_far" }, at)
     }
 
     /// The days of silence since an instant, if it lies more than a span of business time before the text was written.
@@ -91,59 +112,112 @@ impl<'a> Scene<'a> {
         (to_on - from_on).get_days()
     }
 
-    fn format(&self, at: Timestamp, form: &str) -> String {
-        at.to_zoned(self.calendar.zone().clone())
-            .strftime(form)
-            .to_string()
+    /// A date as the language tells it.
+    pub(crate) fn civil_date(&self, date: Date) -> String {
+        self.say(
+            "time.date",
+            &[
+                ("day", &date.day().to_string()),
+                ("month", &self.phrase(&format!("month.{}", date.month()))),
+                ("year", &date.year().to_string()),
+            ],
+        )
     }
-}
 
-/// Name and company of a person.
-pub(crate) fn full_name(person: Option<&Person>) -> String {
-    let name = person.map_or_else(|| "This person".to_owned(), name_of);
-    match person.and_then(company_of) {
-        Some(company) => format!("{name} ({company})"),
-        None => name,
+    fn told(&self, form: &str, at: Timestamp) -> String {
+        let local = at.to_zoned(self.calendar.zone().clone());
+        let weekday = local.weekday().to_monday_one_offset();
+        self.say(
+            form,
+            &[
+                ("weekday", &self.phrase(&format!("weekday.{weekday}"))),
+                ("time", &local.strftime("%H:%M").to_string()),
+                ("date", &self.civil_date(local.date())),
+                ("day", &local.day().to_string()),
+                ("month", &self.phrase(&format!("month.{}", local.month()))),
+            ],
+        )
     }
-}
 
-/// A first step towards somebody who asked, by a channel that is open.
-pub(crate) fn step_for_inquiry(person: Option<&Person>) -> String {
-    match channels(person) {
-        Channels::Both => "A short call first, then an email, tends to work.",
-        Channels::Phone => "A short call is the channel that is open.",
-        Channels::Email => "A short personal email is the channel that is open.",
-        Channels::Neither => {
-            "No address or number that may be used is on file; a colleague or the form may help."
+    /// Name and company of a person.
+    pub(crate) fn full_name(&self, person: Option<&Person>) -> String {
+        let Some(person) = person else {
+            return self.phrase("common.this_person_first");
+        };
+        let name = self.name_of(person);
+        match company_of(person) {
+            Some(company) => self.say("common.who_company", &[("name", &name), ("company", &company)]),
+            None => name,
         }
     }
-    .to_owned()
-}
 
-/// A step towards somebody who called, by a channel that is open.
-pub(crate) fn step_for_call(person: Option<&Person>) -> String {
-    match channels(person) {
-        Channels::Both | Channels::Phone => "A short call back.",
-        Channels::Email => "A short email that asks when a call would suit.",
-        Channels::Neither => {
-            "No address or number that may be used is on file; the call log may show the number."
+    fn name_of(&self, person: &Person) -> String {
+        let name = clean(&person.name);
+        if !name.is_empty() {
+            return name;
+        }
+        let address = person.emails.first().map(|email| clean(email));
+        address
+            .filter(|email| !email.is_empty())
+            .unwrap_or_else(|| self.phrase("common.this_person"))
+    }
+
+    /// A block of a text under its heading.
+    pub(crate) fn block(&self, heading: &str, text: &str) -> String {
+        format!("{}\n{text}", self.phrase(&format!("heading.{heading}")))
+    }
+
+    /// What to call a deal.
+    pub(crate) fn deal_name(&self, deal: &Deal) -> String {
+        let name = clean(&deal.name);
+        if name.is_empty() {
+            self.phrase("common.this_deal")
+        } else {
+            name
         }
     }
-    .to_owned()
-}
 
-/// A step towards somebody who wrote, by a channel that is open.
-pub(crate) fn step_for_reply(person: Option<&Person>) -> String {
-    match channels(person) {
-        Channels::Both | Channels::Email => {
-            "A short reply in the same conversation is enough; a call works too."
-        }
-        Channels::Phone => "A short call is the channel that is open.",
-        Channels::Neither => {
-            "No address or number that may be used is on file; the conversation itself is open."
-        }
+    /// A first step towards somebody who asked, by a channel that is open.
+    pub(crate) fn step_for_inquiry(&self, person: Option<&Person>) -> String {
+        self.phrase(match channels(person) {
+            Channels::Both => "step.inquiry_both",
+            Channels::Phone => "step.inquiry_phone",
+            Channels::Email => "step.inquiry_email",
+            Channels::Neither => "step.inquiry_neither",
+        })
     }
-    .to_owned()
+
+    /// A step towards somebody who called, by a channel that is open.
+    pub(crate) fn step_for_call(&self, person: Option<&Person>) -> String {
+        self.phrase(match channels(person) {
+            Channels::Both | Channels::Phone => "step.call_phone",
+            Channels::Email => "step.call_email",
+            Channels::Neither => "step.call_neither",
+        })
+    }
+
+    /// A step towards somebody who wrote, by a channel that is open.
+    pub(crate) fn step_for_reply(&self, person: Option<&Person>) -> String {
+        self.phrase(match channels(person) {
+            Channels::Both | Channels::Email => "step.reply_email",
+            Channels::Phone => "step.reply_phone",
+            Channels::Neither => "step.reply_neither",
+        })
+    }
+
+    /// What somebody did who came by a source.
+    pub(crate) fn asked_for(&self, source: Source) -> String {
+        self.phrase(match source {
+            Source::Demo => "asked.demo",
+            Source::Pricing => "asked.pricing",
+            Source::ContactUs => "asked.contact-us",
+            Source::ContentDownload => "asked.content-download",
+            Source::Chat => "asked.chat",
+            Source::Event => "asked.event",
+            Source::Referral => "asked.referral",
+            Source::Import | Source::List | Source::Api | Source::Other => "asked.other",
+        })
+    }
 }
 
 /// The text of a subject's task: the leading gap and the facts of those folded into it.
@@ -183,11 +257,8 @@ fn text_of(
     facts: &Facts,
     context: &Context<'_>,
 ) -> TaskText {
-    let scene = Scene {
-        calendar: context.calendar(lead.owner.as_ref()),
-        written_at: task.map_or(context.now, |task| task.created_at),
-        deal: deal_of(lead, facts),
-    };
+    let written_at = task.map_or(context.now, |task| task.created_at);
+    let scene = Scene::new(lead.owner.as_ref(), written_at, deal_of(lead, facts), context);
     let person = person_of(lead, facts);
     let words = words_of(lead, person, &scene);
     let mut happened = words.happened;
@@ -202,18 +273,18 @@ fn text_of(
     if happened.len() > HAPPENED_LINES_MAX {
         let more = happened.len() - (HAPPENED_LINES_MAX - 1);
         happened.truncate(HAPPENED_LINES_MAX - 1);
-        happened.push(format!("{more} more facts are on the record."));
+        happened.push(scene.say("common.more_facts", &[("count", &more.to_string())]));
     }
     let body = [
-        block("What happened", &happened.join("\n")),
-        block("A next step you could take", &words.step),
-        block("This closes by itself when", &format!("{}.", words.closes)),
-        block("Not needed?", NOT_NEEDED),
-        block("Why you see this", &why(lead, folded, context)),
+        scene.block("happened", &happened.join("\n")),
+        scene.block("step", &with_playbook(words.step, lead.key.rule, &scene, context)),
+        scene.block("closes", &format!("{}.", words.closes)),
+        scene.block("not_needed", &scene.phrase("common.not_needed")),
+        scene.block("why", &why(lead, folded, &scene, context)),
     ]
     .join("\n\n");
     TaskText {
-        subject: subject_line(person, scene.deal, &words.headline),
+        subject: subject_line(person, &words.headline, &scene),
         body,
         marker: marker::format_marker(&marker_of(task, lead, folded, context)),
     }
@@ -246,34 +317,9 @@ pub fn reminder_at(gap: &Gap, _context: &Context<'_>) -> Timestamp {
     gap.opened_at.min(latest)
 }
 
-/// A span in words: `5 business minutes`.
+/// A span in plain English: `5 business minutes`.
 pub(crate) fn span_text(span: Span) -> String {
-    let (seconds, business) = match span {
-        Span::BusinessDays(days) => return count(i64::from(days), "business day"),
-        Span::Business(length) => (length.as_secs(), "business "),
-        Span::Calendar(length) => (length.as_secs(), ""),
-    };
-    if business.is_empty() && seconds % 86_400 == 0 && seconds > 0 {
-        count(seconds / 86_400, "day")
-    } else if seconds % 3_600 == 0 && seconds > 0 {
-        count(seconds / 3_600, &format!("{business}hour"))
-    } else {
-        count(seconds / 60, &format!("{business}minute"))
-    }
-}
-
-/// What somebody did who came by a source, to be followed by an instant.
-pub(crate) const fn asked_for(source: Source) -> &'static str {
-    match source {
-        Source::Demo => "asked for a demo",
-        Source::Pricing => "asked for pricing",
-        Source::ContactUs => "wrote through the contact form",
-        Source::ContentDownload => "downloaded content",
-        Source::Chat => "started a chat",
-        Source::Event => "came in from an event",
-        Source::Referral => "was referred",
-        Source::Import | Source::List | Source::Api | Source::Other => "got in touch",
-    }
+    texts::english().span(span)
 }
 
 enum Channels {
@@ -306,47 +352,75 @@ fn words_of(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
     rules::rule(gap.key.rule).map_or_else(
         || Words {
             headline: scene.short(gap.anchor_at),
-            happened: vec![format!("{} since {}.", gap.clause, scene.local(gap.anchor_at))],
-            step: step_for_reply(person),
-            closes: "a follow-up is recorded".to_owned(),
+            happened: vec![scene.say(
+                "common.fallback_happened",
+                &[("clause", &gap.clause), ("when", &scene.local(gap.anchor_at))],
+            )],
+            step: scene.step_for_reply(person),
+            closes: scene.phrase("common.fallback_closes"),
         },
         |rule| rule.words(gap, person, scene),
     )
 }
 
-pub(crate) fn block(title: &str, text: &str) -> String {
-    format!("{title}\n{text}")
+/// A step, and where the team wrote down how it is done.
+pub(crate) fn with_playbook(step: String, rule: RuleId, scene: &Scene<'_>, context: &Context<'_>) -> String {
+    let playbook = context.rule(rule).and_then(|rule| rule.playbook.as_deref());
+    match playbook {
+        Some(url) => format!("{step}\n{}", scene.say("common.playbook", &[("url", url)])),
+        None => step,
+    }
 }
 
-fn why(lead: &Gap, folded: &[&Gap], context: &Context<'_>) -> String {
+/// Adds the paragraph that an owner's first task has to a body, if it is not there yet.
+pub fn add_primer(body: &mut String, owner: &OwnerId, context: &Context<'_>) {
+    let language = context.language(Some(owner));
+    let heading = language.phrase("heading.primer");
+    let primer = format!("\n\n{heading}\n{}", language.phrase("common.primer"));
+    if !body.ends_with(&primer) {
+        body.push_str(&primer);
+    }
+}
+
+fn why(lead: &Gap, folded: &[&Gap], scene: &Scene<'_>, context: &Context<'_>) -> String {
+    let rule = |key: &str, gap: &Gap| {
+        scene.say(
+            key,
+            &[
+                ("rule", gap.key.rule.as_str()),
+                ("clause", &gap.clause),
+                ("short", &scene.language.in_short(gap.key.rule)),
+            ],
+        )
+    };
+    let sentence = explain::sentence_in(scene.language, lead.key.rule, context.policy);
     let mut lines = vec![
-        format!("Rule {}: {}.", lead.key.rule, lead.clause),
-        format!(
-            "The policy says: {}",
-            explain::sentence(lead.key.rule, context.policy)
-        ),
+        rule("common.why_rule", lead),
+        scene.say("common.why_policy", &[("sentence", &sentence)]),
     ];
-    lines.extend(
-        folded
-            .iter()
-            .map(|gap| format!("Also {}: {}.", gap.key.rule, gap.clause)),
-    );
-    lines.push(format!("Policy {}, gap {}.", context.policy.version, lead.id()));
+    lines.extend(folded.iter().map(|gap| rule("common.why_also", gap)));
+    lines.push(scene.say(
+        "common.why_version",
+        &[("policy", &context.policy.version), ("gap", &lead.id().0)],
+    ));
     lines.join("\n")
 }
 
 /// `Follow up: {person} ({company}) — {fact}`, shortened at company and name before the fact.
-fn subject_line(person: Option<&Person>, deal: Option<&Deal>, headline: &str) -> String {
-    let whom = || deal.map_or_else(|| "a person".to_owned(), deal_name);
-    let name = person.map_or_else(whom, name_of);
-    let company = person.and_then(company_of);
-    let full = company.map(|company| format!("Follow up: {name} ({company}) — {headline}"));
-    if let Some(full) = full.filter(|full| full.chars().count() <= SUBJECT_CHARS_MAX) {
+fn subject_line(person: Option<&Person>, headline: &str, scene: &Scene<'_>) -> String {
+    let line = |who: &str| scene.say("common.subject", &[("who", who), ("fact", headline)]);
+    let whom = || {
+        scene
+            .deal
+            .map_or_else(|| scene.phrase("common.a_person"), |deal| scene.deal_name(deal))
+    };
+    let full = line(&person.map_or_else(whom, |person| scene.full_name(Some(person))));
+    if full.chars().count() <= SUBJECT_CHARS_MAX {
         return full;
     }
-    let around = "Follow up:  — ".chars().count() + headline.chars().count();
-    let name = shorten(&name, SUBJECT_CHARS_MAX.saturating_sub(around));
-    shorten(&format!("Follow up: {name} — {headline}"), SUBJECT_CHARS_MAX)
+    let name = person.map_or_else(whom, |person| scene.name_of(person));
+    let room = SUBJECT_CHARS_MAX.saturating_sub(line("").chars().count());
+    shorten(&line(&shorten(&name, room)), SUBJECT_CHARS_MAX)
 }
 
 pub(crate) fn shorten(text: &str, chars_max: usize) -> String {
@@ -355,19 +429,6 @@ pub(crate) fn shorten(text: &str, chars_max: usize) -> String {
     }
     let head: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     format!("{}…", head.trim_end())
-}
-
-fn name_of(person: &Person) -> String {
-    let name = clean(&person.name);
-    if !name.is_empty() {
-        return name;
-    }
-    person
-        .emails
-        .first()
-        .map(|email| clean(email))
-        .filter(|email| !email.is_empty())
-        .unwrap_or_else(|| "this person".to_owned())
 }
 
 fn company_of(person: &Person) -> Option<String> {
@@ -379,7 +440,7 @@ fn company_of(person: &Person) -> Option<String> {
 }
 
 /// A name as it may appear in a text: no control characters, white space folded, of sane length, and nothing that
-/// reads like our marker.
+/// reads like our marker or like a word of the rep's.
 fn clean(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -390,24 +451,31 @@ fn clean(name: &str) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
-        .replace(['[', ']'], "");
+        .replace(['[', ']', '#'], "");
     shorten(&folded, 60)
 }
 
 /// A rule's part of the text of a gap, written now.
 pub(crate) fn words_in(gap: &Gap, facts: &Facts, context: &Context<'_>) -> Words {
-    let scene = Scene {
-        calendar: context.calendar(gap.owner.as_ref()),
-        written_at: context.now,
-        deal: deal_of(gap, facts),
-    };
+    let scene = Scene::new(gap.owner.as_ref(), context.now, deal_of(gap, facts), context);
     words_of(gap, person_of(gap, facts), &scene)
 }
 
+/// A gap in one line for its owner: whom it is about, and the first fact.
+pub fn line_of(gap: &Gap, facts: &Facts, context: &Context<'_>) -> String {
+    let words = words_in(gap, facts, context);
+    let fact = words.happened.into_iter().next().unwrap_or(words.headline);
+    match who_in(gap, facts, context) {
+        Some(who) if !fact.contains(&who) => format!("{who}: {fact}"),
+        _ => fact,
+    }
+}
+
 /// What to call the subject of a gap in a list: the deal, else the person.
-pub(crate) fn who_in(gap: &Gap, facts: &Facts) -> Option<String> {
-    let deal = deal_of(gap, facts).map(deal_name);
-    deal.or_else(|| person_of(gap, facts).map(|person| full_name(Some(person))))
+pub(crate) fn who_in(gap: &Gap, facts: &Facts, context: &Context<'_>) -> Option<String> {
+    let scene = Scene::new(gap.owner.as_ref(), context.now, None, context);
+    let deal = deal_of(gap, facts).map(|deal| scene.deal_name(deal));
+    deal.or_else(|| person_of(gap, facts).map(|person| scene.full_name(Some(person))))
 }
 
 /// The person a gap is about: the subject or, on a deal, the first person its anchor names.
@@ -436,22 +504,4 @@ fn deal_of<'a>(gap: &Gap, facts: &'a Facts) -> Option<&'a Deal> {
         return None;
     };
     facts.deals.iter().find(|deal| deal.id == *id)
-}
-
-/// What to call a deal.
-pub(crate) fn deal_name(deal: &Deal) -> String {
-    let name = clean(&deal.name);
-    if name.is_empty() {
-        "this deal".to_owned()
-    } else {
-        name
-    }
-}
-
-pub(crate) fn count(number: i64, unit: &str) -> String {
-    if number == 1 {
-        format!("1 {unit}")
-    } else {
-        format!("{number} {unit}s")
-    }
 }

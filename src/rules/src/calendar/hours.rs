@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, civil::Weekday};
+use serde::{Deserialize, Serialize};
 
 /// Minutes of a full day.
 const DAY_MINUTES: u16 = 24 * 60;
@@ -22,7 +23,7 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 
 /// One stretch of opening hours, in minutes from local midnight; open at the first, closed at the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenSpan {
     /// First open minute, 0 to 1439.
     pub from_minute: u16,
@@ -91,7 +92,7 @@ impl HoursError {
 }
 
 /// Opening hours of every day of the week.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeeklyHours {
     days: [Vec<OpenSpan>; 7],
 }

@@ -194,6 +194,7 @@ fn read_owners(
         default: base,
         by_owner,
         same_person: BTreeMap::new(),
+        ..Calendars::default()
     };
     (owners, calendars, leaders)
 }

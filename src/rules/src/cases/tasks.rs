@@ -128,6 +128,7 @@ pub(super) fn read_own_task(
         original_due_at: parts.original_due_at.or_else(|| due_at.map(earlier)),
         is_edited_by_human: parts.is_edited_by_human,
         closed_by_us: None,
+        said: Vec::new(),
     })
 }
 

@@ -6,24 +6,29 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use followup_core::{Deal, DealId, DealState, OwnerId};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::calendar::Calendars;
+use crate::{calendar::Calendars, portable};
 
 /// What is known beside the records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Background {
     /// How long won deals stayed in each stage; shared by all subjects.
+    #[serde(with = "portable::shared")]
     pub stages: Arc<StageTable>,
     /// Segments that somebody stated; they win over the policy's amount bands.
+    #[serde(with = "portable::pairs")]
     pub segments: BTreeMap<DealId, Segment>,
     /// Which amount a deal had from when on, oldest first. A deal without entry had its amount from the start.
+    #[serde(with = "portable::pairs")]
     pub amounts: BTreeMap<DealId, Vec<AmountEntry>>,
     /// The leader of an owner.
+    #[serde(with = "portable::pairs")]
     pub leaders: BTreeMap<OwnerId, OwnerId>,
 }
 
 /// How large a deal is, in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Segment {
     /// Small.
     Smb,
@@ -45,7 +50,7 @@ impl Segment {
 }
 
 /// A deal got an amount at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmountEntry {
     /// When.
     pub at: Timestamp,
@@ -54,7 +59,7 @@ pub struct AmountEntry {
 }
 
 /// A stage of a pipeline, in the CRM's own words.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StageKey {
     /// The pipeline, where the CRM has several.
     pub pipeline: Option<String>,
@@ -63,7 +68,7 @@ pub struct StageKey {
 }
 
 /// How long deals that were won later had stayed in a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passages {
     /// How many passages were seen.
     pub count: u32,
@@ -73,9 +78,10 @@ pub struct Passages {
 }
 
 /// Passages by pipeline and stage.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTable {
     /// Every stage with at least one passage.
+    #[serde(with = "portable::pairs")]
     pub stages: BTreeMap<StageKey, Passages>,
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, fmt::Write as _};
 
 use sha2::{Digest, Sha256};
 
-use super::{DealSettings, Delivery, Due, Policy, RulePolicy, Span};
+use super::{DealSettings, Delivery, Due, FeedbackSettings, Policy, RulePolicy, Span};
 use crate::model::Code;
 
 /// First 12 hex digits of the SHA-256 of the canonical text.
@@ -79,7 +79,32 @@ pub(super) fn lines(policy: &Policy) -> BTreeMap<String, String> {
     }
     lines.extend(single.map(|(key, value)| (key.to_owned(), value)));
     deal_lines(&policy.deals, &mut lines);
+    lines.insert(
+        "texts.language".to_owned(),
+        policy.texts.team_language().to_owned(),
+    );
+    let replaced = policy.texts.replaced().iter();
+    lines.extend(replaced.map(|(key, phrase)| (format!("texts.{key}"), phrase.clone())));
+    lines.extend(feedback_lines(&policy.feedback).map(|(key, value)| (key.to_owned(), value)));
     lines
+}
+
+fn feedback_lines(feedback: &FeedbackSettings) -> [(&'static str, String); 6] {
+    let percent = feedback.demote_over_percent;
+    [
+        ("feedback.window", feedback.window.to_string()),
+        ("feedback.tasks_min", feedback.tasks_min.to_string()),
+        (
+            "feedback.demote_over_percent",
+            percent.map_or_else(|| "none".to_owned(), |percent| percent.to_string()),
+        ),
+        (
+            "feedback.early_within",
+            Span::Calendar(feedback.early_within).to_string(),
+        ),
+        ("feedback.suggest_from", feedback.suggest_from.to_string()),
+        ("feedback.suggest_within", feedback.suggest_within.to_string()),
+    ]
 }
 
 fn deal_lines(deals: &DealSettings, lines: &mut BTreeMap<String, String>) {
@@ -143,6 +168,9 @@ fn rule_lines(path: &str, settings: &RulePolicy, lines: &mut BTreeMap<String, St
         .max_age
         .map_or_else(|| "none".to_owned(), |span| span.to_string());
     lines.insert(format!("{path}.max_age"), max_age);
+    if let Some(playbook) = &settings.playbook {
+        lines.insert(format!("{path}.playbook"), playbook.clone());
+    }
 }
 
 /// One line if there is one value for all, else one for each entry and one for the rest.

@@ -1,11 +1,12 @@
 //! What rules about deals and lists ask of a policy beside waits and due dates.
 
 use std::collections::{BTreeMap, BTreeSet};
+use serde::{Deserialize, Serialize};
 
 use super::Span;
 
 /// Settings of rules about deals.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DealSettings {
     /// `no-next-step`: a deal is left alone for this long after it entered its stage.
     pub in_stage: Span,
@@ -36,7 +37,7 @@ pub struct DealSettings {
 }
 
 /// A field of a deal that a stage can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DealField {
     /// The amount.
     Amount,

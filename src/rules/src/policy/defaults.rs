@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::Source;
 use jiff::SignedDuration;
 
-use super::{Caps, DealSettings, Delivery, Due, Plan, Policy, RulePolicy, Segments, Span, canonical};
-use crate::model::RuleId;
+use super::{
+    Caps, DealSettings, Delivery, Due, FeedbackSettings, Plan, Policy, RulePolicy, Segments, Span, canonical,
+};
+use crate::{model::RuleId, texts::Texts};
 
 /// Person statuses that end all follow-up.
 const DEAD: &[&str] = &[
@@ -65,6 +67,8 @@ impl Default for Policy {
             plans: plans(),
             segments: Segments::default(),
             deals: DealSettings::default(),
+            feedback: FeedbackSettings::default(),
+            texts: Texts::default(),
         };
         policy.version = canonical::version(&policy);
         policy
@@ -98,6 +102,7 @@ pub(super) fn rule_policy(rule: RuleId) -> RulePolicy {
         due_by,
         guard: guard(rule),
         max_age: max_age(rule),
+        playbook: None,
     }
 }
 

@@ -6,11 +6,12 @@ use std::fmt;
 
 use followup_core::{Owner, OwnerId};
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use crate::model::RuleId;
 
 /// Gaps of an owner that are not raised.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// Whose: an e-mail address or an owner id, as the CRM writes it.
     pub owner: String,

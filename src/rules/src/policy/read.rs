@@ -2,6 +2,7 @@
 
 mod deals;
 mod exception;
+mod feedback;
 mod plan;
 mod rule;
 mod suppress;
@@ -18,6 +19,7 @@ use crate::{
         document::{Node, Value},
         fields::{Fields, Reader},
     },
+    texts::apply_texts,
 };
 
 /// Reads the whole file.
@@ -51,6 +53,12 @@ pub(super) fn apply(reader: &Reader<'_>, root: &Node, policy: &mut Policy) {
     }
     if let Some(suppress) = top.fields("suppress") {
         apply_suppress(&suppress, policy);
+    }
+    if let Some(feedback) = top.fields("feedback") {
+        feedback::apply_feedback(&feedback, &mut policy.feedback);
+    }
+    if let Some(texts) = top.fields("texts") {
+        apply_texts(&texts, &mut policy.texts);
     }
     if let Some(segments) = top.fields("segments") {
         read_amount(&segments, "mid", &mut policy.segments.mid_from);

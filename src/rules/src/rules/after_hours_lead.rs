@@ -41,9 +41,7 @@ impl Rule for AfterHoursLead {
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let mut words = first_touch::words(gap, person, scene);
-        words
-            .happened
-            .insert(1, "That was outside your opening hours.".to_owned());
+        words.happened.insert(1, scene.phrase("after-hours-lead.outside"));
         words
     }
 }

@@ -61,7 +61,7 @@ impl Rule for AskReview {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        words(gap, scene, "a review")
+        words(gap, scene, RuleId::AskReview)
     }
 }
 
@@ -96,7 +96,7 @@ impl Rule for AskReferral {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        words(gap, scene, "a referral")
+        words(gap, scene, RuleId::AskReferral)
     }
 }
 
@@ -107,16 +107,16 @@ fn clause(rule: RuleId, context: &Context<'_>) -> String {
     format!("a deal that was won {within} ago, with people who were not asked lately")
 }
 
-fn words(gap: &Gap, scene: &Scene<'_>, what: &str) -> Words {
+fn words(gap: &Gap, scene: &Scene<'_>, rule: RuleId) -> Words {
+    let values: &[(&str, &str)] = &[
+        ("deal", &deal_words::name(scene)),
+        ("when", &scene.local(gap.anchor_at)),
+    ];
     Words {
-        headline: format!("ask for {what}"),
-        happened: vec![format!(
-            "{} was won on {}.",
-            deal_words::name(scene),
-            scene.local(gap.anchor_at)
-        )],
-        step: format!("If they are happy, a short personal note that asks for {what} is fine."),
-        closes: "you complete or defer this task".to_owned(),
+        headline: scene.phrase(&format!("{rule}.headline")),
+        happened: vec![scene.say(&format!("{rule}.happened"), values)],
+        step: scene.phrase(&format!("{rule}.step")),
+        closes: scene.phrase(&format!("{rule}.closes")),
     }
 }
 

@@ -55,13 +55,11 @@ impl Rule for AttemptsExhausted {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let count = words::number_made(gap).to_string();
         Words {
-            headline: format!("tried {} times, what next?", words::number_made(gap)),
-            step: "Decide: keep in touch now and then, close with a status, or one more reason to try."
-                .to_owned(),
-            closes:
-                "the status changes, a reply comes in, a meeting is booked, or another attempt is recorded"
-                    .to_owned(),
+            headline: scene.say("attempts-exhausted.headline", &[("count", &count)]),
+            step: scene.phrase("attempts-exhausted.step"),
+            closes: scene.phrase("attempts-exhausted.closes"),
             ..words::words(gap, scene)
         }
     }

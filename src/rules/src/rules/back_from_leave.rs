@@ -23,7 +23,7 @@ use crate::{
     index::{Human, Index},
     model::{Code, Gap, RuleId, SuppressorState},
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name, step_for_reply},
+    wording::Scene,
 };
 
 /// The rule.
@@ -91,19 +91,19 @@ impl Rule for BackFromLeave {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.deadline_at)),
+        ];
         Words {
-            headline: format!("back from leave since {}", scene.short(gap.deadline_at)),
+            headline: scene.say("back-from-leave.headline", values),
             happened: vec![
-                format!(
-                    "An automatic reply of {} on {} said that they were away.",
-                    full_name(person),
-                    scene.local(gap.anchor_at)
-                ),
-                "They are back by now, and something was open when they left.".to_owned(),
+                scene.say("back-from-leave.happened", values),
+                scene.phrase("back-from-leave.open"),
             ],
-            step: step_for_reply(person),
-            closes: "an email, call, message or meeting with this person is recorded, or they write"
-                .to_owned(),
+            step: scene.step_for_reply(person),
+            closes: scene.phrase("back-from-leave.closes"),
         }
     }
 }

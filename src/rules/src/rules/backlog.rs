@@ -31,6 +31,18 @@ pub struct Backlog {
     pub oldest_due_at: Timestamp,
 }
 
+impl Backlog {
+    /// What the owner's digest says of it, in the owner's language.
+    pub fn lines(&self, context: &Context<'_>) -> Vec<String> {
+        let scene = Scene::new(Some(&self.owner), context.now, None, context);
+        vec![
+            scene.say("backlog.count", &[("count", &self.overdue.to_string())]),
+            scene.say("backlog.happened", &[("date", &scene.date(self.oldest_due_at))]),
+            scene.phrase("backlog.step"),
+        ]
+    }
+}
+
 /// The owners with more overdue tasks than the policy bears, all CRMs together, by owner; none if the rule is off.
 pub fn backlogs<'t>(tasks: impl IntoIterator<Item = &'t Task>, context: &Context<'_>) -> Vec<Backlog> {
     if context.delivery(RuleId::Backlog) == Delivery::Off {
@@ -82,14 +94,12 @@ impl Rule for BacklogRule {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[("date", &scene.date(gap.anchor_at))];
         Words {
-            headline: format!("open tasks since {}", scene.date(gap.anchor_at)),
-            happened: vec![format!(
-                "The oldest of them was due on {}.",
-                scene.date(gap.anchor_at)
-            )],
-            step: "Go through the list once: do, move or close.".to_owned(),
-            closes: "the list is short again".to_owned(),
+            headline: scene.say("backlog.headline", values),
+            happened: vec![scene.say("backlog.happened", values)],
+            step: scene.phrase("backlog.step"),
+            closes: scene.phrase("backlog.closes"),
         }
     }
 }

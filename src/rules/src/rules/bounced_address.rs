@@ -21,7 +21,7 @@ use crate::{
     index::{Human, Index, is_live_lead},
     model::{Crossing, EvidenceKind, Gap, GapKey, RuleId},
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// Presence of a mail is concluded, nothing's absence.
@@ -84,29 +84,20 @@ impl Rule for BouncedAddress {
         let may_call = person.is_some_and(|person| {
             !person.phones.is_empty() && !person.flags.do_not_call && !person.flags.do_not_contact
         });
-        let (on_file, step) = if may_call {
-            (
-                "No other address is known; a phone number is on file.",
-                "A short call to ask for the right address.",
-            )
-        } else {
-            (
-                "No other address and no phone number that may be used is on file.",
-                "The company's switchboard or web site, or a colleague, may know the right address.",
-            )
-        };
+        let on_file = if may_call { "phone" } else { "nothing" };
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("email bounced {}", scene.short(gap.anchor_at)),
+            headline: scene.say("bounced-address.headline", values),
             happened: vec![
-                format!(
-                    "An email to {} bounced on {}.",
-                    full_name(person),
-                    scene.local(gap.anchor_at)
-                ),
-                on_file.to_owned(),
+                scene.say("bounced-address.happened", values),
+                scene.phrase(&format!("bounced-address.{on_file}")),
             ],
-            step: step.to_owned(),
-            closes: "another address is added, a call is logged, or this person writes".to_owned(),
+            step: scene.phrase(&format!("bounced-address.{on_file}_step")),
+            closes: scene.phrase("bounced-address.closes"),
         }
     }
 }

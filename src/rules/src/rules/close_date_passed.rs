@@ -80,19 +80,17 @@ impl Rule for CloseDatePassed {
         let close_on = scene.deal.and_then(|deal| deal.close_on);
         let date = close_on.map_or_else(
             || scene.date(gap.deadline_at),
-            |close_on| close_on.strftime("%-d %B %Y").to_string(),
+            |close_on| scene.civil_date(close_on),
         );
+        let values: &[(&str, &str)] = &[("deal", &deal_words::name(scene)), ("date", &date)];
         Words {
-            headline: format!("close date was {date}"),
+            headline: scene.say("close-date-passed.headline", values),
             happened: vec![
-                format!(
-                    "The close date of {} was {date}; the deal is open.",
-                    deal_words::name(scene)
-                ),
+                scene.say("close-date-passed.happened", values),
                 deal_words::stage_line(gap, scene),
             ],
-            step: "Move the close date to when you expect the answer, or close the deal.".to_owned(),
-            closes: "the close date is moved, the deal is closed, or it leaves its stage".to_owned(),
+            step: scene.phrase("close-date-passed.step"),
+            closes: scene.phrase("close-date-passed.closes"),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     model::{Crossing, EvidenceKind, Gap, GapKey, RuleId},
     policy::{Due, Span},
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// The rule.
@@ -111,16 +111,15 @@ impl Rule for CrossCrmCollision {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+        ];
         Words {
-            headline: "worked in two CRMs at once".to_owned(),
-            happened: vec![format!(
-                "{} was touched by two colleagues in two CRMs, first on {}.",
-                full_name(person),
-                scene.local(gap.anchor_at)
-            )],
-            step: "Decide who works with this person, or state that the two logins are one colleague.".to_owned(),
-            closes: "the touches of one of the two lie far enough back, or the two logins are mapped to one colleague"
-                .to_owned(),
+            headline: scene.phrase("cross-crm-collision.headline"),
+            happened: vec![scene.say("cross-crm-collision.happened", values)],
+            step: scene.phrase("cross-crm-collision.step"),
+            closes: scene.phrase("cross-crm-collision.closes"),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Sentences that rules about deals share.
 
-use crate::{
-    model::Gap,
-    wording::{Scene, deal_name},
-};
+use crate::{model::Gap, wording::Scene};
 
 /// What to call a deal in a sentence.
 pub(super) fn name(scene: &Scene<'_>) -> String {
-    scene.deal.map_or_else(|| "this deal".to_owned(), deal_name)
+    scene
+        .deal
+        .map_or_else(|| scene.phrase("common.this_deal"), |deal| scene.deal_name(deal))
 }
 
 /// Since when the deal is in its stage, and when the last contact was.
@@ -23,10 +22,9 @@ pub(super) fn stage_line(gap: &Gap, scene: &Scene<'_>) -> String {
         .deal
         .as_ref()
         .map_or(gap.anchor_at, |deal| deal.stage_entered_at);
-    format!(
-        "{} has been in its stage since {}.",
-        name(scene),
-        scene.local(since)
+    scene.say(
+        "deal.stage",
+        &[("deal", &name(scene)), ("when", &scene.local(since))],
     )
 }
 
@@ -34,7 +32,7 @@ pub(super) fn stage_line(gap: &Gap, scene: &Scene<'_>) -> String {
 pub(super) fn contact_line(gap: &Gap, scene: &Scene<'_>) -> String {
     let contact_at = gap.deal.as_ref().and_then(|deal| deal.contact_at);
     contact_at.map_or_else(
-        || "No touch or reply is recorded.".to_owned(),
-        |at| format!("The last touch or reply was on {}.", scene.local(at)),
+        || scene.phrase("deal.no_contact"),
+        |at| scene.say("deal.contact", &[("when", &scene.local(at))]),
     )
 }

@@ -1,6 +1,6 @@
 //! `first-touch`: a person came to us and nobody has touched them.
 
-use followup_core::Person;
+use followup_core::{Person, Source};
 
 use super::{Rule, Words, inquiry};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     finding::{Finding, Found},
     index::{Human, Index},
     model::{Gap, RuleId},
-    wording::{Scene, asked_for, full_name, span_text, step_for_inquiry},
+    wording::{Scene, span_text},
 };
 
 /// The rule.
@@ -47,16 +47,20 @@ impl Rule for FirstTouch {
 
 /// The words of an inquiry nobody answered, shared with `after-hours-lead`.
 pub(super) fn words(gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
-    let asked = person.map_or("got in touch", |person| asked_for(person.source));
-    let when = scene.local(gap.anchor_at);
+    let source = person.map_or(Source::Other, |person| person.source);
+    let values: &[(&str, &str)] = &[
+        ("person", &scene.full_name(person)),
+        ("asked", &scene.asked_for(source)),
+        ("when", &scene.local(gap.anchor_at)),
+        ("short", &scene.short(gap.anchor_at)),
+    ];
     Words {
-        headline: format!("{asked} {}", scene.short(gap.anchor_at)),
+        headline: scene.say("first-touch.headline", values),
         happened: vec![
-            format!("{} {asked} on {when}.", full_name(person)),
-            "No call or personal email is recorded yet.".to_owned(),
+            scene.say("first-touch.happened", values),
+            scene.phrase("first-touch.no_touch"),
         ],
-        step: step_for_inquiry(person),
-        closes: "a call, a personal email, a message or a held meeting with this person is recorded"
-            .to_owned(),
+        step: scene.step_for_inquiry(person),
+        closes: scene.phrase("first-touch.closes"),
     }
 }

@@ -82,19 +82,20 @@ impl Rule for GoneQuiet {
         let count = gap.deal.as_ref().map_or(0, |facts| facts.unanswered);
         let last_at = gap.deal.as_ref().and_then(|facts| facts.contact_at);
         let last_at = last_at.unwrap_or(gap.anchor_at);
+        let values: &[(&str, &str)] = &[
+            ("count", &count.to_string()),
+            ("deal", &deal_words::name(scene)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("date", &scene.date(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("no reply since {}", scene.date(gap.anchor_at)),
+            headline: scene.say("gone-quiet.headline", values),
             happened: vec![
-                format!(
-                    "{count} touches on {} since {}; no reply recorded.",
-                    deal_words::name(scene),
-                    scene.local(gap.anchor_at)
-                ),
-                format!("The last touch was on {}.", scene.local(last_at)),
+                scene.say("gone-quiet.happened", values),
+                scene.say("gone-quiet.last", &[("when", &scene.local(last_at))]),
             ],
-            step: "Try a different person on the deal or another channel, or send a clear note that closes the loop."
-                .to_owned(),
-            closes: "a reply comes in, another touch is recorded, or the deal is closed".to_owned(),
+            step: scene.phrase("gone-quiet.step"),
+            closes: scene.phrase("gone-quiet.closes"),
         }
     }
 }

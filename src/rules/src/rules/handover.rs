@@ -21,13 +21,14 @@ use crate::{
     attempts::{self, Event, EventKind},
     commitments::is_about,
     context::{Context, Wake},
-    evaluate, explain,
+    evaluate,
     finding::{self, Answer, Finding, Found, Handed, State},
     index::{Human, Index},
     model::{Crossing, Gap, GapKey, Note, RuleId, Subject},
     policy::{Due, Span},
     predicates::AnswerKind,
-    wording::{Scene, full_name, step_for_reply},
+    texts,
+    wording::Scene,
 };
 
 /// A person and a deal that change hands this close together are one handover.
@@ -151,20 +152,28 @@ impl Rule for Handover {
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let what = match gap.subject {
-            Subject::Human(_) => full_name(person),
-            Subject::Deal(_) => "This deal".to_owned(),
+            Subject::Human(_) => scene.full_name(person),
+            Subject::Deal(_) => scene.phrase("common.this_deal_first"),
         };
-        let mut happened = vec![format!("{what} came to you on {}.", scene.local(gap.anchor_at))];
+        let values: &[(&str, &str)] = &[
+            ("what", what.as_str()),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
+        let mut happened = vec![scene.say("handover.happened", values)];
         let loops = gap.notes.iter().take(LOOPS_MAX);
-        happened.extend(loops.map(|note| format!("Open then: {} ({}).", note.text, scene.local(note.at))));
+        happened.extend(loops.map(|note| {
+            let what = scene.language().in_short_of(&note.text);
+            scene.say(
+                "handover.loop",
+                &[("loop", &what), ("when", &scene.local(note.at))],
+            )
+        }));
         Words {
-            headline: format!("yours since {}, open then", scene.short(gap.anchor_at)),
+            headline: scene.say("handover.headline", values),
             happened,
-            step: format!(
-                "A short introduction that takes up what is open. {}",
-                step_for_reply(person)
-            ),
-            closes: "your first call, email, message or held meeting is recorded".to_owned(),
+            step: scene.say("handover.step", &[("step", &scene.step_for_reply(person))]),
+            closes: scene.phrase("handover.closes"),
         }
     }
 }
@@ -276,7 +285,7 @@ fn loops_of(
         .filter(|gap| !gap.key.rule.is_aside())
         .map(|gap| Note {
             at: gap.anchor_at,
-            text: explain::in_short(gap.key.rule).to_owned(),
+            text: texts::english().in_short(gap.key.rule),
         })
         .collect();
     let deal = match &finding.subject {
@@ -298,7 +307,7 @@ fn loops_of(
     let left = index.facts.tasks.iter().filter(is_left);
     notes.extend(left.map(|task| Note {
         at: task.due_at.unwrap_or(task.created_at),
-        text: "a task of the previous owner".to_owned(),
+        text: texts::english().phrase("handover.task"),
     }));
     notes.sort();
     notes

@@ -99,20 +99,20 @@ impl Rule for LoopInLeader {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        let what = if gap.key.crossing.repeat == 0 {
-            "passed the team's threshold"
+        let happened = if gap.key.crossing.repeat == 0 {
+            "loop-in-leader.happened_amount"
         } else {
-            "is quiet before its close date"
+            "loop-in-leader.happened_quiet"
         };
+        let values: &[(&str, &str)] = &[
+            ("deal", &deal_words::name(scene)),
+            ("when", &scene.local(gap.deadline_at)),
+        ];
         Words {
-            headline: "you may want to offer help".to_owned(),
-            happened: vec![format!(
-                "{} {what} since {}.",
-                deal_words::name(scene),
-                scene.local(gap.deadline_at)
-            )],
-            step: "You may want to offer help. The owner of the deal is told at the same time.".to_owned(),
-            closes: "you complete this task, or five business days pass".to_owned(),
+            headline: scene.phrase("loop-in-leader.headline"),
+            happened: vec![scene.say(happened, values)],
+            step: scene.phrase("loop-in-leader.step"),
+            closes: scene.phrase("loop-in-leader.closes"),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     index::{Human, Index, is_live_lead},
     model::{EvidenceKind, Gap, RuleId, Subject},
     policy::Span,
-    wording::{Scene, full_name, step_for_reply},
+    wording::Scene,
 };
 
 /// A meeting about which nothing is recorded counts as held this long after its end.
@@ -103,23 +103,19 @@ impl Rule for MeetingRecap {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("met {}, no recap recorded", scene.short(gap.anchor_at)),
+            headline: scene.say("meeting-recap.headline", values),
             happened: vec![
-                format!(
-                    "The meeting with {} ended on {}.",
-                    full_name(person),
-                    scene.local(gap.anchor_at)
-                ),
-                "No message, new meeting or task is recorded since, as far as the CRM shows.".to_owned(),
+                scene.say("meeting-recap.happened", values),
+                scene.phrase("meeting-recap.nothing"),
             ],
-            step: format!(
-                "A few lines with what was agreed and who does what next. {}",
-                step_for_reply(person)
-            ),
-            closes: "an email, call or message to this person is recorded, a meeting is booked, or you set yourself \
-                     a task for the next step"
-                .to_owned(),
+            step: scene.say("meeting-recap.step", &[("step", &scene.step_for_reply(person))]),
+            closes: scene.phrase("meeting-recap.closes"),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     model::{Gap, RuleId},
     policy::Span,
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name, span_text},
+    wording::{Scene, span_text},
 };
 
 /// The entry of `within` that says how long ago the meeting must have been booked.
@@ -92,21 +92,19 @@ impl Rule for MeetingUnconfirmed {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("meeting soon, booked {}", scene.short(gap.anchor_at)),
+            headline: scene.say("meeting-unconfirmed.headline", values),
             happened: vec![
-                format!(
-                    "A meeting with {} is close; it was booked on {}.",
-                    full_name(person),
-                    scene.local(gap.anchor_at)
-                ),
-                "No message is recorded since.".to_owned(),
+                scene.say("meeting-unconfirmed.happened", values),
+                scene.phrase("meeting-unconfirmed.nothing"),
             ],
-            step:
-                "One line that looks forward to it, with the agenda, unless your scheduler already sends one."
-                    .to_owned(),
-            closes: "any message with this person is recorded, the meeting begins, or it is called off"
-                .to_owned(),
+            step: scene.phrase("meeting-unconfirmed.step"),
+            closes: scene.phrase("meeting-unconfirmed.closes"),
         }
     }
 }

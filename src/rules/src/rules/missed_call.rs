@@ -23,7 +23,7 @@ use crate::{
     index::{Human, Index},
     model::{Gap, RuleId},
     predicates,
-    wording::{Scene, full_name, step_for_call},
+    wording::Scene,
 };
 
 /// Missed records of one person this close together are one call.
@@ -96,22 +96,22 @@ impl Rule for MissedCall {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        let mut happened = vec![format!(
-            "{} called on {}.",
-            full_name(person),
-            scene.local(gap.anchor_at)
-        )];
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
+        let mut happened = vec![scene.say("missed-call.happened", values)];
         if gap.evidence.len() > 1 {
-            happened.push(format!("{} calls have been waiting since.", gap.evidence.len()));
+            let count = gap.evidence.len().to_string();
+            happened.push(scene.say("missed-call.more", &[("count", &count)]));
         }
-        happened.push("Nobody took the call, and no call back or message is recorded since.".to_owned());
+        happened.push(scene.phrase("missed-call.no_answer"));
         Words {
-            headline: format!("called {}, nobody took it", scene.short(gap.anchor_at)),
+            headline: scene.say("missed-call.headline", values),
             happened,
-            step: step_for_call(person),
-            closes: "a call, email, message or meeting with this person is recorded, or they call again and \
-                     somebody takes it"
-                .to_owned(),
+            step: scene.step_for_call(person),
+            closes: scene.phrase("missed-call.closes"),
         }
     }
 }

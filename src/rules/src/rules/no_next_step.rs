@@ -68,15 +68,14 @@ impl Rule for NoNextStep {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[("date", &scene.date(gap.anchor_at))];
         let mut happened = deal_words::contact_lines(gap, scene);
-        happened.push("No task, meeting or sequence lies ahead, as far as the CRM shows.".to_owned());
+        happened.push(scene.phrase("no-next-step.nothing"));
         Words {
-            headline: format!("no next step since {}", scene.date(gap.anchor_at)),
+            headline: scene.say("no-next-step.headline", values),
             happened,
-            step: "Agree on one next step with the buyer, or put a task or meeting with a date on the deal.".to_owned(),
-            closes: "a touch or reply is recorded, a meeting is booked, a task with a date is put on the deal, or the \
-                     deal leaves its stage"
-                .to_owned(),
+            step: scene.phrase("no-next-step.step"),
+            closes: scene.phrase("no-next-step.closes"),
         }
     }
 }

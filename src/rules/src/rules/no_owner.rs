@@ -18,7 +18,7 @@ use crate::{
     index::{Human, Index, is_live_lead},
     model::{Crossing, EvidenceKind, Gap, GapKey, RuleId, Subject},
     policy::{Due, Span},
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// The rule.
@@ -106,17 +106,19 @@ impl Rule for NoOwner {
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let what = match gap.subject {
-            Subject::Human(_) => full_name(person),
-            Subject::Deal(_) => "A deal".to_owned(),
+            Subject::Human(_) => scene.full_name(person),
+            Subject::Deal(_) => scene.phrase("common.a_deal_first"),
         };
+        let values: &[(&str, &str)] = &[
+            ("what", what.as_str()),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("no owner since {}", scene.short(gap.anchor_at)),
-            happened: vec![format!(
-                "{what} has been without an owner who can act since {}.",
-                scene.local(gap.anchor_at)
-            )],
-            step: "Give the record to somebody who works in the CRM.".to_owned(),
-            closes: "the record has an active user for an owner".to_owned(),
+            headline: scene.say("no-owner.headline", values),
+            happened: vec![scene.say("no-owner.happened", values)],
+            step: scene.phrase("no-owner.step"),
+            closes: scene.phrase("no-owner.closes"),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     finding::{Finding, Found},
     index::{Human, Index},
     model::{Gap, RuleId},
-    wording::{Scene, full_name, step_for_reply},
+    wording::Scene,
 };
 
 /// The rule.
@@ -76,24 +76,19 @@ impl Rule for NoShow {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        let name = full_name(person);
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("could not make it {}", scene.short(gap.anchor_at)),
+            headline: scene.say("no-show.headline", values),
             happened: vec![
-                format!(
-                    "The meeting with {name} that ended on {} did not take place.",
-                    scene.local(gap.anchor_at)
-                ),
-                "Something probably came up on their side; no new meeting or message is recorded yet."
-                    .to_owned(),
+                scene.say("no-show.happened", values),
+                scene.phrase("no-show.good_faith"),
             ],
-            step: format!(
-                "A friendly note that offers two new times. {}",
-                step_for_reply(person)
-            ),
-            closes:
-                "an email, call, message or meeting with this person is recorded, or a new meeting is booked"
-                    .to_owned(),
+            step: scene.say("no-show.step", &[("step", &scene.step_for_reply(person))]),
+            closes: scene.phrase("no-show.closes"),
         }
     }
 }

@@ -79,22 +79,18 @@ impl Rule for OneChannel {
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let made = gap.attempts.as_ref().map_or(&[][..], |attempts| &attempts.made);
         let since = made.first().map_or(gap.anchor_at, |first| first.at);
-        let (way, other) = if made
+        let is_mail = made
             .first()
-            .is_some_and(|first| first.channel == ActivityKind::Email)
-        {
-            ("email", "a phone number")
-        } else {
-            ("phone", "an email address")
-        };
+            .is_some_and(|first| first.channel == ActivityKind::Email);
+        let way = if is_mail { "email" } else { "phone" };
         Words {
-            headline: format!("only tried by {way} so far"),
-            happened: vec![format!(
-                "Every attempt since {} went by {way}; {other} is on file.",
-                scene.local(since)
+            headline: scene.phrase(&format!("one-channel.headline_{way}")),
+            happened: vec![scene.say(
+                &format!("one-channel.happened_{way}"),
+                &[("when", &scene.local(since))],
             )],
-            step: "The other channel may work better.".to_owned(),
-            closes: "an attempt by another channel or a reply is recorded".to_owned(),
+            step: scene.phrase("one-channel.step"),
+            closes: scene.phrase("one-channel.closes"),
         }
     }
 }

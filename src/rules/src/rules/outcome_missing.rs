@@ -20,7 +20,7 @@ use crate::{
     index::{Human, Index},
     model::{EvidenceKind, Gap, RuleId},
     predicates,
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// The rule.
@@ -79,15 +79,16 @@ impl Rule for OutcomeMissing {
             followup_core::RecordKind::Meeting => "meeting",
             _ => "call",
         };
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("how did the {what} of {} go?", scene.short(gap.anchor_at)),
-            happened: vec![format!(
-                "The {what} with {} on {} has no outcome in the CRM.",
-                full_name(person),
-                scene.local(gap.anchor_at)
-            )],
-            step: format!("Set the outcome of the {what}; one click is enough."),
-            closes: format!("the outcome of the {what} is set"),
+            headline: scene.say(&format!("outcome-missing.headline_{what}"), values),
+            happened: vec![scene.say(&format!("outcome-missing.happened_{what}"), values)],
+            step: scene.phrase(&format!("outcome-missing.step_{what}")),
+            closes: scene.phrase(&format!("outcome-missing.closes_{what}")),
         }
     }
 }

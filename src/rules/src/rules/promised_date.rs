@@ -17,7 +17,7 @@ use crate::{
     index::{Human, Index, is_open_at},
     model::{Crossing, EvidenceKind, Gap, GapKey, RuleId, Subject},
     policy::{Due, Span},
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// Only tasks are looked at.
@@ -85,17 +85,19 @@ impl Rule for PromisedDate {
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let what = match gap.subject {
-            Subject::Human(_) => full_name(person),
-            Subject::Deal(_) => "a deal".to_owned(),
+            Subject::Human(_) => scene.full_name(person),
+            Subject::Deal(_) => scene.phrase("common.a_deal"),
         };
+        let values: &[(&str, &str)] = &[
+            ("what", what.as_str()),
+            ("when", &scene.local(gap.anchor_at)),
+            ("date", &scene.date(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("a date you set was {}", scene.date(gap.anchor_at)),
-            happened: vec![format!(
-                "A task on {what} was due on {} and is still open.",
-                scene.local(gap.anchor_at)
-            )],
-            step: "Do it, move its date, or close it.".to_owned(),
-            closes: "the task is done, moved or closed".to_owned(),
+            headline: scene.say("promised-date.headline", values),
+            happened: vec![scene.say("promised-date.happened", values)],
+            step: scene.phrase("promised-date.step"),
+            closes: scene.phrase("promised-date.closes"),
         }
     }
 }

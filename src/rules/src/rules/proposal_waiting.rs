@@ -82,13 +82,12 @@ impl Rule for ProposalWaiting {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[("date", &scene.date(gap.anchor_at))];
         Words {
-            headline: format!("proposal waiting since {}", scene.date(gap.anchor_at)),
+            headline: scene.say("proposal-waiting.headline", values),
             happened: deal_words::contact_lines(gap, scene),
-            step:
-                "A short call or note that asks for questions about the proposal and a date for the answer."
-                    .to_owned(),
-            closes: "a touch or reply is recorded, or the deal leaves the proposal stage".to_owned(),
+            step: scene.phrase("proposal-waiting.step"),
+            closes: scene.phrase("proposal-waiting.closes"),
         }
     }
 }

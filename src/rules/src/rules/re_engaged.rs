@@ -22,7 +22,7 @@ use crate::{
     model::{EvidenceKind, Gap, RuleId},
     policy::Span,
     predicates,
-    wording::{Scene, full_name, span_text, step_for_reply},
+    wording::{Scene, span_text},
 };
 
 /// The entry of `within` that says how long somebody must have been silent.
@@ -105,18 +105,19 @@ impl Rule for ReEngaged {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("came back {}", scene.short(gap.anchor_at)),
+            headline: scene.say("re-engaged.headline", values),
             happened: vec![
-                format!(
-                    "{} got in touch again on {}, after a long time without contact.",
-                    full_name(person),
-                    scene.local(gap.anchor_at)
-                ),
-                "No answer is recorded since.".to_owned(),
+                scene.say("re-engaged.happened", values),
+                scene.phrase("re-engaged.no_answer"),
             ],
-            step: step_for_reply(person),
-            closes: "an email, call, message or meeting with this person is recorded".to_owned(),
+            step: scene.step_for_reply(person),
+            closes: scene.phrase("re-engaged.closes"),
         }
     }
 }

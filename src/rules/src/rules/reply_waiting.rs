@@ -18,7 +18,7 @@ use crate::{
     model::{Gap, RuleId, Subject},
     policy::{Due, RulePolicy, Span},
     predicates::{self, AnswerKind},
-    wording::{Scene, full_name, step_for_reply},
+    wording::Scene,
 };
 
 /// The rule.
@@ -91,21 +91,22 @@ impl Rule for ReplyWaiting {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        let name = full_name(person);
-        let mut happened = vec![format!("{name} replied {}.", scene.local(gap.anchor_at))];
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("short", &scene.short(gap.anchor_at)),
+        ];
+        let mut happened = vec![scene.say("reply-waiting.happened", values)];
         if gap.evidence.len() > 1 {
-            happened.push(format!(
-                "{} messages have been waiting since.",
-                gap.evidence.len()
-            ));
+            let count = gap.evidence.len().to_string();
+            happened.push(scene.say("reply-waiting.more", &[("count", &count)]));
         }
-        happened.push("No answer is recorded since.".to_owned());
+        happened.push(scene.phrase("reply-waiting.no_answer"));
         Words {
-            headline: format!("replied {}, no answer recorded", scene.short(gap.anchor_at)),
+            headline: scene.say("reply-waiting.headline", values),
             happened,
-            step: step_for_reply(person),
-            closes: "an email, call, message or meeting with this person is recorded, or a meeting is booked"
-                .to_owned(),
+            step: scene.step_for_reply(person),
+            closes: scene.phrase("reply-waiting.closes"),
         }
     }
 }

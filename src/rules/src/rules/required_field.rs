@@ -83,18 +83,24 @@ impl Rule for RequiredField {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
-        let fields = gap.deal.as_ref().map(|facts| facts.empty_fields.join(", "));
-        let fields = fields.filter(|fields| !fields.is_empty());
-        let fields = fields.unwrap_or_else(|| "a field".to_owned());
+        let facts = gap.deal.as_ref();
+        let empty = facts.map_or(&[][..], |facts| facts.empty_fields.as_slice());
+        let fields: Vec<String> = empty.iter().map(|field| field_name(field, scene)).collect();
+        let fields = if fields.is_empty() {
+            scene.phrase("field.none")
+        } else {
+            fields.join(", ")
+        };
+        let values: &[(&str, &str)] = &[
+            ("fields", fields.as_str()),
+            ("deal", &deal_words::name(scene)),
+            ("when", &scene.local(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("{fields} not recorded"),
-            happened: vec![format!(
-                "{} has been in its stage since {}; {fields} not recorded yet.",
-                deal_words::name(scene),
-                scene.local(gap.anchor_at)
-            )],
-            step: format!("Put {fields} on the deal."),
-            closes: "the field is set, or the deal leaves its stage".to_owned(),
+            headline: scene.say("required-field.headline", values),
+            happened: vec![scene.say("required-field.happened", values)],
+            step: scene.say("required-field.step", values),
+            closes: scene.phrase("required-field.closes"),
         }
     }
 }
@@ -114,4 +120,13 @@ fn empty_fields(deal: &Deal, context: &Context<'_>) -> Vec<String> {
         })
         .map(|field| field.plain().to_owned())
         .collect()
+}
+
+/// What a field is called in the owner's language.
+fn field_name(plain: &str, scene: &Scene<'_>) -> String {
+    let field = DealField::ALL.iter().find(|field| field.plain() == plain);
+    field.map_or_else(
+        || plain.to_owned(),
+        |field| scene.phrase(&format!("field.{}", field.as_str())),
+    )
 }

@@ -66,12 +66,12 @@ impl Rule for SingleThreaded {
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
         let mut happened = deal_words::contact_lines(gap, scene);
-        happened.push("One person took part in conversations lately, as far as the CRM shows.".to_owned());
+        happened.push(scene.phrase("single-threaded.one"));
         Words {
-            headline: "one active person close to signing".to_owned(),
+            headline: scene.phrase("single-threaded.headline"),
             happened,
-            step: "Ask who else decides, and get to know a second person.".to_owned(),
-            closes: "a second person replies, picks up or meets, or the deal leaves its stage".to_owned(),
+            step: scene.phrase("single-threaded.step"),
+            closes: scene.phrase("single-threaded.closes"),
         }
     }
 }

@@ -75,13 +75,12 @@ impl Rule for StageStalled {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[("date", &scene.date(gap.anchor_at))];
         Words {
-            headline: format!("in its stage since {}", scene.date(gap.anchor_at)),
+            headline: scene.say("stage-stalled.headline", values),
             happened: deal_words::contact_lines(gap, scene),
-            step: "Find out what the deal waits for. If the wait is known, move the due date of this task to its end."
-                .to_owned(),
-            closes: "a touch or reply is recorded, a next step is put on the deal, or the deal leaves its stage"
-                .to_owned(),
+            step: scene.phrase("stage-stalled.step"),
+            closes: scene.phrase("stage-stalled.closes"),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     index::{Human, Index, is_live_lead},
     model::{Crossing, Gap, GapKey, RuleId},
     predicates::AnswerKind,
-    wording::{Scene, full_name},
+    wording::Scene,
 };
 
 /// The rule.
@@ -112,15 +112,16 @@ impl Rule for StaleLead {
     }
 
     fn words(&self, gap: &Gap, person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("person", &scene.full_name(person)),
+            ("when", &scene.local(gap.anchor_at)),
+            ("date", &scene.date(gap.anchor_at)),
+        ];
         Words {
-            headline: format!("nothing since {}", scene.date(gap.anchor_at)),
-            happened: vec![format!(
-                "The last touch or reply with {} was on {}.",
-                full_name(person),
-                scene.local(gap.anchor_at)
-            )],
-            step: "One more try, or a status that says that this lead is over.".to_owned(),
-            closes: "a touch or reply is recorded, or the status ends the follow-up".to_owned(),
+            headline: scene.say("stale-lead.headline", values),
+            happened: vec![scene.say("stale-lead.happened", values)],
+            step: scene.phrase("stale-lead.step"),
+            closes: scene.phrase("stale-lead.closes"),
         }
     }
 }

@@ -46,14 +46,17 @@ impl Rule for SyncHealth {
     }
 
     fn words(&self, gap: &Gap, _person: Option<&Person>, scene: &Scene<'_>) -> Words {
+        let values: &[(&str, &str)] = &[
+            ("connection", gap.key.anchor.connection.as_str()),
+            ("when", &scene.local(gap.anchor_at)),
+            ("date", &scene.date(gap.anchor_at)),
+            ("what", &scene.phrase("sync-health.blocked")),
+        ];
         Words {
-            headline: format!("not read since {}", scene.date(gap.anchor_at)),
-            happened: vec![format!(
-                "A connection has not been read since {}.",
-                scene.local(gap.anchor_at)
-            )],
-            step: "See what `followupd status` says of it.".to_owned(),
-            closes: "the connection is read again".to_owned(),
+            headline: scene.say("sync-health.headline", values),
+            happened: vec![scene.say("sync-health.happened", values)],
+            step: scene.phrase("sync-health.step"),
+            closes: scene.phrase("sync-health.closes"),
         }
     }
 }

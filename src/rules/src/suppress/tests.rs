@@ -110,6 +110,7 @@ fn closed_task(status: TaskStatus) -> OwnTask {
         original_due_at: None,
         is_edited_by_human: false,
         closed_by_us: None,
+        said: Vec::new(),
     }
 }
 

@@ -62,6 +62,7 @@ fn listed(key: &TaskKey, name: &str) -> OwnTask {
         original_due_at: Some(at("18 17:00")),
         is_edited_by_human: false,
         closed_by_us: None,
+        said: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use followup_core::{CallOutcome, MeetingResult, Source};
 use followup_rules::{
-    LintProblem, SUBJECT_CHARS_MAX, TaskText, lint,
+    LintProblem, SUBJECT_CHARS_MAX, TaskText, add_primer, lint, lint_in,
     model::{Gap, Outcome, RuleId},
     policy::{Delivery, Policy},
     reminder_at, render,
@@ -11,12 +11,12 @@ use jiff::civil::date;
 
 use crate::{
     deal_scenes,
-    world::{HandOver as _, World, at, person},
+    world::{HandOver as _, World, at, owner, person},
 };
 
 /// One open gap of every built rule, with all that may be named.
 #[expect(clippy::too_many_lines, reason = "one short scene for each rule")]
-fn scenes() -> Vec<(RuleId, World)> {
+pub(crate) fn scenes() -> Vec<(RuleId, World)> {
     RuleId::ALL
         .iter()
         // they are about an owner or a connection: no subject has a gap of them
@@ -141,26 +141,114 @@ fn text_of(rule: RuleId, world: &World) -> (Gap, TaskText) {
 }
 
 #[test]
-fn every_built_rules_words_pass_the_linter_whatever_the_buyer_is_called() {
+fn every_rules_words_pass_the_linter_in_every_language_whatever_the_buyer_is_called() {
     for (rule, mut world) in scenes() {
-        for name in [
-            "Priya Nair",
-            "",
-            "Late \u{7}Failure\nMust",
-            &"Long ".repeat(60),
-            "[followupd key=1]",
-        ] {
+        let languages: Vec<String> = world.policy.texts.languages().map(str::to_owned).collect();
+        assert_eq!(languages, ["de", "en"]);
+        for (name, language) in NAMES
+            .iter()
+            .flat_map(|name| languages.iter().map(move |word| (*name, word)))
+        {
             world.facts.people[0].name = name.to_owned();
+            for deal in &mut world.facts.deals {
+                name.clone_into(&mut deal.name);
+            }
+            world.policy.texts = world.policy.texts.clone().with_team_language(language);
             let (gap, text) = text_of(rule, &world);
             let mut facts = world.facts.clone();
-            facts.people[0].name = name
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .replace('\u{7}', "");
-            let problems = lint(&text, Some(&person("p1")), gap.owner.as_ref(), &facts);
-            assert_eq!(problems, [], "{rule} {name:?}\n{}\n{}", text.subject, text.body);
+            facts.people[0].name = shown(name);
+            let phrases = world.policy.texts.language(language);
+            let problems = lint_in(phrases, &text, Some(&person("p1")), gap.owner.as_ref(), &facts);
+            let text = format!("{}\n{}", text.subject, text.body);
+            assert_eq!(problems, [], "{rule} {language} {name:?}\n{text}");
+            assert!(
+                !text.contains('{') && !text.contains("  "),
+                "{rule} {language}: {text}"
+            );
         }
+    }
+}
+
+/// What buyers and deals are called in forms.
+const NAMES: &[&str] = &[
+    "Priya Nair",
+    "",
+    "Late \u{7}Failure\nMust",
+    "Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long Long",
+    "[followupd key=1]",
+    "Ana #handled",
+    "#wrong",
+    "Ben #later 10d",
+    "Muss #erledigt",
+];
+
+/// A name as a text shows it.
+fn shown(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .filter(|letter| !matches!(letter, '#' | '[' | ']' | '\u{7}'))
+        .collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_german_owner_is_written_to_in_german_and_nobody_else() {
+    let mut world = inquiry();
+    world.calendars.languages.insert(owner("o1"), "de".to_owned());
+    let (_, text) = text(&world);
+    assert_eq!(
+        text.subject,
+        "Nachfassen: Priya p1 (Acme) — nach Preisen gefragt Di 14:02"
+    );
+    let (body, _) = text.body.split_once("\n\nNicht nötig?").unwrap();
+    assert_eq!(
+        body,
+        "Was geschehen ist\nPriya p1 (Acme) hat am Di 14:02 (17. November 2026) nach Preisen gefragt.\nNoch ist kein \
+         Anruf und keine persönliche E-Mail festgehalten.\n\nEin nächster Schritt\nEin kurzer Anruf, danach eine E-Mail, \
+         führt oft zum Ziel.\n\nVon selbst erledigt, sobald\nein Anruf, eine persönliche E-Mail, eine Nachricht oder ein \
+         Termin mit dieser Person festgehalten ist."
+    );
+    assert!(
+        text.body.contains("Das Regelwerk sagt: Jemand kam auf uns zu"),
+        "{}",
+        text.body
+    );
+    world.facts.people[0].owner = Some(owner("o2"));
+    let (gap, text) = self::text(&world);
+    assert_eq!(gap.owner, Some(owner("o2")));
+    assert!(text.subject.starts_with("Follow up: "), "{}", text.subject);
+}
+
+#[test]
+fn a_playbook_is_one_line_and_a_primer_one_paragraph() {
+    let link = "[rules.first-touch]\nplaybook = \"https://example.com/first-call\"\n";
+    let mut world = inquiry();
+    world.policy = Policy::from_toml(link, "p").unwrap().limited_to(&["first-touch"]);
+    let (gap, mut text) = text(&world);
+    let lines = text.body.lines();
+    let line = lines.filter(|line| line.contains("https://example.com/first-call"));
+    assert_eq!(
+        line.collect::<Vec<_>>(),
+        ["How your team does this: https://example.com/first-call"]
+    );
+    add_primer(&mut text.body, &owner("o1"), &world.context());
+    let (_, primer) = text
+        .body
+        .split_once("\n\nYour first task from followupd\n")
+        .unwrap();
+    assert_eq!(primer.lines().count(), 1);
+    assert_eq!(
+        lint(&text, Some(&person("p1")), gap.owner.as_ref(), &world.facts),
+        []
+    );
+    for wrong in [
+        "ftp://example.com",
+        "https://",
+        "https://example.com/a b",
+        "call them",
+    ] {
+        let text = format!("[rules.first-touch]\nplaybook = \"{wrong}\"\n");
+        assert!(Policy::from_toml(&text, "p").is_err(), "{wrong}");
     }
 }
 
@@ -261,11 +349,11 @@ fn the_linter_finds_what_it_is_for() {
     };
     assert_eq!(
         problems(&with("You FAILED to call.")),
-        [LintProblem::Banned("failed")]
+        [LintProblem::Banned("failed".to_owned())]
     );
     assert_eq!(
         problems(&with("You didn't call.")),
-        [LintProblem::Banned("you didn't")]
+        [LintProblem::Banned("you didn't".to_owned())]
     );
     assert_eq!(
         problems(&with("This was translated later.")),

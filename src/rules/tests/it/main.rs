@@ -20,6 +20,7 @@ mod own_tasks;
 mod properties;
 mod replay;
 mod replies;
+mod samples;
 mod suppression;
 mod two_crms;
 mod world;

@@ -1,10 +1,13 @@
 //! What becomes of tasks we wrote, and how a task round-trips through its marker.
 
-use followup_core::{OwnerId, Source, TaskStatus};
+use followup_core::{Baseline, OwnerId, Source, TaskStatus};
 use followup_rules::{
     OwnerLoad, apply_caps, carrier, evaluate,
     model::{ClosedByUs, GapKey, OwnTask, RuleId, Subject, TaskVerdict},
-    owner_load, parse_marker, render, render_into,
+    owner_load, parse_marker,
+    policy::Span,
+    remote::{Said, Word},
+    render, render_into,
 };
 
 use crate::world::{World, at, key_of_mail, key_of_person, owner, person};
@@ -87,6 +90,53 @@ fn a_later_due_date_of_the_rep_is_a_snooze_until_then() {
     assert_eq!(world.verdict(), TaskVerdict::Keep);
     world.call_out("c1", "18 09:00", "p1");
     assert_eq!(world.verdict().as_str(), "done_evidence");
+}
+
+/// What the rep wrote into the only task.
+fn write(world: &mut World, word: Word, when: &str) {
+    task(world).is_edited_by_human = true;
+    task(world).said.push(Said {
+        word,
+        at: at(when),
+        seen: Baseline::default(),
+    });
+}
+
+#[test]
+fn later_in_words_is_a_snooze_that_counts_from_when_it_was_written() {
+    let mut world = asked("16 12:00");
+    write(&mut world, Word::Later(Span::BusinessDays(2)), "16 11:00");
+    assert_eq!(world.verdict(), TaskVerdict::Snoozed(at("18 11:00")));
+    world.check(&[]);
+    write(&mut world, Word::Later(Span::BusinessDays(1)), "16 11:30");
+    assert_eq!(
+        world.verdict(),
+        TaskVerdict::Snoozed(at("17 11:30")),
+        "the last word counts"
+    );
+    world.now = at("17 11:30");
+    world.read_to(world.now);
+    world.check(&["first-touch p1 task"]);
+    world.call_out("c1", "17 11:31", "p1");
+    world.now = at("17 12:00");
+    world.read_to(world.now);
+    assert_eq!(world.verdict().as_str(), "done_evidence");
+}
+
+#[test]
+fn nobody_puts_a_task_off_for_more_than_sixty_days() {
+    let mut world = asked("16 12:00");
+    write(&mut world, Word::Later(Span::BusinessDays(200)), "16 11:00");
+    let in_sixty_days = at("16 11:00") + jiff::SignedDuration::from_hours(24 * 60);
+    assert_eq!(world.verdict(), TaskVerdict::Snoozed(in_sixty_days));
+}
+
+#[test]
+fn a_word_that_is_not_clear_changes_nothing() {
+    let mut world = asked("16 12:00");
+    write(&mut world, Word::Unclear, "16 11:00");
+    assert_eq!(world.verdict(), TaskVerdict::Keep);
+    world.check(&["first-touch p1 task"]);
 }
 
 #[test]

@@ -364,6 +364,7 @@ fn apply(evaluations: &[Evaluation], now: Timestamp) -> Vec<OwnTask> {
                 original_due_at: Some(lead.due_at),
                 is_edited_by_human: false,
                 closed_by_us: None,
+                said: Vec::new(),
             }
         })
         .collect()

@@ -108,6 +108,7 @@ impl World {
                 default: Calendar::default(),
                 by_owner: BTreeMap::new(),
                 same_person: BTreeMap::new(),
+                ..Calendars::default()
             },
             policy: Policy::default().limited_to(CORE),
             now,
@@ -323,6 +324,7 @@ impl World {
             original_due_at: Some(at(due)),
             is_edited_by_human: false,
             closed_by_us: None,
+            said: Vec::new(),
         });
         self.facts.own_tasks.last_mut().unwrap()
     }

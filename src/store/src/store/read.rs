@@ -68,28 +68,79 @@ impl Store {
         place: Option<Place>,
         limit: usize,
     ) -> Result<(Vec<Deal>, Option<Place>), StoreError> {
+        let (records, next) = self.records(connection, RecordKind::Deal, place, limit)?;
+        let deal = |record| match record {
+            Record::Deal(deal) => Some(deal),
+            _ => None,
+        };
+        Ok((records.into_iter().filter_map(deal).collect(), next))
+    }
+
+    /// Some of a connection's records of one kind, and the place to go on from; `None` = these were the last.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn records(
+        &self,
+        connection: &ConnectionId,
+        kind: RecordKind,
+        place: Option<Place>,
+        limit: usize,
+    ) -> Result<(Vec<Record>, Option<Place>), StoreError> {
         let view = self.view();
         let Some(connection) = view.connection(connection)? else {
             return Ok((Vec::new(), None));
         };
-        let prefix = keys::records_of(connection, RecordKind::Deal);
+        let prefix = keys::records_of(connection, kind);
         let from = place.map_or_else(|| prefix.clone(), |place| place.0);
-        let (mut deals, mut next, mut seen) = (Vec::new(), None, 0);
+        let (mut records, mut next) = (Vec::new(), None);
         self.kv.scan(&from, &mut |key, value| {
             if !key.starts_with(&prefix) {
                 return Ok(ControlFlow::Break(()));
             }
-            if seen == limit {
+            if records.len() == limit {
                 next = Some(Place(key.to_vec()));
                 return Ok(ControlFlow::Break(()));
             }
-            seen += 1;
-            if let Record::Deal(deal) = codec::decode_record(value)? {
-                deals.push(deal);
+            records.push(codec::decode_record(value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((records, next))
+    }
+
+    /// A random sample of a connection's records of one kind, at most `size`, and how many there are; equal seeds over
+    /// equal records draw equal samples. Reads every key of the kind, and no value.
+    ///
+    /// # Errors
+    /// As the cache fails.
+    pub fn sample(
+        &self,
+        connection: &ConnectionId,
+        kind: RecordKind,
+        size: usize,
+        seed: u64,
+    ) -> Result<(Vec<RecordRef>, u64), StoreError> {
+        let view = self.view();
+        let Some(connection) = view.connection(connection)? else {
+            return Ok((Vec::new(), 0));
+        };
+        let prefix = keys::records_of(connection, kind);
+        let mut drawn: BTreeSet<([u8; 16], keys::Rid)> = BTreeSet::new();
+        let mut count = 0;
+        self.kv.scan(&prefix, &mut |key, _| {
+            if !key.starts_with(&prefix) {
+                return Ok(ControlFlow::Break(()));
+            }
+            count += 1;
+            let lot = codec::short_hash(&[&seed.to_be_bytes(), key].concat());
+            drawn.insert((lot, keys::last_rid(key)?));
+            if drawn.len() > size {
+                drawn.pop_last();
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok((deals, next))
+        let names = drawn.into_iter().map(|(_, rid)| view.name(rid));
+        Ok((names.collect::<Result<_, _>>()?, count))
     }
 
     /// Every owner of a connection.

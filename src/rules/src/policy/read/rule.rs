@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Longest link to a playbook, in bytes.
+const PLAYBOOK_BYTES_MAX: usize = 200;
+
 pub(super) fn apply_rules(rules: &Fields<'_, '_>, policy: &mut Policy) {
     for (name, node) in rules.named() {
         let path = rules.path_of(name);
@@ -79,6 +82,42 @@ fn apply_rule(rule: RuleId, fields: &Fields<'_, '_>, settings: &mut RulePolicy) 
     if let Some(max_age) = fields.read("max_age", read_optional_span) {
         settings.max_age = max_age;
     }
+    if let Some(playbook) = fields.read("playbook", read_playbook) {
+        settings.playbook = playbook;
+    }
+}
+
+/// A link, or `none`.
+#[expect(
+    clippy::option_option,
+    reason = "unreadable, none and a link are three answers"
+)]
+fn read_playbook(reader: &Reader<'_>, node: &Node, path: &str) -> Option<Option<String>> {
+    let text = reader_text(reader, node, path)?;
+    if text == "none" {
+        return Some(None);
+    }
+    let is_link = ["https://", "http://"]
+        .iter()
+        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    let is_plain = text
+        .chars()
+        .all(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>' | '"'));
+    if is_link && is_plain && text.len() <= PLAYBOOK_BYTES_MAX {
+        return Some(Some(text.to_owned()));
+    }
+    let message = format!("`{text}` is no link that can stand in a task");
+    let fix = "write it as https://example.com/page, without spaces, or \"none\"".to_owned();
+    reader.report("bad_value", node.offset, path, message, fix);
+    None
+}
+
+fn reader_text<'n>(reader: &Reader<'_>, node: &'n Node, path: &str) -> Option<&'n str> {
+    if let Value::Text(text) = &node.value {
+        return Some(text);
+    }
+    reader.report_type(node, path, "a link, or \"none\"");
+    None
 }
 
 /// The entries of a rule's `within` and `due` tables, besides `default`.

@@ -23,31 +23,31 @@ pub(in crate::rules) fn words(gap: &Gap, scene: &Scene<'_>) -> Words {
         channel: ActivityKind::Call,
     });
     let silent = scene.silent_days(last.at, LAPSED_AFTER);
+    let values: &[(&str, &str)] = &[
+        ("short", &scene.short(last.at)),
+        ("when", &scene.local(last.at)),
+        (
+            "channel",
+            &scene.phrase(&format!("channel.{}", key_of(last.channel))),
+        ),
+        (
+            "a_channel",
+            &scene.phrase(&format!("a_channel.{}", key_of(last.channel))),
+        ),
+        ("days", &silent.unwrap_or_default().to_string()),
+    ];
     let mut happened = vec![
         tried_text(attempts, last.at, scene),
-        format!(
-            "The last touch was {} {} {}.",
-            article(last.channel),
-            channel_word(last.channel),
-            when_text(last.at, scene)
-        ),
+        scene.say("next-attempt.last", values),
     ];
-    if let Some(days) = silent {
-        happened.insert(
-            0,
-            format!(
-                "It has been {days} days since the last {}.",
-                channel_word(last.channel)
-            ),
-        );
+    if silent.is_some() {
+        happened.insert(0, scene.say("next-attempt.silent", values));
     }
     Words {
-        headline: format!("last tried {}, no reply recorded", scene.short(last.at)),
+        headline: scene.say("next-attempt.headline", values),
         happened,
-        step: step_text(attempts, silent.is_some()),
-        closes: "another call, email, message or held meeting is recorded, a reply comes in, a meeting is booked, \
-                 or the status ends the follow-up"
-            .to_owned(),
+        step: step_text(attempts, silent.is_some(), scene),
+        closes: scene.phrase("next-attempt.closes"),
     }
 }
 
@@ -58,85 +58,64 @@ pub(in crate::rules) fn number_made(gap: &Gap) -> usize {
 
 /// `Two attempts so far (call Mon, email Wed); no reply recorded.`
 fn tried_text(attempts: &Attempts, seen_from: Timestamp, scene: &Scene<'_>) -> String {
-    let made: Vec<String> = attempts
-        .made
-        .iter()
-        .map(|attempt| {
-            format!(
-                "{} {}",
-                channel_word(attempt.channel),
-                scene.day(attempt.at, seen_from)
-            )
-        })
-        .collect();
-    let noun = if made.len() == 1 { "attempt" } else { "attempts" };
-    format!(
-        "{} {noun} so far ({}); no reply recorded.",
-        number_word(made.len()),
-        made.join(", ")
-    )
+    let tried = |attempt: &Attempt| {
+        let channel = scene.phrase(&format!("channel.{}", key_of(attempt.channel)));
+        let day = scene.day(attempt.at, seen_from);
+        scene.say("next-attempt.tried", &[("channel", &channel), ("day", &day)])
+    };
+    let made: Vec<String> = attempts.made.iter().map(tried).collect();
+    let key = if made.len() == 1 {
+        "next-attempt.tried_one"
+    } else {
+        "next-attempt.tried_many"
+    };
+    let word = scene.phrase(&format!("number.{}", made.len()));
+    let number = if word.is_empty() {
+        made.len().to_string()
+    } else {
+        word
+    };
+    scene.say(key, &[("number", &number), ("attempts", &made.join(", "))])
 }
 
 /// `A call at a different time of day would be attempt 3 of 6.`
-fn step_text(attempts: &Attempts, is_lapsed: bool) -> String {
-    let number = attempts.made.len() + 1;
-    let place = format!("would be attempt {number} of {}.", attempts.max);
-    match attempts.next {
-        None => {
-            "No address or number that may be used is on file; a colleague may know another way.".to_owned()
-        }
-        Some(ActivityKind::Call) if is_lapsed => {
-            "A short call acknowledging the gap and asking to reconnect is fine.".to_owned()
-        }
-        Some(_) if is_lapsed => {
-            "A short note acknowledging the gap and asking to reconnect is fine.".to_owned()
-        }
-        Some(ActivityKind::Call) if attempts.has_called => {
-            format!("A call at a different time of day {place}")
-        }
-        Some(ActivityKind::Call) => format!("A call {place}"),
-        Some(_) => format!("A short email {place}"),
-    }
+fn step_text(attempts: &Attempts, is_lapsed: bool, scene: &Scene<'_>) -> String {
+    let number = (attempts.made.len() + 1).to_string();
+    let key = match attempts.next {
+        None => "step_none",
+        Some(ActivityKind::Call) if is_lapsed => "step_lapsed_call",
+        Some(_) if is_lapsed => "step_lapsed",
+        Some(ActivityKind::Call) if attempts.has_called => "step_call_again",
+        Some(ActivityKind::Call) => "step_call",
+        Some(_) => "step_email",
+    };
+    scene.say(
+        &format!("next-attempt.{key}"),
+        &[("number", &number), ("max", &attempts.max.to_string())],
+    )
 }
 
 fn plain_words(gap: &Gap, scene: &Scene<'_>) -> Words {
+    let values: &[(&str, &str)] = &[
+        ("short", &scene.short(gap.anchor_at)),
+        ("when", &scene.local(gap.anchor_at)),
+    ];
     Words {
-        headline: format!("last tried {}, no reply recorded", scene.short(gap.anchor_at)),
-        happened: vec![format!("The last attempt was {}.", scene.local(gap.anchor_at))],
-        step: "Another attempt, by a channel that is open.".to_owned(),
-        closes: "another touch or a reply is recorded, or a meeting is booked".to_owned(),
+        headline: scene.say("next-attempt.headline", values),
+        happened: vec![scene.say("next-attempt.plain", values)],
+        step: scene.phrase("next-attempt.plain_step"),
+        closes: scene.phrase("next-attempt.plain_closes"),
     }
 }
 
-/// `on Wed 10:12 (18 November 2026)`
-fn when_text(at: Timestamp, scene: &Scene<'_>) -> String {
-    format!("on {}", scene.local(at))
-}
-
-/// What a channel is called in a text.
-const fn channel_word(channel: ActivityKind) -> &'static str {
+/// The key under which a channel is named.
+const fn key_of(channel: ActivityKind) -> &'static str {
     match channel {
         ActivityKind::Email => "email",
         ActivityKind::Call => "call",
-        ActivityKind::Sms => "message",
+        ActivityKind::Sms => "sms",
         ActivityKind::Chat => "chat",
         ActivityKind::Meeting => "meeting",
-        ActivityKind::Form | ActivityKind::Note | ActivityKind::Signal => "contact",
+        ActivityKind::Form | ActivityKind::Note | ActivityKind::Signal => "other",
     }
-}
-
-const fn article(channel: ActivityKind) -> &'static str {
-    match channel {
-        ActivityKind::Email => "an",
-        _ => "a",
-    }
-}
-
-fn number_word(number: usize) -> String {
-    const WORDS: &[&str] = &[
-        "No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten",
-    ];
-    WORDS
-        .get(number)
-        .map_or_else(|| number.to_string(), |word| (*word).to_owned())
 }
