@@ -12,6 +12,7 @@ use followup_metrics::{
     next_step::NextSteps,
     open_loops::OpenLoops,
     share::{Interval, Share},
+    sla::Sla,
     speed::{CurveFigure, Speed, Told},
 };
 
@@ -64,6 +65,7 @@ fn print(report: &Report) {
     } else {
         coverage(&report.coverage);
         speed(&report.speed);
+        sla(&report.sla);
         completion(&report.completion);
     }
     next_steps(&report.next_steps);
@@ -99,6 +101,40 @@ fn coverage(coverage: &Coverage) {
         output::line(&format!(
             "of these {n} have an activity that may have been a touch"
         ));
+    }
+}
+
+fn sla(sla: &Sla) {
+    heading(
+        "Promises kept: first touch by when its task is due, answers within the policy's wait (business time)",
+        &sla.basis,
+    );
+    let columns = ["", "kept", "95 % interval", "of", "near misses", "beyond, 90 %", "not due yet"];
+    let mut table = table(&columns);
+    for clock in &sla.clocks {
+        let [kept, interval, n] = share(&clock.attainment);
+        let [near, _, _] = share(&clock.near_miss);
+        table.add_row([
+            clock.clock.replace('_', " "),
+            kept,
+            interval,
+            n,
+            near,
+            clock.overrun_p90.clone().unwrap_or_else(|| NOTHING.to_owned()),
+            clock.not_yet_due.map_or_else(|| NOTHING.to_owned(), |n| n.to_string()),
+        ]);
+    }
+    output::line(&table.to_string());
+    for clock in &sla.clocks {
+        for (reason, paused) in &clock.paused {
+            output::line(&format!(
+                "{}: the clock of {} stood still for {} in all ({})",
+                clock.clock.replace('_', " "),
+                paused.n,
+                paused.business,
+                reason.replace('_', " ")
+            ));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! What is kept of a subject is a few numbers: no name, no address, no record id. Whose a lead is, is kept as a number
 //! for counting how many reps a figure is of; there is no way from here to a figure of one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{DealState, OwnerId, Source};
 use followup_rules::{
@@ -24,6 +24,7 @@ use crate::{
     next_step::Deals,
     open_loops::Loops,
     share::Share,
+    sla::{self, Promise, Response, Sla},
     speed::{self, Speed},
 };
 
@@ -38,6 +39,9 @@ pub struct Collector {
     deals: Deals,
     loops: Loops,
     read_to: Option<Timestamp>,
+    replies: Vec<Response>,
+    reply_reps: BTreeSet<u32>,
+    possibly_answered: u64,
 }
 
 impl Collector {
@@ -52,6 +56,9 @@ impl Collector {
             deals: Deals::default(),
             loops: Loops::default(),
             read_to: None,
+            replies: Vec::new(),
+            reply_reps: BTreeSet::new(),
+            possibly_answered: 0,
         }
     }
 
@@ -89,6 +96,44 @@ impl Collector {
             Taken::Outside => {}
         }
         self.add_loops(history, rep, context);
+        self.add_replies(history, facts, rep, context);
+    }
+
+    fn add_replies(&mut self, history: &History<'_>, facts: &Facts, rep: Option<u32>, context: &Context<'_>) {
+        let Some(known_to) = lead::known_to(&history.records, context) else {
+            return;
+        };
+        let (mut replies, doubtful) = sla::replies(history, facts, known_to, &self.period, context);
+        self.possibly_answered += doubtful;
+        if lead::is_dead(history, context) || history.is_opted_out {
+            // what nobody will answer any more is no promise; what was answered stays
+            replies.retain(|reply| !reply.is_open);
+        }
+        if !replies.is_empty() {
+            self.reply_reps.extend(rep);
+        }
+        self.replies.append(&mut replies);
+    }
+
+    /// The promises of leads that were watched from their start, and those of replies, each if enough reps are in it.
+    fn sla(&self, watched: &[&Lead], bases: &Bases<'_>) -> Sla {
+        let mut promises: Vec<Response> = watched.iter().filter_map(|lead| lead.promise).collect();
+        if too_small_a_team(count(self.reply_reps.iter())).is_none() {
+            promises.extend(&self.replies);
+        }
+        let mut left_out = bases.left_out.clone();
+        add(&mut left_out, "possibly_answered", self.possibly_answered);
+        add(
+            &mut left_out,
+            "ended_before_due",
+            count(watched.iter().filter(|lead| lead.promise.is_none())),
+        );
+        Sla {
+            clocks: [Promise::FirstTouch, Promise::Reply]
+                .map(|promise| sla::clock(promise, &promises))
+                .into(),
+            basis: bases.of(count(promises.iter()), left_out, Some(watched)),
+        }
     }
 
     fn add_loops(&mut self, history: &History<'_>, rep: Option<u32>, context: &Context<'_>) {
@@ -180,6 +225,7 @@ impl Collector {
             not_enough_data: why.clone(),
             coverage: basis.coverage(&watched, &by_source, &by_arrival),
             speed: basis.speed(&leads, &by_source, &by_arrival, self.period.kaplan_meier),
+            sla: self.sla(&watched, &basis),
             completion: basis.completion(&watched),
             next_steps: {
                 let why = too_small_a_team(count(self.deals.reps.iter()));

@@ -127,6 +127,29 @@ impl Enrolment {
     }
 }
 
+/// When the policy's task for the first touch of a lead is due.
+pub(crate) fn first_due(policy: &Policy, calendar: &Calendar, source: Source, t0: Timestamp) -> Timestamp {
+    let is_outside = !calendar.is_open(t0) && source != Source::ContentDownload;
+    let rule = if is_outside {
+        RuleId::AfterHoursLead
+    } else {
+        RuleId::FirstTouch
+    };
+    let settings = policy.rule(rule);
+    let deadline_at = if is_outside {
+        calendar.next_opening(t0)
+    } else {
+        calendar.add(t0, settings.within_for(source.as_str()))
+    };
+    let opened_at = opening_after(deadline_at, settings.guard, calendar);
+    due_at(settings.due_for(source.as_str()), t0, opened_at, calendar)
+}
+
+fn opening_after(deadline_at: Timestamp, guard: jiff::SignedDuration, calendar: &Calendar) -> Timestamp {
+    let visible_at = deadline_at.saturating_add(guard).unwrap_or(Timestamp::MAX);
+    calendar.next_opening(visible_at)
+}
+
 impl Course<'_> {
     /// The end of a step's window; `previous` is when the step before was made.
     fn window_end(&self, step: u32, previous: Timestamp) -> Timestamp {
@@ -139,42 +162,14 @@ impl Course<'_> {
             .checked_sub(1)
             .and_then(|place| self.plan.gaps.get(place).or_else(|| self.plan.gaps.last()))
         else {
-            return self.first_due();
+            return first_due(self.policy, self.calendar, self.source, self.t0);
         };
         let settings = self.policy.rule(RuleId::NextAttempt);
         let deadline_at = self.calendar.add(previous, *gap);
-        let opened_at = self.opening_after(deadline_at, settings.guard);
+        let opened_at = opening_after(deadline_at, settings.guard, self.calendar);
         due_at(settings.due, previous, opened_at, self.calendar)
     }
 
-    /// When the policy's task for the first touch is due.
-    fn first_due(&self) -> Timestamp {
-        let is_outside = !self.calendar.is_open(self.t0) && self.source != Source::ContentDownload;
-        let rule = if is_outside {
-            RuleId::AfterHoursLead
-        } else {
-            RuleId::FirstTouch
-        };
-        let settings = self.policy.rule(rule);
-        let deadline_at = if is_outside {
-            self.calendar.next_opening(self.t0)
-        } else {
-            self.calendar
-                .add(self.t0, settings.within_for(self.source.as_str()))
-        };
-        let opened_at = self.opening_after(deadline_at, settings.guard);
-        due_at(
-            settings.due_for(self.source.as_str()),
-            self.t0,
-            opened_at,
-            self.calendar,
-        )
-    }
-
-    fn opening_after(&self, deadline_at: Timestamp, guard: jiff::SignedDuration) -> Timestamp {
-        let visible_at = deadline_at.saturating_add(guard).unwrap_or(Timestamp::MAX);
-        self.calendar.next_opening(visible_at)
-    }
 
     /// When the last window ends if every step is made at the last moment.
     fn latest_end(&self, steps: u32) -> Timestamp {

@@ -13,7 +13,11 @@ use followup_rules::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Period, enrolment::Enrolment};
+use crate::{
+    Period,
+    enrolment::Enrolment,
+    sla::{Pauses, Promise, Response},
+};
 
 /// People an integration created within five minutes are an import beyond this many.
 const BATCH_MAX: u32 = 50;
@@ -89,8 +93,14 @@ pub(crate) struct Lead {
     pub(crate) watched: Elapsed,
     pub(crate) touch: Option<Touch>,
     pub(crate) conversation: Option<Elapsed>,
+    /// Converted, or a deal with this human was created.
+    pub(crate) qualified: Option<Elapsed>,
     /// Disqualified, opted out or converted, before a touch or after it.
     pub(crate) closed: Option<Elapsed>,
+    /// Disqualified or opted out.
+    pub(crate) lost: Option<Elapsed>,
+    /// The promise of a first touch; none if the lead was converted or opted out before its time came.
+    pub(crate) promise: Option<Response>,
     pub(crate) is_doubtful: bool,
     pub(crate) assigned: Assigned,
     /// For each of [`crate::coverage::WITHIN`]: whether it was touched by then; `None` = too young to tell.
@@ -152,7 +162,7 @@ pub(crate) fn take(
     match known_to(&history.records, context) {
         None => Taken::Excluded(Exclusion::NotReadable),
         Some(known_to) => Taken::Lead(Box::new(lead(
-            history, record, t0, known_to, period, context, rep,
+            history, facts, record, t0, known_to, period, context, rep,
         ))),
     }
 }
@@ -251,8 +261,10 @@ pub(crate) fn rep_of<'a>(
     is_user.then(|| context.calendars.person_of(owner))
 }
 
+#[expect(clippy::too_many_arguments, reason = "what is known of one lead, each from somewhere else")]
 fn lead(
     history: &History<'_>,
+    facts: &Facts,
     record: &Person,
     t0: Timestamp,
     known_to: Timestamp,
@@ -280,7 +292,17 @@ fn lead(
         ContactKind::Reply => touch.is_some_and(|touch| touch.at <= contact.at),
         ContactKind::Touch | ContactKind::Booking | ContactKind::Possible => false,
     });
-    let closing = closing_of(history, t0, context).map(|(at, closing)| (at.min(known_to), closing));
+    let closings = closings_of(history, t0, context);
+    let first_of = |is_meant: fn(Closing) -> bool| {
+        let meant = closings.iter().filter(|(_, closing)| is_meant(*closing));
+        meant.min_by_key(|(at, _)| *at).map(|(at, closing)| ((*at).min(known_to), *closing))
+    };
+    let closing = first_of(|_| true);
+    let deals = history.deals.iter().map(|deal| deal.created_at);
+    let qualified_at = deals
+        .chain(closings.iter().filter(|(_, closing)| *closing == Closing::Converted).map(|(at, _)| *at))
+        .filter(|at| (t0..=known_to).contains(at))
+        .min();
     let cutover = cutover_of(record, context).filter(|cutover| *cutover > t0 && !period.with_history);
     Lead {
         rep,
@@ -290,7 +312,10 @@ fn lead(
         watched: since(known_to),
         touch,
         conversation: conversation.map(|contact| since(contact.at)),
+        qualified: qualified_at.map(since),
         closed: closing.map(|(at, _)| since(at)),
+        lost: first_of(|closing| closing != Closing::Converted).map(|(at, _)| since(at)),
+        promise: promise_of(history, facts, record, t0, known_to, touch.map(|touch| touch.at), &closings, context),
         is_doubtful: touch.is_none() && known.iter().any(|contact| contact.kind == ContactKind::Possible),
         assigned: match assigned_at(record, t0, known_to) {
             Some(at) => Assigned::After(since(at)),
@@ -307,9 +332,41 @@ fn cutover_of(record: &Person, context: &Context<'_>) -> Option<Timestamp> {
     known.map(|known| known.cutover)
 }
 
+/// The promise of a first touch: by when the policy's task for it is due.
+#[expect(clippy::too_many_arguments, reason = "what is known of one lead, as `lead` gathered it")]
+fn promise_of(
+    history: &History<'_>,
+    facts: &Facts,
+    record: &Person,
+    t0: Timestamp,
+    known_to: Timestamp,
+    touched_at: Option<Timestamp>,
+    closings: &[(Timestamp, Closing)],
+    context: &Context<'_>,
+) -> Option<Response> {
+    let calendar = context.calendars.of(history.owner);
+    let due_at = crate::enrolment::first_due(context.policy, calendar, record.source, t0);
+    let is_over = closings
+        .iter()
+        .any(|(at, closing)| *closing != Closing::Disqualified && *at <= due_at.min(touched_at.unwrap_or(due_at)));
+    if is_over && touched_at.is_none_or(|at| at > due_at) {
+        return None;
+    }
+    let pauses = Pauses::of(history, facts, calendar);
+    Some(Response::between(
+        Promise::FirstTouch,
+        t0,
+        calendar.business_between(t0, due_at),
+        touched_at.unwrap_or(known_to),
+        touched_at.is_none(),
+        &pauses,
+        calendar,
+    ))
+}
+
 /// When and how a lead was closed. A CRM keeps no history of statuses and flags: the record's last change is the latest
 /// it can have been.
-fn closing_of(history: &History<'_>, t0: Timestamp, context: &Context<'_>) -> Option<(Timestamp, Closing)> {
+fn closings_of(history: &History<'_>, t0: Timestamp, context: &Context<'_>) -> Vec<(Timestamp, Closing)> {
     let live = || history.records.iter().filter(|record| record.merged.is_none());
     let converted = history
         .records
@@ -324,7 +381,7 @@ fn closing_of(history: &History<'_>, t0: Timestamp, context: &Context<'_>) -> Op
     let opted_out = last_change
         .filter(|_| history.is_opted_out)
         .map(|at| (at.max(t0), Closing::OptedOut));
-    converted.chain(dead).chain(opted_out).min_by_key(|(at, _)| *at)
+    converted.chain(dead).chain(opted_out).collect()
 }
 
 fn has_dead_status(record: &Person, context: &Context<'_>) -> bool {

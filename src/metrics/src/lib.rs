@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod next_step;
 pub mod open_loops;
 pub mod share;
+pub mod sla;
 pub mod speed;
 pub mod survival;
 
@@ -24,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::collect::Collector;
 use crate::{
-    completion::Completion, coverage::Coverage, next_step::NextSteps, open_loops::OpenLoops, speed::Speed,
+    completion::Completion, coverage::Coverage, next_step::NextSteps, open_loops::OpenLoops, sla::Sla,
+    speed::Speed,
 };
 
 /// Which leads are asked about, and how.
@@ -58,6 +60,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// How soon.
     pub speed: Speed,
+    /// How many promises were kept.
+    pub sla: Sla,
     /// How many plans were carried through.
     pub completion: Completion,
     /// How many open deals have a next step.
@@ -76,6 +80,10 @@ fn cautions(report: &Report) -> Vec<String> {
         "a status or opt-out counts from the record's last change, the latest it can have been set"
             .to_owned(),
     ];
+    cautions.push(
+        "`qualified` means that the lead was converted or a deal with this person was created; a CRM tells no other instant"
+            .to_owned(),
+    );
     let left_out = |reason: &str| report.coverage.basis.left_out.contains_key(reason);
     if left_out("before_cutover") {
         cautions.push(

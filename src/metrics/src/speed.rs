@@ -34,7 +34,8 @@ pub struct Speed {
 /// A curve by what it measures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// `first_touch`, `first_conversation`, `routing` (t0 to an owner) or `rep` (owner to touch).
+    /// `first_touch`, `first_conversation`, `qualified` (converted, or a deal was created), `routing` (t0 to an owner) or
+    /// `rep` (owner to touch).
     pub measure: String,
     /// The clock.
     pub clock: ClockName,
@@ -133,12 +134,13 @@ struct Course {
 
 /// All curves of these leads.
 pub(crate) fn curves(leads: &[&Lead], kaplan_meier: bool) -> Vec<Told> {
-    let measures: [(&str, Vec<Course>); 4] = [
+    let measures: [(&str, Vec<Course>); 5] = [
         ("first_touch", leads.iter().map(|lead| to_touch(lead)).collect()),
         (
             "first_conversation",
             leads.iter().map(|lead| to_conversation(lead)).collect(),
         ),
+        ("qualified", leads.iter().map(|lead| to_qualified(lead)).collect()),
         (
             "routing",
             leads.iter().filter_map(|lead| to_owner(lead)).collect(),
@@ -187,9 +189,18 @@ fn to_conversation(lead: &Lead) -> Course {
     course(lead, lead.conversation)
 }
 
+/// A conversion is what is waited for here, and no end that competes.
+fn to_qualified(lead: &Lead) -> Course {
+    course_to(lead, lead.qualified, lead.lost)
+}
+
 /// From t0 to something, to the lead's closing, or to where watching ended, whichever came first.
 fn course(lead: &Lead, reached: Option<Elapsed>) -> Course {
-    let (left, end) = match (reached, lead.closed) {
+    course_to(lead, reached, lead.closed)
+}
+
+fn course_to(lead: &Lead, reached: Option<Elapsed>, closed: Option<Elapsed>) -> Course {
+    let (left, end) = match (reached, closed) {
         (Some(reached), Some(closed)) if closed.calendar < reached.calendar => (closed, End::Competing),
         (Some(reached), _) => (reached, End::Reached),
         (None, Some(closed)) => (closed, End::Competing),
