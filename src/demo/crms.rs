@@ -41,7 +41,7 @@ pub(super) fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Re
     Ok(Engine {
         store: SharedStore::new(store, StoreThread::InPlace),
         clock: Clock::InProcess(Arc::new(move || clock.now())),
-        policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
+        policy: Arc::new(marked()),
         team: TeamSettings {
             calendar: Calendar::default(),
             owners: BTreeMap::new(),
@@ -51,6 +51,13 @@ pub(super) fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Re
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
     })
+}
+
+/// Only what the script marks, each reminder by itself: it expects one for each person who is to be tried again.
+fn marked() -> Policy {
+    let mut policy = Policy::default().limited_to(MARKED_RULES);
+    policy.deals.list_from = 0;
+    policy
 }
 
 fn connector(

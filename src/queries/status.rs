@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use followup_core::{ConnectionId, Stream, Usage};
-use followup_rules::{calendar::Calendars, model::RuleId, policy::Policy};
+use followup_rules::{calendar::Calendars, is_bundle, model::RuleId, policy::Policy};
 use followup_store::{Store, StoreError, ledger::RowState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct Status {
     pub outbox: BTreeMap<String, u64>,
     /// Open gaps without a task, by rule.
     pub queue: BTreeMap<String, u64>,
+    /// Owners' lists that are open, by rule.
+    #[serde(default)]
+    pub lists: BTreeMap<String, u64>,
     /// Records set aside.
     pub quarantine: u64,
     /// Records that the last sweeps brought although the other lanes should have, of all connections; should be 0.
@@ -252,6 +255,7 @@ fn gather(
         connections,
         outbox: outbox(store),
         queue: queue(store),
+        lists: lists(store),
         quarantine: store.quarantine()?.len() as u64,
         sweep_missed,
         frozen: store.ledger().frozen().map(health::frozen_words),
@@ -381,6 +385,18 @@ fn outbox(store: &Store) -> BTreeMap<String, u64> {
         *outbox.entry(state.to_owned()).or_default() += 1;
     }
     outbox
+}
+
+/// Open lists by rule.
+fn lists(store: &Store) -> BTreeMap<String, u64> {
+    let ledger = store.ledger();
+    let mut lists = BTreeMap::new();
+    for row in ledger.lists().filter(|row| row.is_live() && is_bundle(&row.key)) {
+        if let Some(gap) = row.gaps.first().and_then(|id| ledger.gap(id)) {
+            *lists.entry(gap.rule.clone()).or_default() += 1;
+        }
+    }
+    lists
 }
 
 /// Gaps that are open and live in no task, by rule.

@@ -251,6 +251,16 @@ pub struct TaskView {
     pub reminder_at: Option<Timestamp>,
 }
 
+/// How long the key of a list is.
+const LIST_KEY_DIGITS: usize = 40;
+
+impl TaskView {
+    /// Whether it is an owner's list, not a reminder of one subject: its key is longer.
+    pub fn is_list(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.len() == LIST_KEY_DIGITS)
+    }
+}
+
 /// What a person working in the CRM does to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskAct {

@@ -193,6 +193,7 @@ fn react(situation: &mut Situation, tasks: &[Vec<TaskView>]) -> Vec<(Timestamp, 
         };
         let is_it = |task: &&TaskView| {
             task.key.is_some()
+                && !task.is_list()
                 && task.state == TaskState::Open
                 && task.created_at >= expect.from
                 && situation.is_about_subject(expect.site, task)

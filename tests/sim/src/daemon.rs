@@ -131,14 +131,19 @@ impl Process {
     }
 }
 
+/// Rules that owe an owner a list.
+const LISTED_RULES: &[&str] = &["no-next-step"];
+
 fn clock(world: &World) -> Clock {
     let clock = world.host_clock();
     Clock::InProcess(Arc::new(move || clock.now()))
 }
 
-/// The default policy with what the team asked to have otherwise, and only the rules the script speaks of.
+/// The default policy with what the team asked to have otherwise, and only the rules the script speaks of, with one that
+/// is delivered by lists. Attempts make no lists: the script expects a reminder for each.
 fn policy(plan: PolicyPlan) -> Policy {
-    let mut policy = Policy::default().limited_to(MARKED_RULES);
+    let mut policy = Policy::default().limited_to(&[MARKED_RULES, LISTED_RULES].concat());
+    policy.deals.list_from = 0;
     if let (Some(minutes), Some(rule)) = (plan.demo_minutes, policy.rules.get_mut(&RuleId::FirstTouch)) {
         let within = Span::Business(SignedDuration::from_mins(minutes.into()));
         rule.within_by.insert("demo".to_owned(), within);

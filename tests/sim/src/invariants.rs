@@ -12,6 +12,7 @@ pub mod closed;
 pub mod edits;
 pub mod equal;
 pub mod green;
+pub mod lists;
 pub mod owed;
 pub mod resolved;
 pub mod right_row;
@@ -125,9 +126,16 @@ impl Scene<'_> {
         }
     }
 
-    /// Our own tasks.
+    /// Our own tasks about one subject.
     pub fn ours(&self) -> impl Iterator<Item = &TaskView> {
-        self.tasks.iter().filter(|task| task.key.is_some())
+        self.tasks
+            .iter()
+            .filter(|task| task.key.is_some() && !task.is_list())
+    }
+
+    /// Owners' lists.
+    pub fn lists(&self) -> impl Iterator<Item = &TaskView> {
+        self.tasks.iter().filter(|task| task.is_list())
     }
 
     /// The script's expectations that can be judged: those of a connection whose history is whole.

@@ -120,7 +120,9 @@ impl Team {
             tasks.iter().map(move |task| Found { site, task })
         });
         let all = all.filter(|found| is_judged(found.site));
-        let (reminders, human): (Vec<_>, Vec<_>) = all.partition(|found| found.task.key.is_some());
+        let (ours, human): (Vec<_>, Vec<_>) = all.partition(|found| found.task.key.is_some());
+        // What an owner's list names changes as long as it is open: the script marks reminders of one subject.
+        let (lists, reminders): (Vec<_>, Vec<_>) = ours.into_iter().partition(|found| found.task.is_list());
         score.tasks_created = count(reminders.len());
         let is_of = |situation: &Situation, found: &Found<'_>| situation.concerns(found.site, found.task);
         for situation in judged {
@@ -147,7 +149,7 @@ impl Team {
                 ));
             }
         }
-        score.shared_keys(&reminders);
+        score.shared_keys(&[reminders, lists].concat());
     }
 }
 

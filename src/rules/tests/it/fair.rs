@@ -86,9 +86,10 @@ fn circle(world: &World, who: &PersonId) -> BTreeSet<Subject> {
         for deal in &facts.deals {
             let on_deal = |activity: &&followup_core::Activity| activity.deals.contains(&deal.id);
             let named = facts.activities.iter().filter(on_deal).flat_map(|activity| &activity.people);
-            if deal.people.iter().chain(named).any(|id| people.contains(id)) {
+            let on_it: BTreeSet<PersonId> = deal.people.iter().chain(named).cloned().collect();
+            if !on_it.is_disjoint(&people) {
                 deals.insert(deal.id.clone());
-                people.extend(deal.people.iter().cloned());
+                people.extend(on_it);
             }
         }
         for activity in &facts.activities {

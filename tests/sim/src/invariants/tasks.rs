@@ -11,7 +11,7 @@ use super::Scene;
 pub fn one_per_key(scene: &Scene<'_>) {
     scene.shared.court.looked("I-2");
     let mut by_key: BTreeMap<&str, &TaskView> = BTreeMap::new();
-    for task in scene.ours() {
+    for task in scene.ours().chain(scene.lists()) {
         let Some(key) = task.key.as_deref() else { continue };
         if let Some(first) = by_key.insert(key, task) {
             scene.accuse(
@@ -44,7 +44,7 @@ pub fn one_per_subject(scene: &Scene<'_>, seen: &mut BTreeMap<String, Timestamp>
         }
     }
     open.retain(|_, tasks| tasks.len() > 1);
-    seen.retain(|subject, _| open.contains_key(subject));
+    seen.retain(|subject, _| subject.starts_with("list of") || open.contains_key(subject));
     for (subject, tasks) in open {
         let since = *seen.entry(subject.clone()).or_insert(scene.now);
         let bound = scene.tolerance() + SignedDuration::from_mins(45);

@@ -71,6 +71,7 @@ impl World {
             invariants::cadence::check(scene, scene.portal.cycle_at);
             invariants::tasks::one_per_key(scene);
             invariants::tasks::one_per_subject(scene, portal_doubled);
+            invariants::lists::one_per_owner(scene, portal_doubled);
             invariants::right_row::check(scene, &believed);
             invariants::barred::check(scene, *looked_at);
             invariants::edits::check(scene);
