@@ -225,10 +225,10 @@ fn a_playbook_is_one_line_and_a_primer_one_paragraph() {
     let mut world = inquiry();
     world.policy = Policy::from_toml(link, "p").unwrap().limited_to(&["first-touch"]);
     let (gap, mut text) = text(&world);
-    let lines = text.body.lines();
-    let line = lines.filter(|line| line.contains("https://example.com/first-call"));
+    let told = text.body.lines();
+    let told = told.filter(|line| line.contains("https://example.com/first-call"));
     assert_eq!(
-        line.collect::<Vec<_>>(),
+        told.collect::<Vec<_>>(),
         ["How your team does this: https://example.com/first-call"]
     );
     add_primer(&mut text.body, &owner("o1"), &world.context());

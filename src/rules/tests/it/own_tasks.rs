@@ -93,10 +93,10 @@ fn a_later_due_date_of_the_rep_is_a_snooze_until_then() {
 }
 
 /// What the rep wrote into the only task.
-fn write(world: &mut World, word: Word, when: &str) {
+fn write(world: &mut World, written: Word, when: &str) {
     task(world).is_edited_by_human = true;
     task(world).said.push(Said {
-        word,
+        word: written,
         at: at(when),
         seen: Baseline::default(),
     });
