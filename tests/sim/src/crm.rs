@@ -1,7 +1,7 @@
 //! A simulated CRM, as the simulation needs it.
 //!
-//! Another CRM joins here: implement [`SimCrm`] over its part of the sandbox (a module beside [`crate::hubspot`] and
-//! [`crate::salesforce`] with its [`Words`](crate::words::Words), an arm in [`build`], and its own classes of requests in
+//! Another CRM joins here: implement [`SimCrm`] over its part of the sandbox (a module beside [`crate::hubspot`],
+//! [`crate::salesforce`] and [`crate::zoho`] with its [`Words`](crate::words::Words), an arm in [`build`], and its own classes of requests in
 //! [`SimCrm::classes`]). People act through the sandbox's vendor-free [`Crm`], tasks are seen as [`TaskView`], and the
 //! script's truth has one shape for all, so the human model and most invariants need nothing more. What only a vendor's own words can tell stays behind the
 //! trait: which request is a creation, whether a cached record says what the CRM says.
@@ -19,6 +19,7 @@ use crate::{
     plan::{Brand, PortalPlan, Trouble},
     run::Shared,
     salesforce::SalesforceSim,
+    zoho::ZohoSim,
 };
 
 /// What a class of requests is for; troubles are drawn per class.
@@ -157,6 +158,7 @@ pub fn build(plans: &[PortalPlan], begins_at: Timestamp, shared: &Shared) -> Vec
         match plan.brand {
             Brand::Hubspot => Arc::new(HubspotSim::new(plan, &ground, shared)),
             Brand::Salesforce => Arc::new(SalesforceSim::new(plan, &ground, shared)),
+            Brand::Zoho => Arc::new(ZohoSim::new(plan, &ground, shared)),
         }
     };
     plans.iter().map(one).collect()

@@ -172,7 +172,7 @@ async fn connection(engine: &Engine, index: usize, world: &World) -> StoreError 
         if let Err(error) = world.after_cycle(engine, index, &report, began_at).await {
             return error;
         }
-        match engine.wait(world.poll).await {
+        match engine.wait(world.poll.max(link.connector.rest())).await {
             Ok(wait) => tokio::time::sleep(wait).await,
             Err(error) => return error,
         }

@@ -10,11 +10,11 @@ use std::{
 };
 
 use followup_core::{
-    ConnectionId, Connector, ConnectorError, CreateOutcome, Cursor, FoundTask, Future, Page, PageEnd, Probe,
-    Provider, PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskKey, TaskQuery,
-    TaskStatus, Usage, WriteOutcome,
+    ActivityKind, ConnectionId, Connector, ConnectorError, CreateOutcome, Cursor, FoundTask, Future, Page,
+    PageEnd, Probe, Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, SpentQuota, Stream,
+    TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, Usage, WriteOutcome,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 /// A rule broken on purpose.
@@ -216,6 +216,14 @@ impl Connector for Wrong {
         Box::pin(self.pull_wrong(request))
     }
 
+    fn related_kinds(&self) -> &[ActivityKind] {
+        self.inner.related_kinds()
+    }
+
+    fn pull_related(&self, request: RelatedRequest) -> Future<'_, Result<Related, ConnectorError>> {
+        self.inner.pull_related(request)
+    }
+
     fn read<'a>(
         &'a self,
         ids: &'a [RecordRef],
@@ -250,6 +258,10 @@ impl Connector for Wrong {
 
     fn usage(&self) -> Usage {
         self.inner.usage()
+    }
+
+    fn rest(&self) -> SignedDuration {
+        self.inner.rest()
     }
 
     fn quota(&self) -> Option<SpentQuota> {

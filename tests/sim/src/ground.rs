@@ -53,7 +53,8 @@ impl Ground {
     pub fn ask(&self, vendor: Vendor, request: Request<Bytes>) -> Option<Value> {
         let reply = match vendor {
             Vendor::Hubspot => poll_once(self.sandbox.hubspot(request)),
-            _ => poll_once(self.sandbox.salesforce(request)),
+            Vendor::Salesforce => poll_once(self.sandbox.salesforce(request)),
+            Vendor::Zoho => poll_once(self.sandbox.zoho(request)),
         };
         match reply? {
             Reply::Answer(answer) => {

@@ -82,7 +82,7 @@ pub struct Scene<'a> {
     pub now: Timestamp,
     /// How far wrong the daemon's clock may be.
     pub skew: SignedDuration,
-    /// Wait between two cycles in the office.
+    /// Wait between two cycles in the office: the configured one, or what a small allowance makes of it.
     pub poll: SignedDuration,
     /// When anything was wrong in any CRM of the portal's world.
     pub weather: &'a Weather,

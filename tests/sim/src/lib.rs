@@ -8,7 +8,7 @@
 //! Read in this order: [`plan`] (what is drawn), [`run`] (how it is played), [`daemon`] (the engine and how it dies),
 //! [`disk`] and [`wire`] (what it stands on), [`people`] (who works in the CRM beside the script), [`weather`] (when
 //! anything was wrong), [`invariants`]. Then [`shrink`] (a failure made small), [`defect`] (deliberate ones) and [`crm`]
-//! with [`hubspot`] and [`salesforce`] over one [`ground`], which is where another CRM joins.
+//! with [`hubspot`], [`salesforce`] and [`zoho`] over one [`ground`], which is where another CRM joins.
 
 pub mod court;
 pub mod crm;
@@ -32,3 +32,4 @@ pub mod trace;
 pub mod weather;
 pub mod wire;
 pub mod words;
+pub mod zoho;

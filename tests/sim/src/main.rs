@@ -30,7 +30,7 @@ struct Args {
     /// Connections side by side; one, sometimes two, if not given.
     #[arg(long)]
     connections: Option<usize>,
-    /// Which CRMs: hubspot, salesforce or both; the seed says if not given.
+    /// Which CRMs: hubspot, salesforce, zoho, both (the first two) or all; the seed says if not given.
     #[arg(long, value_parser = crms)]
     crm: Option<Crms>,
     /// Only these events of the schedule: numbers with commas between, or `none`.
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
 }
 
 fn crms(word: &str) -> Result<Crms, String> {
-    Crms::parse(word).ok_or_else(|| "one of hubspot, salesforce, both".to_owned())
+    Crms::parse(word).ok_or_else(|| "one of hubspot, salesforce, zoho, both, all".to_owned())
 }
 
 fn one(args: &Args, defect: Option<Defect>) -> Outcome {

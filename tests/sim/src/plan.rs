@@ -8,7 +8,7 @@ mod trouble;
 
 use std::collections::BTreeSet;
 
-use followup_sandbox::{Edition, MailCapture, Switches};
+use followup_sandbox::{Edition, MailCapture, Switches, ZohoEdition};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{crm::Class, people::PeopleAct};
@@ -22,6 +22,8 @@ pub enum Brand {
     Hubspot,
     /// Salesforce.
     Salesforce,
+    /// Zoho.
+    Zoho,
 }
 
 /// Which CRMs a run is about.
@@ -31,8 +33,12 @@ pub enum Crms {
     Hubspot,
     /// Salesforce orgs.
     Salesforce,
-    /// Portals and orgs in turn; neighbours share a world and its people.
+    /// Zoho orgs.
+    Zoho,
+    /// Portals and Salesforce orgs in turn; neighbours share a world and its people.
     Both,
+    /// One of each in turn; three neighbours share a world and its people.
+    All,
 }
 
 impl Crms {
@@ -41,22 +47,33 @@ impl Crms {
         match self {
             Self::Hubspot => "hubspot",
             Self::Salesforce => "salesforce",
+            Self::Zoho => "zoho",
             Self::Both => "both",
+            Self::All => "all",
         }
     }
 
     /// Reads a word of [`Self::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Hubspot, Self::Salesforce, Self::Both];
+        let all = [
+            Self::Hubspot,
+            Self::Salesforce,
+            Self::Zoho,
+            Self::Both,
+            Self::All,
+        ];
         all.into_iter().find(|crms| crms.as_str() == word)
     }
 
-    /// What a seed is about unless something else is wished: three in five HubSpot alone, one Salesforce alone, one both.
+    /// What a seed is about unless something else is wished: of twenty, ten HubSpot alone, three Salesforce alone, three
+    /// Zoho alone, two HubSpot beside Salesforce, two all of them.
     pub const fn of_seed(seed: u64) -> Self {
-        match seed % 5 {
-            0..=2 => Self::Hubspot,
-            3 => Self::Salesforce,
-            _ => Self::Both,
+        match seed % 20 {
+            3 | 8 | 13 => Self::Salesforce,
+            7 | 17 | 18 => Self::Zoho,
+            4 | 14 => Self::Both,
+            9 | 19 => Self::All,
+            _ => Self::Hubspot,
         }
     }
 }
@@ -166,16 +183,20 @@ impl PortalPlan {
         self.login == Login::Refresh
     }
 
-    /// Whether mails are kept where no query reaches them.
-    pub fn hides_mail(&self) -> bool {
-        let capture = self.switches.salesforce.mail_capture;
-        self.brand == Brand::Salesforce && capture == MailCapture::LegacyCapture
+    /// Whether something that rules wait for is nowhere to be read: mails that no query reaches, notes that only admins
+    /// see.
+    pub fn is_blind(&self) -> bool {
+        match self.brand {
+            Brand::Hubspot => false,
+            Brand::Salesforce => self.switches.salesforce.mail_capture == MailCapture::LegacyCapture,
+            Brand::Zoho => !self.switches.zoho.is_admin,
+        }
     }
 
     /// Whether the script's instants hold to the minute: no great lag, no wrong clock, no scarce quota, all mail there.
     pub fn is_exact(&self) -> bool {
         let is_prompt = |span: SignedDuration| span <= SignedDuration::from_secs(10);
-        let org = &self.switches.salesforce;
+        let (org, zoho) = (&self.switches.salesforce, &self.switches.zoho);
         let is_exact = match self.brand {
             Brand::Hubspot => {
                 self.switches.daily_limit.is_none() && is_prompt(self.switches.index_lag.update)
@@ -186,6 +207,10 @@ impl PortalPlan {
                     && org.mail_capture == MailCapture::EnhancedEmail
                     && (org.late_commits.percent == 0
                         || is_prompt(SignedDuration::from_secs(org.late_commits.seconds_max.into())))
+            }
+            Brand::Zoho => {
+                // Few credits make passes rare, and mails are read by turns.
+                zoho.edition != ZohoEdition::Free && !zoho.sorted_lists_cost_more && zoho.mailboxes_synced
             }
         };
         is_exact && !self.is_clock_wrong

@@ -138,3 +138,10 @@ pub fn form_field(body: &[u8], wanted: &str) -> Option<String> {
     form.find(|(name, _)| name == wanted)
         .map(|(_, value)| value.into_owned())
 }
+
+/// The follow-up key behind the marker in a text.
+pub fn behind_marker(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("[followupd key=")?;
+    let word = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    Some(rest.chars().take_while(word).collect())
+}

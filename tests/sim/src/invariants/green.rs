@@ -11,8 +11,8 @@ use super::Scene;
 pub fn check(scene: &Scene<'_>, link: &Link) {
     scene.shared.court.looked("I-11");
     let health = health::of(link);
-    // Mail that is nowhere to be read stays so, and is said.
-    let is_blind = health.state == State::Blind && scene.portal.plan.hides_mail();
+    // What is nowhere to be read stays so, and is said.
+    let is_blind = health.state == State::Blind && scene.portal.plan.is_blind();
     if health.state != State::Ok && !is_blind {
         scene.accuse(
             "I-11",

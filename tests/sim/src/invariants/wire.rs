@@ -77,6 +77,18 @@ pub fn scarce(shared: &Shared, books: &Books, day: &str, at: Timestamp) {
     }
 }
 
+/// The CRM's own meter never saw more of ours in its window than our share. Called after each cycle.
+pub fn spent(shared: &Shared, books: &Books, own: u64, daily: u64, at: Timestamp) {
+    shared.court.looked("I-5");
+    if own > daily + UNCOUNTED_MAX * (books.starts + 1) {
+        shared.accuse(
+            "I-5",
+            at,
+            format!("{own} credits of the last 24 hours are ours; our share is {daily}"),
+        );
+    }
+}
+
 /// No window and no day held more than our share. Called after each cycle.
 pub fn shares(shared: &Shared, books: &Books, burst: usize, daily: u64, at: Timestamp) {
     shared.court.looked("D-6");

@@ -1,7 +1,8 @@
 //! Drawing a plan from a seed.
 
 use followup_sandbox::{
-    CustomField, Edition, IndexLag, LateCommits, MailCapture, OrgSwitches, Switches, Tier,
+    CustomField, Edition, IndexLag, LateCommits, MailCapture, OrgSwitches, PastReminder, Switches, Tier,
+    ZohoEdition, ZohoField, ZohoSwitches,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,9 +23,10 @@ pub fn draw(wish: Wish) -> Plan {
     let mood = Mood::draw(&mut rng);
     let crms = wish.crms.unwrap_or_else(|| Crms::of_seed(wish.seed));
     let connections = match crms {
+        Crms::All => 3,
         Crms::Both => 2,
         Crms::Hubspot => drawn_connections,
-        Crms::Salesforce => 1,
+        Crms::Salesforce | Crms::Zoho => 1,
     };
     let days = wish.days.unwrap_or(drawn_days);
     let connections = wish.connections.unwrap_or(connections).max(1);
@@ -136,8 +138,14 @@ fn place(index: usize, crms: Crms) -> (Brand, usize) {
     match crms {
         Crms::Hubspot => (Brand::Hubspot, index),
         Crms::Salesforce => (Brand::Salesforce, index),
+        Crms::Zoho => (Brand::Zoho, index),
         Crms::Both if index.is_multiple_of(2) => (Brand::Hubspot, index / 2),
         Crms::Both => (Brand::Salesforce, index / 2),
+        Crms::All => {
+            let brands = [Brand::Hubspot, Brand::Salesforce, Brand::Zoho];
+            let brand = brands.get(index % brands.len()).copied();
+            (brand.unwrap_or(Brand::Hubspot), index / brands.len())
+        }
     }
 }
 
@@ -165,6 +173,8 @@ fn portal(seed: u64, index: usize, crms: Crms, daemon: &Daemon) -> PortalPlan {
             ],
             &["64.0", "64.0", "68.0", "60.0", "52.0"],
         ),
+        // There is one way in, and one version.
+        Brand::Zoho => (&[Login::Refresh], &["8"]),
     };
     let number = if index == 0 {
         String::new()
@@ -174,11 +184,13 @@ fn portal(seed: u64, index: usize, crms: Crms, daemon: &Daemon) -> PortalPlan {
     let name = match brand {
         Brand::Hubspot => format!("hub{number}"),
         Brand::Salesforce => format!("force{number}"),
+        Brand::Zoho => format!("zoho{number}"),
     };
     // The script's people are the same in every world: in two of them they would be known for one human. A team that
     // asked for other times is not marked by it either.
     let is_scripted = site == 0 && daemon.policy.demo_minutes.is_none();
     let world = world(seed, site, crms, is_scripted);
+    let is_small = brand == Brand::Zoho && world.switches.zoho.edition == ZohoEdition::Free;
     PortalPlan {
         name,
         brand,
@@ -190,7 +202,8 @@ fn portal(seed: u64, index: usize, crms: Crms, daemon: &Daemon) -> PortalPlan {
         login: rng.choice(logins).copied().unwrap_or(Login::Fixed),
         shuffles: rng.bool(),
         api_version: rng.choice(versions).copied().unwrap_or_default(),
-        api_share: 10,
+        // A tenth of so few credits serves nobody.
+        api_share: if is_small { 20 } else { 10 },
         is_clock_wrong: daemon.jumps || !daemon.skew.is_zero(),
     }
 }
@@ -206,22 +219,26 @@ fn world(seed: u64, site: usize, crms: Crms, is_scripted: bool) -> World {
     let mut rng = rng(seed, 2_000 + site as u64);
     let world_seed = rng.u64(..);
     let people = if is_scripted { rng.u32(6..30) } else { 0 };
-    let (here, there) = match crms {
-        Crms::Hubspot => (people, 0),
-        Crms::Salesforce => (0, people),
-        Crms::Both => (people / 3, people / 3),
+    let [hubspot, salesforce, zoho, shared] = match crms {
+        Crms::Hubspot => [people, 0, 0, 0],
+        Crms::Salesforce => [0, people, 0, 0],
+        Crms::Zoho => [0, 0, people, 0],
+        Crms::Both => [people / 3, people / 3, 0, people / 3],
+        Crms::All => [people / 4, people / 4, people / 4, people / 3],
     };
     let mut switches = portal_switches(&mut rng);
-    if crms == Crms::Both {
-        switches.known_to_two = people / 3;
-    }
+    switches.known_to_two = shared;
     switches.salesforce = OrgSwitches {
-        people: there,
+        people: salesforce,
         ..org_switches(&mut rng)
+    };
+    switches.zoho = ZohoSwitches {
+        people: zoho,
+        ..zoho_switches(&mut rng)
     };
     World {
         seed: world_seed,
-        people: here,
+        people: hubspot,
         switches,
     }
 }
@@ -321,6 +338,84 @@ fn org_switches(rng: &mut fastrand::Rng) -> OrgSwitches {
         key_not_found_as_object: rng.bool(),
         ..OrgSwitches::default()
     }
+}
+
+/// Every unconfirmed switch of the Zoho org, both ways.
+fn zoho_switches(rng: &mut fastrand::Rng) -> ZohoSwitches {
+    let editions = [
+        ZohoEdition::Free,
+        ZohoEdition::Standard,
+        ZohoEdition::Standard,
+        ZohoEdition::Professional,
+        ZohoEdition::Professional,
+        ZohoEdition::Professional,
+        ZohoEdition::Enterprise,
+        ZohoEdition::Enterprise,
+        ZohoEdition::Ultimate,
+    ];
+    let zones = ["Europe/Berlin", "Asia/Kolkata", "America/New_York"];
+    let past = [PastReminder::Kept, PastReminder::Dropped];
+    let lags = [0, 0, 0, 30, 240];
+    ZohoSwitches {
+        edition: rng.choice(editions).unwrap_or(ZohoEdition::Professional),
+        seats: rng.u32(1..40),
+        custom_fields: key_fields(rng),
+        is_admin: rng.u32(0..10) > 0,
+        mailboxes_synced: rng.u32(0..16) > 0,
+        sorted_lists_cost_more: rng.u32(0..8) == 0,
+        serves_apis: rng.u32(0..4) > 0,
+        user_zone: rng.choice(zones).unwrap_or_default().to_owned(),
+        token_throttle_status: if rng.bool() { 400 } else { 200 },
+        token_error_status: if rng.bool() { 200 } else { 400 },
+        all_refused_status: if rng.bool() { 400 } else { 202 },
+        some_refused_status: if rng.bool() { 207 } else { 202 },
+        conflict_in_data: rng.bool(),
+        rich_descriptions: rng.u32(0..4) == 0,
+        missing_record_is_empty: rng.bool(),
+        ended_says_invalid_token: rng.bool(),
+        modified_since_is_inclusive: rng.bool(),
+        tokens_bind_modified_since: rng.bool(),
+        unknown_field_refuses: rng.bool(),
+        id_alone_is_refused: rng.bool(),
+        shows_extra_keys: rng.bool(),
+        se_module_in_lists: rng.bool(),
+        events_take_leads: rng.bool(),
+        deleted_is_capped: rng.bool(),
+        restore_is_a_change: rng.bool(),
+        stage_history_on_entry: rng.bool(),
+        merge_is_permanent: rng.bool(),
+        coql_rows_max: if rng.bool() { 2_000 } else { 200 },
+        coql_needs_brackets: rng.bool(),
+        coql_shows_converted: rng.bool(),
+        coql_orders_ids: rng.u32(0..4) > 0,
+        coql_lag_secs: rng.choice(lags).unwrap_or_default(),
+        sent_means_from_crm: rng.bool(),
+        mail_newest_first: rng.bool(),
+        mail_moves_last_activity: rng.bool(),
+        activity_moves_modified: rng.bool(),
+        one_activity_list: rng.bool(),
+        past_reminder: rng.choice(past).unwrap_or(PastReminder::Kept),
+        alarm_is_verbatim: rng.bool(),
+        inactive_owner_refused: rng.bool(),
+        sends_ratelimit_headers: rng.u32(0..4) == 0,
+        ..ZohoSwitches::default()
+    }
+}
+
+/// The field for keys: mostly unique and external, sometimes less, sometimes none.
+fn key_fields(rng: &mut fastrand::Rng) -> Vec<ZohoField> {
+    let mut fields = ZohoSwitches::default().custom_fields;
+    let (is_unique, is_external) = match rng.u32(0..6) {
+        0 => return Vec::new(),
+        1 => (false, false),
+        2 => (true, false),
+        _ => (true, true),
+    };
+    for field in &mut fields {
+        field.is_unique = is_unique;
+        field.is_external = is_external;
+    }
+    fields
 }
 
 fn draw_day(seed: u64, day: u32, portals: &[PortalPlan], mood: Mood, jumps: bool, events: &mut Vec<Event>) {

@@ -23,6 +23,7 @@ pub(super) fn trouble(brand: Brand, rng: &mut fastrand::Rng) -> Trouble {
     let kind = match brand {
         Brand::Hubspot => hubspot(class, rng),
         Brand::Salesforce => salesforce(class, rng),
+        Brand::Zoho => zoho(class, rng),
     };
     // What is rarely asked for waits longer to be struck, and strikes seldom.
     let is_rare = !matches!(class, Class::Poll | Class::Any);
@@ -148,6 +149,58 @@ fn salesforce(class: Class, rng: &mut fastrand::Rng) -> String {
         Class::Amend => &["error:UNABLE_TO_LOCK_ROW", "close_after_commit", "lock"],
         Class::Token => &[],
         Class::Any => &["throttle:daily", "revoke_token"],
+    };
+    kinds.extend(more.iter().map(|kind| (*kind).to_owned()));
+    rng.choice(kinds).unwrap_or_default()
+}
+
+fn zoho(class: Class, rng: &mut fastrand::Rng) -> String {
+    let late = late(rng);
+    let mut kinds = common(rng);
+    let everywhere = [
+        "throttle:burst",
+        "throttle:burst",
+        "ok_with_error",
+        "error:INTERNAL_ERROR",
+        "error:INVALID_TOKEN",
+        "error:AUTHENTICATION_FAILURE",
+        "error:INVALID_OAUTHTOKEN",
+    ];
+    if class != Class::Token {
+        kinds.extend(everywhere.map(str::to_owned));
+    }
+    let more: &[&str] = match class {
+        Class::Poll => &[
+            "revoke_token",
+            "expire_page_token",
+            "forbid",
+            "error:CANNOT_PROCESS",
+            "error:CANNOT_PROCESS",
+            "error:NO_PERMISSION",
+            "hide:Tasks.Followupd_Key",
+            "hide:Leads.Mobile",
+            "hide:Deals.Amount",
+        ],
+        Class::Look => &["error:RECORD_LOCKED"],
+        Class::Create => &[
+            late.as_str(),
+            late.as_str(),
+            "close_after_commit",
+            "close_after_commit",
+            "error:RECORD_LOCKED",
+            "error:RECORD_IN_BLUEPRINT",
+            "error:NOT_APPROVED",
+            "error:LIMIT_EXCEEDED",
+        ],
+        Class::Amend => &[
+            "error:RECORD_LOCKED",
+            "error:NOT_APPROVED",
+            "error:ALREADY_MODIFIED",
+            "close_after_commit",
+        ],
+        // The throttle of the endpoint, errors inside 200, and a consent that ends.
+        Class::Token => &["throttle:burst", "throttle:burst", "revoke_token"],
+        Class::Any => &["revoke_token", "error:TOO_MANY_REQUESTS"],
     };
     kinds.extend(more.iter().map(|kind| (*kind).to_owned()));
     rng.choice(kinds).unwrap_or_default()

@@ -56,8 +56,10 @@ impl World {
         if let Some(link) = engine.links.get(index) {
             invariants::secrets::cycle(&self.shared, report, link);
         }
+        let rest = engine.links.get(index).map(|link| link.connector.rest());
         self.with(index, |portal| {
             self.shared.logs.forbid(portal.crm.secrets());
+            portal.rest = portal.rest.max(rest.unwrap_or_default());
             if report.frozen.is_some() || is_refused {
                 // Named and shown; an admin comes.
                 portal.weather.trouble(began_at, now + ADMIN_EVERY + RECOVERY);
@@ -103,7 +105,7 @@ impl World {
                 shared: &self.shared,
                 now: portal.crm.now(),
                 skew: self.skew_max(),
-                poll: self.poll,
+                poll: self.poll.max(portal.rest),
                 is_capped: self.policy.caps.is_some(),
                 tasks: &tasks,
             };
@@ -176,7 +178,7 @@ impl World {
                     now,
                 };
                 let mut reasons = Vec::new();
-                for (evaluation, _) in planning::look_at(store, &id, &context)? {
+                for evaluation in planning::look_at(store, &id, &inputs.learned, &context)? {
                     let waits = evaluation.gaps.iter().map(|gap| gap.outcome.as_str());
                     reasons.extend(waits.filter(|outcome| *outcome != "task").map(str::to_owned));
                     reasons.extend(evaluation.skips.iter().map(|skip| format!("{:?}", skip.reason)));

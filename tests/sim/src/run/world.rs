@@ -15,7 +15,7 @@ use super::{ADMIN_EVERY, RECOVERY, Shared};
 use crate::{
     crm::{self, SimCrm},
     people::{People, PeopleAct, Then},
-    plan::{Plan, PolicyPlan, PortalPlan, Trouble},
+    plan::{Brand, Plan, PolicyPlan, PortalPlan, Trouble},
     weather::Weather,
 };
 
@@ -40,6 +40,8 @@ pub struct Portal {
     pub lost_at: Option<Timestamp>,
     /// When the last cycle began.
     pub cycle_at: Option<Timestamp>,
+    /// The longest rest between two cycles that its allowance asked for.
+    pub rest: SignedDuration,
     /// Several open tasks of one subject: since when.
     pub(super) doubled: BTreeMap<String, Timestamp>,
     /// Tasks up to here were looked at.
@@ -95,6 +97,7 @@ impl World {
             connected_at: plan.begins_at + CONNECTS_AFTER,
             lost_at: None,
             cycle_at: None,
+            rest: SignedDuration::ZERO,
             doubled: BTreeMap::new(),
             looked_at: plan.begins_at,
             trouble: None,
@@ -173,11 +176,16 @@ impl World {
     }
 
     pub(super) fn begin_trouble(&self, index: usize, number: usize, trouble: &Trouble) {
-        let recovery = if trouble.kind == "throttle:daily" {
-            DAY_RECOVERY
-        } else {
-            RECOVERY
+        // What Zoho forbade costs a credit to ask for: it is asked for again after an hour.
+        let is_zoho = self
+            .portal(index)
+            .is_some_and(|portal| portal.plan.brand == Brand::Zoho);
+        let is_long = match trouble.kind.as_str() {
+            "throttle:daily" => true,
+            "forbid" | "error:NO_PERMISSION" => is_zoho,
+            _ => false,
         };
+        let recovery = if is_long { DAY_RECOVERY } else { RECOVERY };
         let late = trouble
             .kind
             .strip_prefix("late:")

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use crate::words::{Answering, Look, Seen, Words, form_field, without_headers};
+use crate::words::{Answering, Look, Seen, Words, behind_marker, form_field, without_headers};
 
 /// One org's wire.
 pub(super) struct SalesforceWords {
@@ -122,10 +122,4 @@ fn keys(body: &[u8]) -> Vec<String> {
         })
     };
     rows.into_iter().flatten().filter_map(key).collect()
-}
-
-fn behind_marker(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("[followupd key=")?;
-    let word = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    Some(rest.chars().take_while(word).collect())
 }
