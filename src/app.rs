@@ -33,8 +33,12 @@ use crate::{
     planning::Outbox,
     shared_store::{SharedStore, StoreThread},
     subject_key::{self, SubjectHash},
-    tokens::TokenFile,
+    tokens::TokenPlace,
 };
+
+mod login;
+
+pub use login::{ConsentOf, consent_of, judge_scopes};
 
 /// Memory for the cache.
 const CACHE_BYTES: u64 = 128 * 1024 * 1024;
@@ -60,11 +64,12 @@ impl App {
         let hash = subject_key::subject_hash(&config.data_dir)
             .map_err(|error| Failure::new(Exit::State, format!("the key for subject lines: {error}")))?;
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+        let tokens = TokenPlace::of(&config);
         let links = config
             .connections
             .values()
             .map(|connection| {
-                let connector = connector(connection, &config.data_dir, &transport, &hash)?;
+                let connector = connector(connection, &tokens, &transport, &hash)?;
                 Ok(Link::new(connector, connection.mode, connection.cutover))
             })
             .collect::<anyhow::Result<Vec<Link>>>()?;
@@ -146,14 +151,14 @@ pub fn state_failure(error: StoreError) -> Failure {
 
 fn connector(
     connection: &ConnectionConfig,
-    data_dir: &Path,
+    place: &TokenPlace,
     transport: &Arc<dyn Transport>,
     hash: &SubjectHash,
 ) -> anyhow::Result<Arc<dyn Connector>> {
     match connection.provider {
         Provider::Hubspot => {
             let config = hubspot_config(connection).map_err(|problems| usage(&problems))?;
-            let tokens = tokens(connection, &config, data_dir)?;
+            let tokens = tokens(connection, &config, place)?;
             let seed = fastrand::u64(..);
             let hubspot = Hubspot::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
             Ok(Arc::new(
@@ -162,7 +167,7 @@ fn connector(
         }
         Provider::Salesforce => {
             let config = salesforce_config(connection).map_err(|problems| usage(&problems))?;
-            let tokens = salesforce_tokens(connection, &config, data_dir)?;
+            let tokens = salesforce_tokens(connection, &config, place)?;
             let seed = fastrand::u64(..);
             let salesforce = Salesforce::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
             Ok(Arc::new(
@@ -171,7 +176,7 @@ fn connector(
         }
         Provider::Zoho => {
             let config = zoho_config(connection).map_err(|problems| usage(&problems))?;
-            let tokens = zoho_tokens(connection, &config, data_dir)?;
+            let tokens = zoho_tokens(connection, &config, place)?;
             let seed = fastrand::u64(..);
             let zoho = Zoho::new(config, Arc::clone(transport), tokens, Arc::clone(hash), seed);
             Ok(Arc::new(
@@ -276,7 +281,7 @@ pub fn check_mappings(config: &Config) -> Vec<Problem> {
 fn tokens(
     connection: &ConnectionConfig,
     config: &HubspotConfig,
-    data_dir: &Path,
+    place: &TokenPlace,
 ) -> anyhow::Result<TokenSource> {
     match &connection.auth {
         Auth::Bearer { access_token_file } => {
@@ -287,8 +292,8 @@ fn tokens(
             client_secret_file,
             refresh_token_file,
         } => {
-            let refresh_token = secret(refresh_token_file)?;
-            let store = TokenFile::new(data_dir, &connection.id, &refresh_token);
+            let refresh_token = refresh_token_file.as_deref().map(secret).transpose()?;
+            let store = place.file(&connection.id, refresh_token.as_ref());
             let oauth = OAuthConfig {
                 token_url: config
                     .base_url
@@ -300,8 +305,8 @@ fn tokens(
                         .as_deref()
                         .context("this CRM knows no login without a client secret")?,
                 )?,
-                refresh_token,
-                fix: format!("put a new refresh token into {}", refresh_token_file.display()),
+                refresh_token: refresh_token.unwrap_or_default(),
+                fix: login_fix(connection, refresh_token_file.as_deref()),
             };
             Ok(TokenSource::oauth(oauth, Arc::new(store)))
         }
@@ -314,7 +319,7 @@ fn tokens(
 fn salesforce_tokens(
     connection: &ConnectionConfig,
     config: &SalesforceConfig,
-    data_dir: &Path,
+    place: &TokenPlace,
 ) -> anyhow::Result<TokenSource> {
     let (client_id, flow, imported, fix) = match &connection.auth {
         Auth::Bearer { access_token_file } => {
@@ -325,12 +330,12 @@ fn salesforce_tokens(
             client_secret_file,
             refresh_token_file,
         } => {
-            let refresh_token = secret(refresh_token_file)?;
+            let refresh_token = refresh_token_file.as_deref().map(secret).transpose()?;
             let flow = Flow::WebServer {
                 client_secret: client_secret_file.as_deref().map(secret).transpose()?,
-                refresh_token: refresh_token.clone(),
+                refresh_token: refresh_token.clone().unwrap_or_default(),
             };
-            let fix = format!("put a new refresh token into {}", refresh_token_file.display());
+            let fix = login_fix(connection, refresh_token_file.as_deref());
             (client_id, flow, refresh_token, fix)
         }
         Auth::JwtBearer {
@@ -351,7 +356,7 @@ fn salesforce_tokens(
             (
                 client_id,
                 flow,
-                SecretString::from(format!("{client_id} {username}")),
+                Some(SecretString::from(format!("{client_id} {username}"))),
                 fix,
             )
         }
@@ -363,10 +368,15 @@ fn salesforce_tokens(
                 client_secret: secret(client_secret_file)?,
             };
             let fix = "check the app's client credentials policy, its secret and client_id".to_owned();
-            (client_id, flow, SecretString::from(client_id.clone()), fix)
+            (
+                client_id,
+                flow,
+                Some(SecretString::from(client_id.clone())),
+                fix,
+            )
         }
     };
-    let store = TokenFile::new(data_dir, &connection.id, &imported);
+    let store = place.file(&connection.id, imported.as_ref());
     followup_salesforce::auth::tokens(&config.login_url, client_id, flow, &fix, Arc::new(store))
         .map_err(|message| Failure::new(Exit::Usage, message).into())
 }
@@ -374,7 +384,7 @@ fn salesforce_tokens(
 fn zoho_tokens(
     connection: &ConnectionConfig,
     config: &ZohoConfig,
-    data_dir: &Path,
+    place: &TokenPlace,
 ) -> anyhow::Result<TokenSource> {
     let (client_id, client_secret, refresh_token, fix) = match &connection.auth {
         Auth::Bearer { access_token_file } => {
@@ -385,7 +395,7 @@ fn zoho_tokens(
             client_secret_file,
             refresh_token_file,
         } => {
-            let fix = format!("put a new refresh token into {}", refresh_token_file.display());
+            let fix = login_fix(connection, refresh_token_file.as_deref());
             (
                 client_id,
                 secret(
@@ -393,7 +403,7 @@ fn zoho_tokens(
                         .as_deref()
                         .context("this CRM knows no login without a client secret")?,
                 )?,
-                secret(refresh_token_file)?,
+                refresh_token_file.as_deref().map(secret).transpose()?,
                 fix,
             )
         }
@@ -401,17 +411,26 @@ fn zoho_tokens(
             anyhow::bail!("{} has no such way to log in", connection.provider)
         }
     };
-    let store = TokenFile::new(data_dir, &connection.id, &refresh_token);
+    let store = place.file(&connection.id, refresh_token.as_ref());
     let login_url = &config.login_url;
     followup_zoho::auth::tokens(
         login_url,
         client_id,
         client_secret,
-        refresh_token,
+        refresh_token.unwrap_or_default(),
         &fix,
         Arc::new(store),
     )
     .map_err(|message| Failure::new(Exit::Usage, message).into())
+}
+
+/// What brings a new consent.
+fn login_fix(connection: &ConnectionConfig, refresh_token_file: Option<&Path>) -> String {
+    let login = format!("`followupd auth login {}`", connection.id);
+    match refresh_token_file {
+        Some(file) => format!("put a new refresh token into {}, or log in with {login}", file.display()),
+        None => format!("log in with {login}"),
+    }
 }
 
 /// A secret of one line, with the fix if it cannot be read.

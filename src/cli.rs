@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod ask;
+mod auth;
 mod audit;
 mod backtest;
 mod check;
@@ -20,8 +21,12 @@ mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod digest;
+mod doctor;
 mod explain;
+mod explain_error;
+mod export;
 mod import;
+mod init;
 mod output;
 mod plan;
 mod policy;
@@ -31,6 +36,7 @@ mod report;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod secrets;
 mod status;
 mod store;
 
@@ -171,6 +177,40 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Write a first configuration, or one more connection; asks, explains, never overwrites.
+    #[command(after_help = EXIT_HELP)]
+    Init(init::InitArgs),
+    /// What should be mended: files, clock, network, logins, rights, quota, what can be seen of whom; each with its fix.
+    #[command(after_help = EXIT_HELP)]
+    Doctor {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What a code of a message means, its usual cause, and what mends it; without a code, all of them.
+    #[command(after_help = EXIT_HELP)]
+    ExplainError {
+        /// The code, for example `missing_scope`.
+        code: Option<String>,
+        /// Answer with one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything that is kept about a person, for whoever asks for their data.
+    #[command(after_help = EXIT_HELP)]
+    Export {
+        #[command(flatten)]
+        common: Common,
+        /// A record id (connection:contact:301), an e-mail address, or `-` to read an address from standard input.
+        person: String,
+    },
+    /// Print a JSON Schema of followupd.toml, for editors.
+    ConfigSchema,
+    /// Log in to a CRM, see how the logins stand, take consent back.
+    #[command(subcommand, after_help = EXIT_HELP)]
+    Auth(auth::AuthCommand),
+    /// The keys that tokens are sealed with.
+    #[command(subcommand, after_help = EXIT_HELP)]
+    Secrets(secrets::SecretsCommand),
     /// Check the configuration and the policy; report every problem at once.
     #[command(after_help = EXIT_HELP)]
     CheckConfig {
@@ -288,6 +328,21 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
             Ok(Exit::Ok)
         }
         Command::Import(command) => import::import(&command),
+        Command::Init(args) => init::init(&args),
+        Command::Doctor { common } => doctor::doctor(&common),
+        Command::ExplainError { code, json } => explain_error::explain_error(code.as_deref(), json),
+        Command::Export { common, person } => {
+            let request = Request::Export {
+                person: explain::person(&person)?,
+            };
+            ask::ask(&common, "export/1", &request, export::print)
+        }
+        Command::ConfigSchema => {
+            output::line(&serde_json::to_string_pretty(&crate::config::schema())?);
+            Ok(Exit::Ok)
+        }
+        Command::Auth(command) => auth::auth(&command),
+        Command::Secrets(command) => secrets::secrets(&command),
         Command::CheckConfig { common } => check::check_config(&common),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args),
         Command::Policy(PolicyCommand::Explain(args)) => policy::explain(&args),

@@ -19,11 +19,13 @@ use crate::team::TeamSettings;
 mod layers;
 mod read;
 mod salesforce;
+mod schema;
 pub mod secrets;
 mod validate;
 mod zoho;
 
-pub use layers::load;
+pub use layers::{load, load_before_login};
+pub use schema::schema;
 
 /// What may be written through a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,8 +69,8 @@ pub enum Auth {
         client_id: String,
         /// The file that holds its secret; public clients (Salesforce only) have none.
         client_secret_file: Option<PathBuf>,
-        /// The file that holds the refresh token; imported once.
-        refresh_token_file: PathBuf,
+        /// The file that holds the refresh token; imported once. Left out: `auth login` keeps it in the state directory.
+        refresh_token_file: Option<PathBuf>,
     },
     /// OAuth by a signed statement.
     JwtBearer {
@@ -146,8 +148,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The policy; `None` = the built-in defaults.
     pub policy_file: Option<PathBuf>,
+    /// Keys for tokens at rest; `None`: one of our own in the state directory.
+    pub key_file: Option<PathBuf>,
     /// What may be kept or shown.
     pub privacy: PrivacyConfig,
+    /// Where health questions and metrics are answered; `None`: nowhere.
+    pub health_listen: Option<std::net::SocketAddr>,
     /// What logs look like.
     pub log: LogConfig,
     /// Who works when.

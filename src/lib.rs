@@ -5,19 +5,27 @@
 //! [`app`] is the composition root, the one place that knows every part; [`cli`] is what a person types.
 
 pub mod app;
+pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod doctor;
 pub mod engine;
 pub mod exit;
 pub mod feedback;
 pub mod health;
 pub mod import;
 pub mod lifecycle;
+pub mod login;
+pub mod loopback;
+pub mod metrics_endpoint;
 pub mod planning;
+pub mod private_file;
 pub mod queries;
+pub mod sealing;
+pub mod setup;
 pub mod shared_store;
 pub mod subject_key;
 pub mod sync;

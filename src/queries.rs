@@ -9,6 +9,7 @@ pub mod approve;
 pub mod audit;
 pub mod backtest;
 pub mod digest;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod past;
@@ -23,6 +24,13 @@ pub mod undo;
 pub enum Request {
     /// How everything stands.
     Status,
+    /// What the connections say that should be mended.
+    Doctor,
+    /// Everything that is kept about a person.
+    Export {
+        /// A record id or an e-mail address.
+        person: String,
+    },
     /// The evidence behind a task or gap.
     Why {
         /// A task key, a gap id, or a task id of the CRM.
@@ -155,6 +163,7 @@ pub type HealthByName = std::collections::BTreeMap<String, Health>;
 pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -> Response {
     let answered = match request {
         Request::Status => status::status(engine, health).await,
+        Request::Doctor => doctor::doctor(engine).await,
         Request::Export { person } => export::export(engine, person).await,
         Request::Why { what, at: None } => explain::why(engine, what).await,
         Request::Why { what, at: Some(at) } => past::why_at(engine, what, *at).await,

@@ -15,6 +15,7 @@ use crate::{
     engine::{CycleReport, Trouble},
     exit::Exit,
     lifecycle::{self, Signals},
+    metrics_endpoint,
     telemetry,
 };
 
@@ -88,12 +89,19 @@ async fn run_until_told(
     let every: Vec<SignedDuration> = opened.app.poll_every();
     let data_dir: Arc<std::path::Path> = Arc::from(opened.app.data_dir());
     let socket = control::bind(&data_dir)?;
+    let health = match opened.app.config().health_listen {
+        Some(address) => Some(metrics_endpoint::bind(address).await?),
+        None => None,
+    };
     let mut helpers = JoinSet::new();
     if let Some(sandbox) = opened.sandbox {
         helpers.spawn(follow_sandbox(sandbox, stop.clone()));
     }
     let engine = opened.app.into_engine();
     helpers.spawn(control::serve(Arc::clone(&engine), socket));
+    if let Some(listener) = health {
+        helpers.spawn(metrics_endpoint::serve(Arc::clone(&engine), listener));
+    }
     helpers.spawn(lifecycle::watchdog(
         stop.clone(),
         daemon::pulse(Arc::clone(&engine)),

@@ -9,7 +9,11 @@ use followup_rules::problem::{
     fields::Reader,
 };
 
-use super::{Config, read::Raw, validate};
+use super::{
+    Config,
+    read::Raw,
+    validate::{self, Strictness},
+};
 
 /// Variables that start with the prefix but are no keys.
 const NOT_KEYS: &[&str] = &["FOLLOWUPD_CONFIG", "FOLLOWUPD_LOG"];
@@ -21,6 +25,25 @@ const NOT_KEYS: &[&str] = &["FOLLOWUPD_CONFIG", "FOLLOWUPD_LOG"];
 pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    read_all(path, environment, Strictness::Complete)
+}
+
+/// As [`load`], but refresh token files may still be missing: a login is about to write them.
+///
+/// # Errors
+/// Every other problem of every layer.
+pub fn load_before_login(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    read_all(path, environment, Strictness::BeforeLogin)
+}
+
+fn read_all(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+    strictness: Strictness,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let mut raw = Raw::default();
     let mut problems = Vec::new();
@@ -42,7 +65,7 @@ pub fn load(
         Ok(None) => {}
         Err(problem) => problems.push(problem),
     }
-    validate::validate(raw, path, problems)
+    validate::validate(raw, path, problems, strictness)
 }
 
 fn apply(text: &str, name: &str, format: Format, file: &Path, raw: &mut Raw, problems: &mut Vec<Problem>) {

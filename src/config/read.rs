@@ -26,8 +26,10 @@ pub(super) struct Placed<T> {
 pub(super) struct Raw {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) policy_file: Option<Placed<PathBuf>>,
+    pub(super) key_file: Option<Placed<PathBuf>>,
     pub(super) show_subjects: Option<bool>,
     pub(super) classify_bodies: Option<bool>,
+    pub(super) health_listen: Option<Placed<String>>,
     pub(super) log_level: Option<String>,
     pub(super) log_is_json: Option<bool>,
     pub(super) calendar: RawCalendar,
@@ -93,6 +95,7 @@ impl Raw {
             layer.path(&top, "data_dir").map(|path| path.value),
         );
         set(&mut self.policy_file, layer.path(&top, "policy_file"));
+        set(&mut self.key_file, layer.path(&top, "key_file"));
         if let Some(privacy) = top.fields("privacy") {
             set(
                 &mut self.show_subjects,
@@ -103,6 +106,10 @@ impl Raw {
                 privacy.read("classify_bodies", Reader::flag),
             );
             privacy.finish();
+        }
+        if let Some(health) = top.fields("health") {
+            set(&mut self.health_listen, layer.placed(&health, "listen"));
+            health.finish();
         }
         if let Some(log) = top.fields("log") {
             set(&mut self.log_level, log.text("level").map(str::to_owned));

@@ -80,15 +80,14 @@ impl Checker {
                     self.secret(written, &format!("{key}.client_secret_file"))
                         .map(|()| written.value.clone())
                 });
-                let refresh =
-                    self.needed_file(raw.refresh_token_file.as_ref(), place, &key, "refresh_token_file");
+                let refresh = self.refresh_token(raw.refresh_token_file.as_ref(), &key);
                 Some(Auth::Refresh {
                     client_id: client_id?,
                     client_secret_file: match secret {
                         Some(read) => Some(read?),
                         None => None,
                     },
-                    refresh_token_file: refresh?,
+                    refresh_token_file: refresh.ok()?,
                 })
             }
             "jwt_bearer" => {

@@ -43,7 +43,7 @@ impl SecretError {
 }
 
 /// Where a secret really lies: `$CREDENTIALS_DIRECTORY` first, by file name, then the path itself.
-fn locate(path: &Path) -> PathBuf {
+pub fn locate(path: &Path) -> PathBuf {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
         .zip(path.file_name())
         .map(|(folder, name)| Path::new(&folder).join(name))

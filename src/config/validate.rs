@@ -1,6 +1,6 @@
 //! From what the layers said to a configuration that can be used: everything is checked, everything is reported.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use followup_core::{ConnectionId, Provider};
 use followup_rules::{
@@ -15,7 +15,10 @@ use super::{
     layers::read_file,
     read::{Placed, Raw, RawCalendar, RawConnection, RawOwner},
 };
-use crate::team::{OwnerSettings, TeamSettings};
+use crate::{
+    sealing::KeySource,
+    team::{OwnerSettings, TeamSettings},
+};
 
 /// Where HubSpot's API is.
 const HUBSPOT_URL: &str = "https://api.hubapi.com";
@@ -23,8 +26,22 @@ const HUBSPOT_URL: &str = "https://api.hubapi.com";
 /// Date versions of HubSpot's paths that the connector speaks.
 const HUBSPOT_VERSIONS: &[&str] = &["2026-09", "2026-03", "v3"];
 
+/// Something cannot be used, and was reported.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+/// Whether everything must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// Everything.
+    Complete,
+    /// Everything but refresh tokens.
+    BeforeLogin,
+}
+
 pub(super) struct Checker {
     problems: Vec<Problem>,
+    strictness: Strictness,
 }
 
 /// Checks everything together; answers the configuration and its warnings.
@@ -32,8 +49,9 @@ pub(super) fn validate(
     raw: Raw,
     path: &Path,
     problems: Vec<Problem>,
+    strictness: Strictness,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let mut checker = Checker { problems };
+    let mut checker = Checker { problems, strictness };
     let team = checker.team(&raw);
     let connections = raw
         .connections
@@ -53,6 +71,8 @@ pub(super) fn validate(
             fix,
         );
     }
+    checker.key_file(&raw);
+    let health_listen = checker.health_listen(&raw);
     let has_errors = checker
         .problems
         .iter()
@@ -63,10 +83,12 @@ pub(super) fn validate(
     let config = Config {
         data_dir: raw.data_dir.unwrap_or_else(|| "/var/lib/followupd".into()),
         policy_file: raw.policy_file.map(|file| file.value),
+        key_file: raw.key_file.map(|file| file.value),
         privacy: PrivacyConfig {
             show_subjects: raw.show_subjects.unwrap_or(false),
             classify_bodies: raw.classify_bodies.unwrap_or(false),
         },
+        health_listen,
         log: LogConfig {
             level: raw.log_level.unwrap_or_else(|| "info".to_owned()),
             is_json: raw.log_is_json.unwrap_or(false),
@@ -87,6 +109,44 @@ impl Checker {
             message: message.to_owned(),
             fix,
         });
+    }
+
+    /// Where health questions are answered. An address beyond this machine is used, and told: there is no login.
+    fn health_listen(&mut self, raw: &Raw) -> Option<SocketAddr> {
+        let listen = raw.health_listen.as_ref()?;
+        let key = "health.listen";
+        let Ok(address) = listen.value.parse::<SocketAddr>() else {
+            let message = format!("`{}` is no address with a port", listen.value);
+            let fix = "write it as \"127.0.0.1:9464\"".to_owned();
+            self.error("bad_value", &listen.place, key, &message, fix);
+            return None;
+        };
+        if !address.ip().is_loopback() {
+            self.problems.push(Problem {
+                code: "public_health",
+                severity: Severity::Warning,
+                place: listen.place.clone(),
+                key: key.to_owned(),
+                message: "metrics and health are answered to whoever reaches this address, without a login"
+                    .to_owned(),
+                fix: "use 127.0.0.1 and a reverse proxy, or a firewall".to_owned(),
+            });
+        }
+        Some(address)
+    }
+
+    /// A configured key file must hold keys; nothing is sealed with a key that is not there at the next start.
+    fn key_file(&mut self, raw: &Raw) {
+        let Some(file) = &raw.key_file else { return };
+        if let Err(error) = KeySource::configured(file.value.clone()).keys() {
+            self.error(
+                "key_file",
+                &file.place,
+                "key_file",
+                &error.to_string(),
+                error.fix(),
+            );
+        }
     }
 
     fn team(&mut self, raw: &Raw) -> TeamSettings {
@@ -356,14 +416,14 @@ impl Checker {
                     access_token_file: token.value.clone(),
                 })
             }
-            (None, (Some(client_id), Some(secret), Some(refresh))) => {
+            (None, (Some(client_id), Some(secret), refresh)) => {
                 let secret_ok = self.secret(secret, &format!("{key}.client_secret_file"));
-                let refresh_ok = self.secret(refresh, &format!("{key}.refresh_token_file"));
-                secret_ok.and(refresh_ok)?;
+                let refresh = self.refresh_token(refresh.as_ref(), &key);
+                secret_ok?;
                 Some(Auth::Refresh {
                     client_id: client_id.value.clone(),
                     client_secret_file: Some(secret.value.clone()),
-                    refresh_token_file: refresh.value.clone(),
+                    refresh_token_file: refresh.ok()?,
                 })
             }
             (Some(_), _) => {
@@ -378,8 +438,8 @@ impl Checker {
                 None
             }
             (None, _) => {
-                let fix =
-                    "add access_token_file, or client_id with client_secret_file and refresh_token_file";
+                let fix = "add access_token_file, or client_id with client_secret_file (and refresh_token_file, unless \
+                           you log in with `followupd auth login`)";
                 self.error(
                     "no_login",
                     &raw.place,
@@ -388,6 +448,31 @@ impl Checker {
                     fix.to_owned(),
                 );
                 None
+            }
+        }
+    }
+
+    /// The file a refresh token lies in, where one is configured. `key` is that of the login.
+    pub(super) fn refresh_token(
+        &mut self,
+        file: Option<&Placed<std::path::PathBuf>>,
+        key: &str,
+    ) -> Result<Option<std::path::PathBuf>, Refused> {
+        let Some(file) = file else { return Ok(None) };
+        if self.strictness == Strictness::BeforeLogin {
+            return Ok(Some(file.value.clone()));
+        }
+        match super::secrets::read(&file.value) {
+            Ok(_) => Ok(Some(file.value.clone())),
+            Err(error) => {
+                let name = key
+                    .strip_prefix("connections.")
+                    .and_then(|rest| rest.strip_suffix(".auth"))
+                    .unwrap_or("NAME");
+                let fix = format!("log in with `followupd auth login {name}`, or {}", error.fix());
+                let key = format!("{key}.refresh_token_file");
+                self.error("secret_file", &file.place, &key, &error.to_string(), fix);
+                Err(Refused)
             }
         }
     }

@@ -8,16 +8,22 @@
 
 mod backtest;
 mod bad_input;
+mod canary;
 mod commands;
 mod crash;
 mod day_of_faults;
 mod decisions;
 mod demo;
+mod doctor;
 mod etiquette;
 mod failures;
+mod export;
 mod first_loop;
 mod import;
 mod in_process;
+mod init;
+mod login;
+mod observability;
 mod lists;
 mod policy_test;
 mod report;

@@ -56,7 +56,9 @@ impl Portal {
         let answer = self.answer_inner(request, fault, now, &correlation_id);
         let is_throttled = answer.status == 429;
         (
-            answer.with_header("x-hubspot-correlation-id", &correlation_id),
+            answer
+                .with_header("x-hubspot-correlation-id", &correlation_id)
+                .with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT")),
             is_throttled,
         )
     }

@@ -6,7 +6,7 @@ use followup_core::ConnectionId;
 use followup_fuzz::{Seeds, fire};
 use followup_store::{Store, StoreOptions};
 use followup_transport::TokenStore as _;
-use followupd::{config, health, tokens::TokenFile};
+use followupd::{config, health, sealing::KeySource, tokens::TokenPlace};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -88,7 +88,8 @@ fn a_health_report() {
 fn a_token_file() {
     let folder = tempfile::tempdir().unwrap();
     let hub = ConnectionId::new("hub").unwrap();
-    let file = TokenFile::new(folder.path(), &hub, &SecretString::from("configured"));
+    let place = TokenPlace::new(folder.path(), KeySource::own(folder.path()));
+    let file = place.file(&hub, Some(&SecretString::from("configured")));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     fire(&Seeds::of("tokens"), 3_000, |input| {
         fs::write(folder.path().join("tokens-hub"), input).unwrap();
