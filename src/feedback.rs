@@ -53,7 +53,9 @@ pub fn records(ledger: &Ledger, settings: &FeedbackSettings, now: Timestamp) -> 
     let mut records: BTreeMap<RuleId, RuleRecord> = BTreeMap::new();
     let from = days_before(now, settings);
     for row in ledger.tasks().filter(|row| row.created_at.is_some()) {
-        let Some(rule) = rule_of(ledger, row) else { continue };
+        let Some(rule) = rule_of(ledger, row) else {
+            continue;
+        };
         let ended = end_of(ledger, row, settings).filter(|(at, _)| (from..=now).contains(at));
         let Some((_, end)) = ended else { continue };
         let record = records.entry(rule).or_default();
@@ -146,7 +148,11 @@ enum End {
 /// When and how a task ended; a word that ends it counts from when it was written.
 fn end_of(ledger: &Ledger, row: &TaskRow, settings: &FeedbackSettings) -> Option<(Timestamp, End)> {
     let words = ledger.words(&row.key);
-    let written = |word: Word| words.iter().find(|written| Word::parse(&written.word) == Some(word));
+    let written = |word: Word| {
+        words
+            .iter()
+            .find(|written| Word::parse(&written.word) == Some(word))
+    };
     if let Some(wrong) = written(Word::Wrong) {
         return Some((wrong.at, End::Wrong));
     }

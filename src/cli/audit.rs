@@ -23,12 +23,19 @@ pub(super) struct AuditArgs {
 }
 
 pub(super) fn audit(args: &AuditArgs) -> anyhow::Result<Exit> {
-    let day = crate::clock::Clock::System.now().duration_since(Timestamp::UNIX_EPOCH).as_secs() / 86_400;
     let request = Request::Audit {
         sample: args.sample,
-        seed: args.seed.unwrap_or(day.unsigned_abs()),
+        seed: args.seed.unwrap_or_else(today),
     };
     ask::ask(&args.common, "audit/1", &request, print)
+}
+
+/// The number of today: another sample each day.
+fn today() -> u64 {
+    let since = crate::clock::Clock::System
+        .now()
+        .duration_since(Timestamp::UNIX_EPOCH);
+    since.as_secs().unsigned_abs() / 86_400
 }
 
 fn print(audit: &Audit) {
@@ -36,9 +43,24 @@ fn print(audit: &Audit) {
         output::line(&connection.name);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(["kind", "cached", "read again", "missed", "changed since", "gone", "not given by id"]);
+        table.set_header([
+            "kind",
+            "cached",
+            "read again",
+            "missed",
+            "changed since",
+            "gone",
+            "not given by id",
+        ]);
         for (kind, seen) in &connection.kinds {
-            let numbers = [seen.cached, seen.read, seen.missed, seen.newer, seen.gone, seen.not_readable];
+            let numbers = [
+                seen.cached,
+                seen.read,
+                seen.missed,
+                seen.newer,
+                seen.gone,
+                seen.not_readable,
+            ];
             let cells = numbers.iter().map(ToString::to_string);
             table.add_row(std::iter::once(kind.clone()).chain(cells));
         }
@@ -52,5 +74,8 @@ fn print(audit: &Audit) {
         || "nothing was read".to_owned(),
         |[low, high]| format!("95 % interval {:.2} % to {:.2} %", low * 100.0, high * 100.0),
     );
-    output::line(&format!("missed {} of {} ({interval}); seed {}", total.missed, total.read, audit.seed));
+    output::line(&format!(
+        "missed {} of {} ({interval}); seed {}",
+        total.missed, total.read, audit.seed
+    ));
 }

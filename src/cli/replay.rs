@@ -53,11 +53,19 @@ pub(super) fn bundle(
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut written = options.write(true).create_new(true).open(file).map_err(failed)?;
     let text = serde_json::to_vec_pretty(&body)?;
-    written.write_all(&text).and_then(|()| written.write_all(b"\n")).map_err(failed)?;
+    written
+        .write_all(&text)
+        .and_then(|()| written.write_all(b"\n"))
+        .map_err(failed)?;
     if common.json {
-        output::json("bundle-written/1", &serde_json::json!({"file": shown.to_string()}))?;
+        output::json(
+            "bundle-written/1",
+            &serde_json::json!({"file": shown.to_string()}),
+        )?;
     } else {
-        output::line(&format!("{shown}: written, without names, addresses or texts; `followupd replay` judges it"));
+        output::line(&format!(
+            "{shown}: written, without names, addresses or texts; `followupd replay` judges it"
+        ));
     }
     Ok(Exit::Ok)
 }
@@ -66,9 +74,13 @@ pub(super) fn bundle(
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let shown = args.file.display().to_string();
     let refused = |message: String| Failure::new(Exit::Usage, message);
-    let text = fs::read_to_string(&args.file)
-        .map_err(|error| refused(format!("{shown}: the file cannot be read: {error}. Fix: check the path")))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| refused(format!("{shown}: no JSON: {error}")))?;
+    let text = fs::read_to_string(&args.file).map_err(|error| {
+        refused(format!(
+            "{shown}: the file cannot be read: {error}. Fix: check the path"
+        ))
+    })?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| refused(format!("{shown}: no JSON: {error}")))?;
     if value.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
         let message = format!("{shown}: no {SCHEMA}. Fix: name a file that `why --bundle` wrote");
         return Err(refused(message).into());
@@ -98,8 +110,19 @@ fn print(replayed: &Replayed) {
             output::line(&format!("  {path}"));
         }
     }
-    for gap in replayed.verdict.get("gaps").and_then(Value::as_array).into_iter().flatten() {
+    for gap in replayed
+        .verdict
+        .get("gaps")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let text = |key: &str| gap.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
-        output::line(&format!("{} on {}: {}", text("rule"), text("subject"), text("outcome")));
+        output::line(&format!(
+            "{} on {}: {}",
+            text("rule"),
+            text("subject"),
+            text("outcome")
+        ));
     }
 }

@@ -92,7 +92,8 @@ mod tests {
 
     use super::*;
 
-    const OURS: &str = "What happened\nAna asked.\n\nNot needed?\nWrite \"#handled\" here.\n[followupd key=k]";
+    const OURS: &str =
+        "What happened\nAna asked.\n\nNot needed?\nWrite \"#handled\" here.\n[followupd key=k]";
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_793_610_000 + 60 * minute).unwrap()
@@ -175,7 +176,10 @@ mod tests {
     fn a_word_counts_from_when_it_was_written_not_from_later_edits() {
         let once = format!("#later 10d\n{OURS}");
         let edited = format!("#later 10d\nA note.\n{OURS}");
-        assert_eq!(heard(&[(&once, 5), (&edited, 9)]), [("later 10d".to_owned(), at(5))]);
+        assert_eq!(
+            heard(&[(&once, 5), (&edited, 9)]),
+            [("later 10d".to_owned(), at(5))]
+        );
     }
 
     #[test]

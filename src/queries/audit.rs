@@ -1,5 +1,7 @@
-//! `audit`: a random sample of the cache is read again by id, by a route that shares nothing with the polls. What differs
-//! although a poll had passed its change was missed; the share is told with its interval. What is found is taken in.
+//! `audit`: a random sample of the cache is read again by id, and what the polls missed of it is counted.
+//!
+//! The route shares nothing with the polls. What differs although a poll had passed its change was missed; the share is
+//! told with its interval. What is found is taken in.
 //!
 //! A sample of the cache says nothing of records the cache never had: those are counted by the sweep (`sweep_missed` in
 //! `status`).
@@ -155,7 +157,7 @@ async fn audit_link(
                 Ok((ids, cached, store.lanes(&of, stream)?.read_to))
             })
             .await?;
-        let mut seen = KindAudit {
+        let mut told = KindAudit {
             cached,
             ..KindAudit::default()
         };
@@ -168,17 +170,17 @@ async fn audit_link(
                 }
             };
             if fresh.is_empty() {
-                seen.not_readable += batch.len() as u64;
+                told.not_readable += batch.len() as u64;
                 continue;
             }
             let (of, asked) = (connection.clone(), batch.to_vec());
             let compared = engine
                 .store
-                .with(move |store| compare(store, &of, asked, fresh, read_to, now));
-            seen.add(compared.await?);
+                .with(move |store| compare(store, &of, &asked, &fresh, read_to, now));
+            told.add(compared.await?);
         }
         if cached > 0 {
-            audited.kinds.insert(kind.as_str().to_owned(), seen);
+            audited.kinds.insert(kind.as_str().to_owned(), told);
         }
     }
     Ok(audited)
@@ -197,8 +199,8 @@ impl KindAudit {
 fn compare(
     store: &mut Store,
     connection: &ConnectionId,
-    asked: Vec<RecordRef>,
-    fresh: Vec<Record>,
+    asked: &[RecordRef],
+    fresh: &[Record],
     read_to: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<KindAudit, StoreError> {
@@ -216,9 +218,11 @@ fn compare(
             });
         }
     }
-    let news: BTreeSet<RecordRef> = store.refresh(&fresh, &gone)?.into_iter().collect();
+    let news: BTreeSet<RecordRef> = store.refresh(fresh, &gone)?.into_iter().collect();
     let changed = |is_meant: &dyn Fn(Timestamp) -> bool| {
-        let differs = there.iter().filter(|(id, at)| news.contains(**id) && is_meant(**at));
+        let differs = there
+            .iter()
+            .filter(|(id, at)| news.contains(**id) && is_meant(**at));
         differs.count() as u64
     };
     let is_passed = |at: Timestamp| read_to.is_some_and(|read_to| at <= read_to);

@@ -109,7 +109,10 @@ pub(super) async fn digest(engine: &Engine, who: &str) -> Result<Response, Query
                 owners.extend(store.owners(connection)?);
             }
             let is_meant = |owner: &&followup_core::Owner| {
-                let is_address = owner.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&who));
+                let is_address = owner
+                    .email
+                    .as_ref()
+                    .is_some_and(|email| email.eq_ignore_ascii_case(&who));
                 is_address || owner.id.record().to_string() == who
             };
             Ok(owners
@@ -117,7 +120,8 @@ pub(super) async fn digest(engine: &Engine, who: &str) -> Result<Response, Query
                 .find(is_meant)
                 .map(|owner| calendars.person_of(&owner.id).clone()))
         });
-        let missing = "no owner has this id or address; a task's owner in `followupd plan --json` is such an id";
+        let missing =
+            "no owner has this id or address; a task's owner in `followupd plan --json` is such an id";
         found
             .await?
             .ok_or_else(|| QueryError::NotFound(missing.to_owned()))?
@@ -145,7 +149,7 @@ pub(super) async fn digest(engine: &Engine, who: &str) -> Result<Response, Query
     }
     let digest = engine
         .store
-        .with(move |store| Ok::<_, StoreError>(gather(store, &inputs, now, owner, judged, &tasks)))
+        .with(move |store| Ok::<_, StoreError>(gather(store, &inputs, now, &owner, judged, &tasks)))
         .await?;
     Ok(Response::of(Exit::Ok, &digest))
 }
@@ -160,39 +164,43 @@ fn open_tasks(records: Vec<Record>, owner: &OwnerId, calendars: &Calendars) -> V
         let has = task.owner.as_ref();
         task.status == TaskStatus::Open && has.is_some_and(|has| calendars.person_of(has) == owner)
     };
-    records.into_iter().filter_map(of_owner).filter(is_theirs).collect()
+    records
+        .into_iter()
+        .filter_map(of_owner)
+        .filter(is_theirs)
+        .collect()
 }
 
 fn gather(
     store: &Store,
     inputs: &PlanInputs,
     now: Timestamp,
-    owner: OwnerId,
+    owner: &OwnerId,
     mut judged: Judged,
     tasks: &[Task],
 ) -> Digest {
     let context = plan::context(inputs, now);
     plan::deliver(store, &mut judged, &context);
     let load = planning::owner_load(store, &context);
-    let load = load.get(&owner).copied().unwrap_or_default();
+    let load = load.get(owner).copied().unwrap_or_default();
     let mut digest = Digest {
         owner: owner.to_string(),
         as_of: now,
         language: context
             .calendars
-            .language_of(Some(&owner))
+            .language_of(Some(owner))
             .unwrap_or_else(|| context.policy.texts.team_language())
             .to_owned(),
         open_tasks: load.open,
         new_today: load.new_today,
-        unclear: unclear(store, &owner, &context),
+        unclear: unclear(store, owner, &context),
         ..Digest::default()
     };
     let mut told: BTreeSet<String> = BTreeSet::new();
     for (evaluation, facts) in judged.evaluations.iter().zip(&judged.facts) {
         let of_owner = |gap: &&Gap| {
             let has = gap.owner.as_ref().filter(|_| !gap.key.rule.is_for_admin());
-            has.is_some_and(|has| *context.calendars.person_of(has) == owner)
+            has.is_some_and(|has| context.calendars.person_of(has) == owner)
         };
         for gap in evaluation.gaps.iter().filter(of_owner) {
             if told.insert(gap.id().0) {

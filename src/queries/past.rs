@@ -85,14 +85,16 @@ fn differences(path: &str, then: &Value, now: &Value) -> Vec<String> {
         (Value::Object(before), Value::Object(after)) => {
             let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
             let all = keys.into_iter().flat_map(|key| {
-                let of = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
+                let of =
+                    |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
                 differences(&format!("{path}/{key}"), &of(before), &of(after))
             });
             all.collect()
         }
         (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
             let pairs = before.iter().zip(after).enumerate();
-            let all = pairs.flat_map(|(place, (then, now))| differences(&format!("{path}/{place}"), then, now));
+            let all =
+                pairs.flat_map(|(place, (then, now))| differences(&format!("{path}/{place}"), then, now));
             all.collect()
         }
         _ if then == now => Vec::new(),
@@ -125,7 +127,9 @@ impl Looked {
 async fn look(engine: &Engine, what: &str, at: Option<Timestamp>) -> Result<Looked, QueryError> {
     let now = engine.clock.now();
     if at.is_some_and(|at| at > now) {
-        return Err(QueryError::Usage("--at: this instant has not come yet".to_owned()));
+        return Err(QueryError::Usage(
+            "--at: this instant has not come yet".to_owned(),
+        ));
     }
     let found = explain::found(engine, what).await?;
     let inputs = engine.inputs(now).await?;
@@ -174,7 +178,10 @@ pub(super) async fn why_at(engine: &Engine, what: &str, at: Timestamp) -> Result
     if open.is_none() {
         "not_open".clone_into(&mut why.state);
         let skip = evaluation.skips.iter().find(|skip| skip.key.id().0 == why.gap);
-        let report = evaluation.reports.iter().find(|report| report.rule.as_str() == why.rule);
+        let report = evaluation
+            .reports
+            .iter()
+            .find(|report| report.rule.as_str() == why.rule);
         why.detail = skip
             .map(|skip| format!("{}: {}", skip.reason, skip.detail))
             .or_else(|| report.map(|report| format!("{}: {}", report.reason, report.detail)));
@@ -184,7 +191,11 @@ pub(super) async fn why_at(engine: &Engine, what: &str, at: Timestamp) -> Result
 }
 
 /// A judgement with all it rests on.
-pub(super) async fn bundle(engine: &Engine, what: &str, at: Option<Timestamp>) -> Result<Response, QueryError> {
+pub(super) async fn bundle(
+    engine: &Engine,
+    what: &str,
+    at: Option<Timestamp>,
+) -> Result<Response, QueryError> {
     let looked = look(engine, what, at).await?;
     let evidence = Evidence::of(&looked.subject, &looked.facts, &looked.context());
     Ok(Response::of(Exit::Ok, &Bundle::of(evidence)))

@@ -44,7 +44,12 @@ async fn task(world: &World) -> (String, String, String) {
     let page = world.ask("GET", path, &Value::Null).await;
     let tasks = page["results"].as_array().unwrap();
     assert_eq!(tasks.len(), 1, "{page}");
-    let text = |name: &str| tasks[0]["properties"][name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        tasks[0]["properties"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     (
         tasks[0]["id"].as_str().unwrap().to_owned(),
         text("hs_task_status"),
@@ -91,7 +96,11 @@ async fn handled_completes_the_task_and_keeps_what_the_rep_wrote() {
     assert_eq!(status, "COMPLETED");
     assert!(body.starts_with("Met her at the fair. #handled"), "{body}");
     minutes(60).await;
-    assert_eq!(cycle(&engine).await.tasks_created, 0, "never again for this inquiry");
+    assert_eq!(
+        cycle(&engine).await.tasks_created,
+        0,
+        "never again for this inquiry"
+    );
     let (_, why) = ask(&engine, Request::Status).await;
     assert_eq!(why["rules"][0]["declared"], json!(1), "{why}");
 }
@@ -114,7 +123,10 @@ async fn wrong_withdraws_the_task_for_good_and_counts_against_its_rule() {
     }
     let (_, status) = ask(&engine, Request::Status).await;
     let rule = &status["rules"][0];
-    assert_eq!((&rule["rule"], &rule["wrong"]), (&json!("first-touch"), &json!(1)));
+    assert_eq!(
+        (&rule["rule"], &rule["wrong"]),
+        (&json!("first-touch"), &json!(1))
+    );
     assert_eq!(rule["in_digest"], json!(false), "one task says nothing");
 }
 
@@ -156,14 +168,22 @@ async fn what_is_not_clear_is_told_in_the_digest() {
 async fn only_the_first_task_an_owner_ever_gets_has_the_primer() {
     let (world, engine) = asked().await;
     let (_, _, body) = task(&world).await;
-    assert_eq!(body.matches("Your first task from followupd").count(), 1, "{body}");
+    assert_eq!(
+        body.matches("Your first task from followupd").count(),
+        1,
+        "{body}"
+    );
     world.inquiry("marco@acme.example.com").await;
     minutes(6).await;
     assert_eq!(cycle(&engine).await.tasks_created, 1);
     let path = "/crm/objects/2026-09/tasks?limit=100&properties=hs_task_body";
     let page = world.ask("GET", path, &Value::Null).await;
     let bodies = page["results"].as_array().unwrap().iter();
-    let greeted = bodies.filter(|task| task["properties"]["hs_task_body"].to_string().contains("Your first task"));
+    let greeted = bodies.filter(|task| {
+        task["properties"]["hs_task_body"]
+            .to_string()
+            .contains("Your first task")
+    });
     assert_eq!(greeted.count(), 1, "{page}");
 }
 
@@ -178,16 +198,39 @@ fn a_digest_tells_one_owner_what_waits_and_nothing_of_anybody_else() {
     }
     scene.form("other@beta.example.com", "demo", &ben);
     scene.advance("6m");
-    assert_eq!(scene.run_once().cycle()["tasks_created"], json!(16), "15 of Ana's, one of Ben's");
+    assert_eq!(
+        scene.run_once().cycle()["tasks_created"],
+        json!(16),
+        "15 of Ana's, one of Ben's"
+    );
     let answer = scene.answer(&["digest", "--owner", &address, "--json"]);
-    assert_eq!((answer.status, &answer.json["schema"]), (0, &json!("digest/1")), "{answer:?}");
+    assert_eq!(
+        (answer.status, &answer.json["schema"]),
+        (0, &json!("digest/1")),
+        "{answer:?}"
+    );
     let queue = answer.json["queue"].as_array().unwrap();
-    assert_eq!((queue.len(), &answer.json["open_tasks"]), (5, &json!(15)), "{answer:?}");
+    assert_eq!(
+        (queue.len(), &answer.json["open_tasks"]),
+        (5, &json!(15)),
+        "{answer:?}"
+    );
     assert!(!answer.stdout.contains("other@beta") && !answer.stdout.contains(&format!("owner:{ben}")));
-    assert!(queue[0]["line"].as_str().unwrap().contains("asked for a demo on Mon 09:00"));
+    assert!(
+        queue[0]["line"]
+            .as_str()
+            .unwrap()
+            .contains("asked for a demo on Mon 09:00")
+    );
     let shown = scene.answer(&["digest", "--owner", &format!("hub:owner:{ana}")]);
-    assert!(shown.stdout.contains("waits for room on your list (5)"), "{shown:?}");
-    assert_eq!(scene.answer(&["digest", "--owner", "nobody@example.org"]).status, 1);
+    assert!(
+        shown.stdout.contains("waits for room on your list (5)"),
+        "{shown:?}"
+    );
+    assert_eq!(
+        scene.answer(&["digest", "--owner", "nobody@example.org"]).status,
+        1
+    );
 }
 
 #[test]
@@ -201,14 +244,22 @@ fn a_bundle_shows_a_verdict_elsewhere_without_anybodys_name() {
     let file = scene.path("bundle.json");
     let shown = file.display().to_string();
     assert_eq!(scene.answer(&["why", &task, "--bundle", &shown]).status, 0);
-    assert_eq!(scene.answer(&["why", &task, "--bundle", &shown]).status, 2, "never overwritten");
+    assert_eq!(
+        scene.answer(&["why", &task, "--bundle", &shown]).status,
+        2,
+        "never overwritten"
+    );
     let text = std::fs::read_to_string(&file).unwrap();
     for secret in ["Priya", "Nair", "acme.example.com", "Acme", &address] {
         assert!(!text.contains(secret), "{secret}");
     }
     let elsewhere = tempfile::TempDir::new().unwrap();
     let replayed = crate::support::followupd(&["replay", &shown, "--json"], elsewhere.path());
-    assert_eq!((replayed.status, &replayed.json["ok"]), (0, &json!(true)), "{replayed:?}");
+    assert_eq!(
+        (replayed.status, &replayed.json["ok"]),
+        (0, &json!(true)),
+        "{replayed:?}"
+    );
     assert_eq!(replayed.json["schema"], json!("replay/1"));
     assert_eq!(replayed.json["verdict"]["gaps"][0]["rule"], json!("first-touch"));
     // Other evidence is another verdict.
@@ -216,7 +267,10 @@ fn a_bundle_shows_a_verdict_elsewhere_without_anybodys_name() {
     let mut other = bundle.clone();
     other["evidence"]["now"] = json!("2026-11-02T09:01:00Z");
     scene.write("other.json", &other.to_string());
-    let replayed = crate::support::followupd(&["replay", &scene.path("other.json").display().to_string()], elsewhere.path());
+    let replayed = crate::support::followupd(
+        &["replay", &scene.path("other.json").display().to_string()],
+        elsewhere.path(),
+    );
     assert_eq!(replayed.status, 1, "{replayed:?}");
 }
 
@@ -231,11 +285,20 @@ fn why_tells_how_it_was_judged_at_an_earlier_instant() {
     scene.log_call(&contact, &owner, "2026-11-02T09:06:00Z");
     assert_eq!(scene.run_once().cycle()["tasks_closed"], json!(1));
     let then = scene.answer(&["why", &task, "--at", "2026-11-02T09:05:30Z", "--json"]);
-    assert_eq!((then.status, &then.json["state"]), (0, &json!("task")), "{then:?}");
+    assert_eq!(
+        (then.status, &then.json["state"]),
+        (0, &json!("task")),
+        "{then:?}"
+    );
     assert!(then.json["notes"].as_array().unwrap().len() >= 2, "{then:?}");
     let before = scene.answer(&["why", &task, "--at", "2026-11-02T09:02:00Z", "--json"]);
     assert_eq!(before.json["state"], json!("not_open"), "{before:?}");
-    assert_eq!(scene.answer(&["why", &task, "--at", "2027-01-01T00:00:00Z"]).status, 2);
+    assert_eq!(
+        scene
+            .answer(&["why", &task, "--at", "2027-01-01T00:00:00Z"])
+            .status,
+        2
+    );
 }
 
 #[test]
@@ -248,7 +311,11 @@ fn an_audit_tells_how_many_records_were_missed_with_the_interval() {
     scene.advance("30m");
     scene.run_once();
     let answer = scene.answer(&["audit", "--sample", "10", "--seed", "1", "--json"]);
-    assert_eq!((answer.status, &answer.json["schema"]), (0, &json!("audit/1")), "{answer:?}");
+    assert_eq!(
+        (answer.status, &answer.json["schema"]),
+        (0, &json!("audit/1")),
+        "{answer:?}"
+    );
     let contacts = &answer.json["connections"][0]["kinds"]["contact"];
     assert_eq!(
         (&contacts["cached"], &contacts["read"], &contacts["missed"]),
@@ -256,5 +323,8 @@ fn an_audit_tells_how_many_records_were_missed_with_the_interval() {
         "{answer:?}"
     );
     let interval = answer.json["total"]["interval"].as_array().unwrap();
-    assert!(interval[1].as_f64().unwrap() > 0.1, "ten records prove little: {answer:?}");
+    assert!(
+        interval[1].as_f64().unwrap() > 0.1,
+        "ten records prove little: {answer:?}"
+    );
 }
