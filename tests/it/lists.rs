@@ -8,6 +8,7 @@ use followup_sandbox::{Fault, Switches};
 use followupd::{
     config::Mode,
     engine::{CycleReport, Engine, Rhythm},
+    queries::{HealthByName, Request, answer},
     sync::Silent,
     team::OwnerSettings,
 };
@@ -304,6 +305,61 @@ async fn a_record_without_owner_is_on_the_admins_list_and_on_nobodys_where_there
             assert!(tasks.is_empty(), "{page}");
         }
     }
+}
+
+async fn asked(engine: &Engine, request: &Request) -> Value {
+    let response = answer(engine, &HealthByName::default(), request).await;
+    assert_eq!(response.error, None);
+    response.body
+}
+
+#[tokio::test(start_paused = true)]
+async fn plan_why_and_status_tell_of_a_list_and_of_what_waits_for_room_in_it() {
+    let (mut desk, deals) = Desk::with_deals(6, Switches::default()).await;
+    // Only watched: the plan says what would be written.
+    desk.engine.links[0].mode = Mode::Observe;
+    desk.rest().await;
+    let engine = &desk.engine;
+    let plan = asked(engine, &Request::Plan).await;
+    let list = &plan["would_create"][0];
+    assert_eq!(plan["would_create"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!(list["rule"], "no-next-step");
+    assert_eq!(list["subject_line"], "Follow up: 5 deals without a next step");
+    assert_eq!(list["gaps"].as_array().unwrap().len(), 5);
+    assert_eq!(plan["by_rule"], json!({"no-next-step": 1}));
+    assert_eq!(plan["queued"], 1);
+    assert_eq!(plan["silent"], json!({}));
+    let key = list["task_key"].as_str().unwrap().to_owned();
+    desk.engine.links[0].mode = Mode::Enforce;
+    desk.rest().await;
+    let engine = &desk.engine;
+    assert_eq!(desk.only_list().await.subject, "Follow up: 5 deals without a next step");
+    assert_eq!(asked(engine, &Request::Plan).await["would_create"], json!([]), "it is there");
+    let why = asked(engine, &Request::Why {
+            what: key.clone(),
+            at: None,
+        }).await;
+    assert_eq!((&why["rule"], &why["state"]), (&json!("no-next-step"), &json!("bundled")));
+    let named: Vec<&str> = why["list"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    assert_eq!(named.len(), 5);
+    assert!(!named.contains(&format!("hub:deal:{}", deals[0]).as_str()), "the smallest waits: {named:?}");
+    let why_not = |place: usize| Request::WhyNot {
+        person: format!("hub:deal:{}", deals[place]),
+    };
+    let line = |answer: Value| {
+        let rules = answer["rules"].as_array().unwrap().clone();
+        let rule = rules.iter().find(|rule| rule["rule"] == "no-next-step").unwrap().clone();
+        (rule["state"].clone(), rule["detail"].clone())
+    };
+    let (state, detail) = line(asked(engine, &why_not(0)).await);
+    assert_eq!(state, "owed");
+    assert_eq!(detail, "true, and waits for room in the owner's list, or for the owner's cap");
+    let (_, detail) = line(asked(engine, &why_not(5)).await);
+    assert_eq!(detail, "true, and an entry of an owner's list");
+    let status = asked(engine, &Request::Status).await;
+    assert_eq!(status["lists"], json!({"no-next-step": 1}));
+    assert_eq!(status["queue"], json!({"no-next-step": 1}));
+    assert_eq!(status["outbox"], json!({"open": 1}));
 }
 
 /// Two connections of one company; the second one's login is taken away.
