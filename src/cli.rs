@@ -13,8 +13,8 @@ use crate::{
 };
 
 mod ask;
-mod auth;
 mod audit;
+mod auth;
 mod backtest;
 mod check;
 mod context;
@@ -28,6 +28,7 @@ mod export;
 mod import;
 mod init;
 mod output;
+mod pages;
 mod plan;
 mod policy;
 mod progress;
@@ -177,6 +178,9 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Write man pages and completion scripts into a folder, for a package.
+    #[command(hide = true)]
+    Pages(pages::PagesArgs),
     /// Write a first configuration, or one more connection; asks, explains, never overwrites.
     #[command(after_help = EXIT_HELP)]
     Init(init::InitArgs),
@@ -280,6 +284,7 @@ pub fn main(cli: Cli) -> Exit {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one line for each command")]
 fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Run { common, once } => run::run(&common, once),
@@ -327,6 +332,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "followupd", &mut std::io::stdout());
             Ok(Exit::Ok)
         }
+        Command::Pages(args) => pages::pages(&args),
         Command::Import(command) => import::import(&command),
         Command::Init(args) => init::init(&args),
         Command::Doctor { common } => doctor::doctor(&common),
