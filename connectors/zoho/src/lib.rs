@@ -49,8 +49,9 @@ const RELATED: &[ActivityKind] = &[ActivityKind::Email];
 
 /// Calls of a pass in which nothing changed: seven lists, and the records of open tasks.
 const CALLS_PER_PASS: u64 = 9;
-/// Part of our share that polls may use, in percent; the rest is for mails, deletions, sweeps and writes.
-const POLLS_PERCENT: u64 = 45;
+/// Part of our share that polls may use while somebody works, in percent; the rest is for nights, mails, deletions, sweeps
+/// and writes.
+const POLLS_PERCENT: u64 = 35;
 /// A day's worth of waking hours: while nobody works, passes are several times rarer anyway.
 const WAKING_SECONDS: u64 = 12 * 3_600;
 /// However few credits there are, a pass is made this often.
@@ -87,7 +88,7 @@ impl Zoho {
         let client = Client::new(ClientParts {
             wire,
             tokens,
-            budget: Arc::new(Budget::new(&config.budget_limits()).rolling()),
+            budget: Arc::new(Budget::new(&config.budget_limits()).rolling().assumed()),
             vendor: Arc::clone(&vendor) as Arc<dyn followup_transport::Vendor>,
             base_url: config.api_url.clone().unwrap_or_else(|| config.login_url.clone()),
             limits: SendLimits::default(),

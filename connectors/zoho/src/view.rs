@@ -161,9 +161,10 @@ impl Zoho {
             Err(error) => return Err(error),
         };
         let mut setup = row.as_ref().map(Setup::of_org).unwrap_or_default();
+        // An org that does not tell is believed to have what the smallest edition has.
+        let credits = setup.edition.map(|edition| edition.credits(setup.seats));
+        self.api.client.budget().adopt(None, credits);
         if let Some(edition) = setup.edition {
-            let budget = self.api.client.budget();
-            budget.adopt(None, Some(edition.credits(setup.seats)));
             self.api.adopt_edition(edition, self.config.burst_share);
         }
         if let Some(pipelines) = self.api.pipelines(turn).await? {

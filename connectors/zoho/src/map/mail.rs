@@ -63,8 +63,14 @@ impl Context<'_> {
         };
         mail.by = by.map(|id| self.owner_id(id));
         let source = row.text("source").unwrap_or_default();
+        // From an address that is no user's, in the name of no person or of the user whom programs use: nobody wrote it.
+        let is_nobodys = sender.is_none()
+            && owner.is_none_or(|id| {
+                let facts = self.owners.by_id.get(id);
+                self.me == Some(id) || facts.is_some_and(|facts| !facts.is_person)
+            });
         mail.is_machine =
-            direction == Direction::Out && (mail.by.is_none() || self.mapping.is_automated(source));
+            direction == Direction::Out && (is_nobodys || self.mapping.is_automated(source));
         mail.is_bounce = statuses.iter().any(|status| status == "bounced");
         mail.is_to_owner = direction != Direction::In || !to.is_empty() || copied.is_empty();
         if let Some(subject) = row.text("subject") {

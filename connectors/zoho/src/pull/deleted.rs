@@ -10,7 +10,7 @@ use crate::{Zoho, schema::Module};
 /// Pages that can be asked for: 2,000 deletions at once. The sweep finds the rest.
 const PAGES_MAX: u32 = 10;
 /// Part of the day's share that may go into asking for deletions, in percent.
-const SHARE_PERCENT: u64 = 10;
+const SHARE_PERCENT: u64 = 5;
 /// Modules that are asked about.
 const MODULES: u64 = 8;
 /// No more often than this.
