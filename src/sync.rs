@@ -18,7 +18,7 @@ use crate::{planning, shared_store::SharedStore};
 mod related;
 mod sweep;
 
-pub use related::{Relation, marks};
+pub use related::{Relation, marks, round};
 pub use sweep::{SWEEP_EVERY, Swept};
 
 /// How often the settled lane runs.

@@ -1,11 +1,11 @@
-//! Activities that no stream delivers, read record by record: first where a verdict waits for them, then where anything
-//! changed, then where they were read longest ago.
+//! Activities that no stream delivers, read record by record: first where a verdict waits for them, then by how long they
+//! have rested for how much they matter: what an open task of ours is about, what changed, open deals, everybody else.
 //!
 //! Each read costs a call, so only subjects that matter are looked at (people with a clock running, leads, people on open
-//! deals), and no more of them than a part of the day's share carries. A subject's mark tells up to when it is known;
+//! deals, people somebody was in touch with lately), and no more of them than a part of the day's share carries. A subject's mark tells up to when it is known;
 //! rules that need such activities stay blocked for a subject until its mark has passed their deadline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use followup_core::{
     ActivityKind, ConnectionId, ConnectorError, DealState, Quarantined, Record, RecordRef, RelatedRequest,
@@ -18,6 +18,9 @@ use super::Observer;
 /// Part of the day's share that may go into reading record by record, in percent.
 const SHARE_PERCENT: u64 = 40;
 
+/// Once this part of the share is used, in percent, what is left is for the streams, for sweeps and for writing.
+const USED_PERCENT: u64 = 55;
+
 /// Records of one cycle, where the share is large or not known.
 const READS_PER_CYCLE: usize = 40;
 
@@ -27,14 +30,24 @@ const SUBJECTS: usize = 400;
 /// A record whose verdict is due is not read again within this time.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
-/// One that only changed is not read again within this time.
+/// One that changed, or that an open task of ours is about, is not read again within this time.
 const CHANGED: SignedDuration = SignedDuration::from_mins(5);
 
-/// A record that nothing points at is read again after this long.
+/// An open deal is read again after this long.
+const DEAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// A person whom nothing points at is read again after this long.
 const STALE: SignedDuration = SignedDuration::from_hours(2);
 
-/// Verdicts that fall due this soon are prepared.
-const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// A record that was never read is as urgent as one that has rested so many times as long as it may.
+const NEW: i64 = 4;
+
+/// Whoever somebody was in touch with within this time may write any day.
+const LATELY: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// Verdicts that fall due this soon are prepared: also those that were just put off for a minute, because what is asked for
+/// here was not read yet.
+const AHEAD: SignedDuration = SignedDuration::from_mins(3);
 
 /// What reading record by record brought.
 #[derive(Debug, Default)]
@@ -123,16 +136,71 @@ impl Observer<'_> {
 
     /// How many records may be read now.
     fn affordable(&self, last: Option<Timestamp>, now: Timestamp) -> usize {
-        let share = self.connector.usage().daily_share;
+        let usage = self.connector.usage();
+        let share = usage.daily_share;
         if share == 0 {
             return READS_PER_CYCLE;
         }
         let elapsed = last.map_or(86_400 / 24, |last| now.duration_since(last).as_secs());
         let elapsed = u64::try_from(elapsed).unwrap_or(0).min(86_400);
         let earned = share * SHARE_PERCENT / 100 * elapsed / 86_400;
-        usize::try_from(earned + 1)
+        let left = (share * USED_PERCENT / 100).saturating_sub(usage.daily_used);
+        usize::try_from(left.min(earned + 1))
             .unwrap_or(READS_PER_CYCLE)
             .min(READS_PER_CYCLE)
+    }
+}
+
+/// Why a record is to be read.
+#[derive(Debug, Clone, Copy)]
+struct Want {
+    /// A verdict waits for it.
+    is_first: bool,
+    /// It is not read again within this time.
+    rest: SignedDuration,
+}
+
+/// The records of one connection that are worth reading.
+struct Wants<'a> {
+    connection: &'a ConnectionId,
+    marks: BTreeMap<RecordRef, Timestamp>,
+    by_record: BTreeMap<RecordRef, Want>,
+    now: Timestamp,
+}
+
+impl Wants<'_> {
+    /// Adds a reason; the most urgent one counts.
+    fn add(&mut self, record: RecordRef, want: Want) {
+        if record.connection != *self.connection {
+            return;
+        }
+        let known = self.by_record.entry(record).or_insert(want);
+        known.is_first |= want.is_first;
+        known.rest = known.rest.min(want.rest);
+    }
+
+    /// Those that have rested long enough, most urgent first.
+    fn chosen(self, most: usize) -> Vec<Wanted> {
+        let (marks, now) = (self.marks, self.now);
+        let overdue = |record: &RecordRef, rest: SignedDuration| {
+            let Some(at) = marks.get(record) else {
+                return NEW * 1_000;
+            };
+            now.duration_since(*at).as_secs().saturating_mul(1_000) / rest.as_secs().max(1)
+        };
+        let mut chosen: Vec<(bool, i64, RecordRef)> = self
+            .by_record
+            .into_iter()
+            .map(|(record, want)| (want.is_first, overdue(&record, want.rest), record))
+            .filter(|(_, overdue, _)| *overdue >= 1_000)
+            .collect();
+        chosen.sort_by_key(|(is_first, overdue, _)| Reverse((*is_first, *overdue)));
+        chosen.truncate(most);
+        let wanted = chosen.into_iter().map(|(_, _, record)| Wanted {
+            since: marks.get(&record).copied(),
+            record,
+        });
+        wanted.collect()
     }
 }
 
@@ -144,54 +212,58 @@ fn wanted(
     now: Timestamp,
     most: usize,
 ) -> Result<Vec<Wanted>, StoreError> {
-    let marks = store.related(connection, kind)?;
-    let mut chosen: Vec<Wanted> = Vec::new();
-    let mut known: BTreeSet<RecordRef> = BTreeSet::new();
-    let mut choose = |record: &RecordRef, rest: SignedDuration, chosen: &mut Vec<Wanted>| {
-        let since = marks.get(record).copied();
-        let is_due = since.is_none_or(|at| now.duration_since(at) >= rest);
-        if record.connection == *connection && is_due && known.insert(record.clone()) {
-            chosen.push(Wanted {
-                record: record.clone(),
-                since,
-            });
-        }
+    let mut wants = Wants {
+        connection,
+        marks: store.related(connection, kind)?,
+        by_record: BTreeMap::new(),
+        now,
     };
-    let due = store.due(now + AHEAD, SUBJECTS)?;
-    let dirty = store.dirty(SUBJECTS)?;
-    let subjects = due
-        .iter()
-        .map(|subject| (subject, true))
-        .chain(dirty.iter().map(|subject| (subject, false)));
-    for (subject, has_clock) in subjects {
-        if chosen.len() >= most {
-            return Ok(chosen);
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    for record in wants.marks.keys().cloned().collect::<Vec<_>>() {
+        if let Some(rest) = rest_of(store.get(&record)?.as_ref()) {
+            let is_first = false;
+            wants.add(record, Want { is_first, rest });
         }
-        let gathered = store.gather(subject)?;
-        if has_clock || matters(&gathered) {
-            let rest = if has_clock { FRESH } else { CHANGED };
-            for record in records_of(&gathered, subject) {
-                choose(&record, rest, &mut chosen);
+    }
+    let open = store.ledger().tasks().filter(|row| row.is_live());
+    let open = open.map(|row| (row.subject.clone(), false, CHANGED));
+    let due = store.due(now + AHEAD, SUBJECTS)?;
+    let due = due.into_iter().map(|subject| (subject, true, FRESH));
+    let dirty = store.dirty(SUBJECTS)?;
+    let dirty = dirty.into_iter().map(|subject| (subject, false, CHANGED));
+    let may_matter = dirty.map(|(subject, is_first, rest)| (subject, is_first, rest, false));
+    let matters_anyway = open.take(SUBJECTS).chain(due).map(|(subject, is_first, rest)| (subject, is_first, rest, true));
+    for (subject, is_first, rest, matters_anyway) in matters_anyway.chain(may_matter) {
+        let gathered = store.gather(&subject)?;
+        if matters_anyway || matters(&gathered, now) {
+            for record in records_of(&gathered, &subject) {
+                wants.add(record, Want { is_first, rest });
             }
         }
     }
-    let mut oldest: Vec<(Timestamp, &RecordRef)> = marks.iter().map(|(record, at)| (*at, record)).collect();
-    oldest.sort();
-    for (_, record) in oldest {
-        if chosen.len() >= most {
-            break;
-        }
-        if is_live(store.get(record)?.as_ref()) {
-            choose(record, STALE, &mut chosen);
-        }
-    }
-    Ok(chosen)
+    Ok(wants.chosen(most))
 }
 
-/// Leads, and people on open deals.
-fn matters(gathered: &Gathered) -> bool {
+/// How long a record may rest that nothing points at; `None` = it is not read any more.
+fn rest_of(record: Option<&Record>) -> Option<SignedDuration> {
+    match record {
+        Some(Record::Deal(deal)) => (deal.state == DealState::Open).then_some(DEAL),
+        Some(Record::Person(person)) => {
+            (person.merged.is_none() && person.converted.is_none()).then_some(STALE)
+        }
+        _ => None,
+    }
+}
+
+/// Leads, people on open deals, and people who came lately or whom somebody was in touch with lately.
+fn matters(gathered: &Gathered, now: Timestamp) -> bool {
     let is_open = gathered.deals.iter().any(|deal| deal.state == DealState::Open);
+    let is_late = |at: Timestamp| now.duration_since(at) < LATELY;
     is_open
+        || gathered.activities.iter().any(|activity| is_late(activity.at))
+        || gathered.people.iter().any(|person| is_late(person.created_at))
         || gathered
             .people
             .iter()
@@ -214,12 +286,40 @@ fn records_of(gathered: &Gathered, subject: &RecordRef) -> Vec<RecordRef> {
     people.chain(deals).collect()
 }
 
-fn is_live(record: Option<&Record>) -> bool {
-    match record {
-        Some(Record::Deal(deal)) => deal.state == DealState::Open,
-        Some(Record::Person(person)) => person.merged.is_none() && person.converted.is_none(),
-        _ => false,
+/// How long it takes until every record that matters was read again one by one, if passes come every `poll` and `share`
+/// calls may be spent a day (0 = as many as one likes): in working hours, the pass that finds it due included. `None` =
+/// nothing was read yet.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+pub fn round(
+    store: &Store,
+    connection: &ConnectionId,
+    kind: ActivityKind,
+    share: u64,
+    poll: SignedDuration,
+) -> Result<Option<SignedDuration>, StoreError> {
+    const DAY: u64 = 86_400;
+    let seconds = |span: SignedDuration| u64::try_from(span.as_secs()).unwrap_or(1).max(1);
+    let marks = store.related(connection, kind)?;
+    if marks.is_empty() {
+        return Ok(None);
     }
+    let open = store.ledger().tasks().filter(|row| row.is_live()).count() as u64;
+    let mut asked = open * DAY / seconds(CHANGED);
+    for record in marks.keys() {
+        asked += rest_of(store.get(record)?.as_ref()).map_or(0, |rest| DAY / seconds(rest));
+    }
+    let passes = (DAY / seconds(poll)).max(1);
+    let most = passes * u64::try_from(READS_PER_CYCLE).unwrap_or(u64::MAX);
+    let reads = match share * SHARE_PERCENT / 100 {
+        _ if share == 0 => most,
+        earned => most.min(earned + passes),
+    };
+    // Where fewer can be read than are asked for, all of them wait so much longer.
+    let stretched = seconds(STALE) * asked.max(reads) / reads.max(1);
+    let round = SignedDuration::from_secs(i64::try_from(stretched).unwrap_or(i64::MAX));
+    Ok(Some(round + poll))
 }
 
 /// Marks of every connection, for coverage.

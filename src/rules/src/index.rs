@@ -275,13 +275,18 @@ impl<'a> Index<'a> {
         a == b || person(a) == person(b)
     }
 
-    /// Whether two activities name the same human, or both name nobody.
+    /// Whether two activities name the same human, or both name nobody. One that names a deal alone (a mail found at it,
+    /// where each record tells its own) is about the people on it.
     pub(crate) fn shares_human(&self, a: &Activity, b: &Activity) -> bool {
         if a.people.is_empty() && b.people.is_empty() {
             return true;
         }
         let humans = |activity: &Activity| -> Vec<usize> {
-            let known = activity.people.iter();
+            let deals = self.facts.deals.iter();
+            let on_deals = deals
+                .filter(|deal| activity.people.is_empty() && activity.deals.contains(&deal.id))
+                .flat_map(|deal| &deal.people);
+            let known = activity.people.iter().chain(on_deals);
             known
                 .filter_map(|person| self.of_person.get(person).copied())
                 .collect()
