@@ -70,7 +70,8 @@ impl App {
             .values()
             .map(|connection| {
                 let connector = connector(connection, &tokens, &transport, &hash)?;
-                Ok(Link::new(connector, connection.mode, connection.cutover))
+                let link = Link::new(connector, connection.mode, connection.cutover);
+                Ok(link.polled(connection.poll_every))
             })
             .collect::<anyhow::Result<Vec<Link>>>()?;
         let engine = Engine {

@@ -13,7 +13,7 @@ use std::{
 
 use followup_core::{Stream, Usage};
 use followup_store::ledger::FreezeReason;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Link, LinkState};
@@ -61,6 +61,9 @@ pub struct Health {
     pub usage: Usage,
     /// When the last cycle ran.
     pub cycle_at: Option<Timestamp>,
+    /// The rest between two passes that the allowance asks for.
+    #[serde(default)]
+    pub rest: SignedDuration,
 }
 
 /// The health of one connection now.
@@ -107,6 +110,7 @@ pub fn of(link: &Link) -> Health {
         last_error: refused.or(last_error),
         usage: link.connector.usage(),
         cycle_at,
+        rest: link.connector.rest(),
     }
 }
 

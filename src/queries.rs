@@ -12,6 +12,7 @@ pub mod digest;
 pub mod doctor;
 pub mod explain;
 pub mod export;
+pub mod freshness;
 pub mod past;
 pub mod plan;
 pub mod report;

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 
 use super::output;
-use crate::queries::status::{Connection, Status};
+use crate::queries::{
+    freshness::Freshness,
+    status::{Connection, Status},
+};
 
 pub(super) fn print(status: &Status) {
     if let Some(frozen) = &status.frozen {
@@ -82,6 +85,11 @@ fn print_connection(connection: &Connection) {
         .blind
         .iter()
         .for_each(|blind| output::line(&format!("  blind: {blind}")));
+    let fresh = connection.freshness.as_ref().map(Freshness::lines);
+    fresh
+        .iter()
+        .flatten()
+        .for_each(|line| output::line(&format!("  {line}")));
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

@@ -20,6 +20,8 @@ pub struct Link {
     pub mode: Mode,
     /// Configured cutover.
     pub cutover: Option<Timestamp>,
+    /// Configured time between two passes in working hours; a small allowance makes it longer.
+    pub poll_every: SignedDuration,
     state: Mutex<LinkState>,
 }
 
@@ -59,6 +61,9 @@ pub struct LinkState {
 /// What a login may do is asked again this often: a right that was given is used, one that was taken is told.
 pub(super) const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
+/// Time between two passes where nothing else is configured.
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
 /// A connection that is not read within this time is not waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -91,7 +96,17 @@ impl Link {
             connector,
             mode,
             cutover,
+            poll_every: POLL_EVERY,
             state: Mutex::new(LinkState::default()),
+        }
+    }
+
+    /// The same, read every so often.
+    #[must_use]
+    pub fn polled(self, every: SignedDuration) -> Self {
+        Self {
+            poll_every: every,
+            ..self
         }
     }
 

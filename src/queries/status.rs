@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{ConnectionId, Stream, Usage};
+use followup_core::{ActivityKind, ConnectionId, Stream, Usage};
 use followup_rules::{calendar::Calendars, is_bundle, model::RuleId, policy::Policy};
 use followup_store::{Store, StoreError, ledger::RowState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{HealthByName, QueryError, Response};
+use super::{
+    HealthByName, QueryError, Response,
+    freshness::{self, Freshness, Mails},
+};
 use crate::{
     config::Mode,
     engine::Engine,
     exit::Exit,
     feedback,
     health::{self, Health, State},
+    sync,
 };
 
 /// Everything on one screen.
@@ -115,6 +119,9 @@ pub struct Connection {
     /// until a sweep has ended.
     #[serde(default)]
     pub sweep_missed: Option<u64>,
+    /// How fresh its allowance lets each rule be; null until its first cycle.
+    #[serde(default)]
+    pub freshness: Option<Freshness>,
 }
 
 /// One stream of a connection.
@@ -156,6 +163,8 @@ struct LinkFacts {
     mode: Mode,
     cutover: Option<Timestamp>,
     streams: Vec<Stream>,
+    related_kinds: Vec<ActivityKind>,
+    poll_every: SignedDuration,
 }
 
 /// The status; exit status 1 unless every connection is ok and nothing is frozen.
@@ -169,6 +178,8 @@ pub(super) async fn status(engine: &Engine, health: &HealthByName) -> Result<Res
             mode: link.mode,
             cutover: link.cutover,
             streams: link.connector.streams().to_vec(),
+            related_kinds: link.connector.related_kinds().to_vec(),
+            poll_every: link.poll_every,
         })
         .collect();
     let health = health.clone();
@@ -178,6 +189,9 @@ pub(super) async fn status(engine: &Engine, health: &HealthByName) -> Result<Res
         .store
         .with(move |store| {
             let mut status = gather(store, &links, &health, now)?;
+            for (connection, link) in status.connections.iter_mut().zip(&links) {
+                connection.freshness = fresh(store, link, health.get(&connection.name), &policy)?;
+            }
             status.rules = rules(store, &policy, now);
             status.suggestions = suggestions(store, &policy, &calendars, now);
             Ok(status)
@@ -245,6 +259,7 @@ fn gather(
                 .cutover(&link.id)
                 .map(|cutover| cutover.in_force(link.cutover)),
             sweep_missed: missed,
+            freshness: None,
         });
     }
     let counts = store.counts()?;
@@ -307,6 +322,26 @@ fn suggestions(store: &Store, policy: &Policy, calendars: &Calendars, now: Times
             since: one.since,
         })
         .collect()
+}
+
+/// How fresh a connection's rules are, by its last cycle; `None` before the first one.
+fn fresh(
+    store: &Store,
+    link: &LinkFacts,
+    known: Option<&Health>,
+    policy: &Policy,
+) -> Result<Option<Freshness>, StoreError> {
+    let Some(known) = known.filter(|known| known.cycle_at.is_some()) else {
+        return Ok(None);
+    };
+    let poll = link.poll_every.max(known.rest);
+    let mails = if link.related_kinds.contains(&ActivityKind::Email) {
+        let share = known.usage.daily_share;
+        Mails::ByRecord(sync::round(store, &link.id, ActivityKind::Email, share, poll)?)
+    } else {
+        Mails::Streamed
+    };
+    Ok(Some(freshness::of(poll, mails, policy)))
 }
 
 /// Adds what is known; nothing is not 0.
