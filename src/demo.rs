@@ -10,7 +10,7 @@ mod narrator;
 use std::collections::BTreeMap;
 
 use followup_sandbox::{
-    ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig,
+    ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig, ZohoEdition, ZohoSwitches,
     team::{Score, SituationScore},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,8 +25,8 @@ const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 /// Situations of people known to one CRM, in each: every kind of the checked-in mix at least once.
 const SITUATIONS: u32 = 120;
 
-/// Situations of people known to both CRMs.
-const SHARED_SITUATIONS: u32 = 40;
+/// Situations of people known to two of the CRMs, in every pair of them.
+const SHARED_SITUATIONS: u32 = 60;
 
 /// Wait between two cycles.
 const POLL_EVERY: SignedDuration = SignedDuration::from_mins(2);
@@ -111,6 +111,13 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
                 people: SITUATIONS,
                 ..OrgSwitches::default()
             },
+            // So many credits that our share of them carries a look every two minutes, and the mails.
+            zoho: ZohoSwitches {
+                people: SITUATIONS,
+                edition: ZohoEdition::Enterprise,
+                seats: 30,
+                ..ZohoSwitches::default()
+            },
             ..Switches::default()
         },
     });
@@ -118,7 +125,7 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
-        "A sales team on a simulated HubSpot and a simulated Salesforce, {} days from {begins_at}; the daemon polls both every two minutes in working hours.",
+        "A sales team on a simulated HubSpot, a simulated Salesforce and a simulated Zoho CRM, {} days from {begins_at}; the daemon polls all of them every two minutes in working hours.",
         options.days
     ));
     let mut chaos = options.chaos.then(|| Chaos::new(options.seed, begins_at));

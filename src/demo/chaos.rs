@@ -25,6 +25,11 @@ impl Chaos {
         ("POST /services/data/*/composite/sobjects", "close_after_commit"),
         ("POST /services/data/*/composite/sobjects", "status:503"),
         ("POST /services/data/*/composite", "truncate:40"),
+        ("POST /crm/v8/Tasks", "close_after_commit"),
+        ("POST /crm/v8/Tasks", "status:504"),
+        ("GET /crm/v8/Leads", "throttle:burst"),
+        ("GET /crm/v8/Contacts", "ok_with_error"),
+        ("POST /oauth/v2/token", "html:502"),
     ];
 
     /// The first trouble comes an hour after `now`.

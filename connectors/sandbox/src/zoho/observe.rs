@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::{emails::MailRow, module::Module, store::Row, tenant::Tenant};
 use crate::{observe::RecordView, salesforce::to_seconds};
 
+/// What stands for a record that was merged away; the API never says it.
+const MERGED: &str = "$merged_into";
 /// What a mail is called among records.
 const MAIL: &str = "Emails";
 
@@ -49,6 +51,9 @@ impl Tenant {
             {
                 links.entry(far.module.name()).or_default().push(far.id.clone());
             }
+        }
+        if let Some(kept) = self.merged.get(&row.id) {
+            values.insert(MERGED.to_owned(), kept.clone());
         }
         RecordView {
             kind: row.module.name(),
