@@ -1,8 +1,12 @@
-//! Zoho CRM in process: one rep, a daemon, and mails that no stream delivers.
+//! Zoho CRM in process: one rep, a daemon, and mails that no stream delivers. Over sockets: [`served`].
+
+mod bad_input;
+pub(crate) mod org;
+mod served;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -15,7 +19,7 @@ use followup_sandbox::{
 };
 use followup_store::{SimJournal, SimKv, Store};
 use followup_testkit::Wire;
-use followup_transport::{Future, TokenPair, TokenStore};
+use followup_transport::TokenMemory;
 use followup_zoho::{Zoho, ZohoConfig, auth::tokens};
 use followupd::{
     clock::Clock,
@@ -36,22 +40,6 @@ use crate::support::MONDAY_NINE;
 
 const BUYER: &str = "priya@acme.example.com";
 const REP: &str = "ines@brightdesk.example.org";
-
-/// Keeps tokens as a file would.
-#[derive(Default)]
-struct Memory(Mutex<Option<TokenPair>>);
-
-impl TokenStore for Memory {
-    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
-        let pair = self.0.lock().unwrap().clone();
-        Box::pin(async move { Ok(pair) })
-    }
-
-    fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
-        *self.0.lock().unwrap() = Some(tokens);
-        Box::pin(async { Ok(()) })
-    }
-}
 
 /// One company on Zoho CRM.
 struct Company {
@@ -184,7 +172,7 @@ fn connector(sandbox: &Sandbox, wire: &Wire) -> Zoho {
         secret(&access.client_secret),
         secret(&access.refresh_token),
         "log in again",
-        Arc::new(Memory::default()),
+        Arc::new(TokenMemory::default()),
     )
     .unwrap();
     let config = ZohoConfig::new(ConnectionId::new("zoho").unwrap(), url);

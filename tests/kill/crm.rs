@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     org::{self, Org},
     support::{MONDAY_NINE, Scene, property},
+    zoho_org,
 };
 
 /// Which CRM, and how tasks carry their key there.
@@ -17,12 +18,33 @@ pub(crate) enum Kind {
     Salesforce,
     /// Without it: the key is in the subject.
     SalesforceMarked,
+    /// With a unique external field on Tasks.
+    Zoho,
+    /// Without it: the key is in the subject.
+    ZohoMarked,
+}
+
+impl Kind {
+    /// Every one.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Hubspot,
+        Self::Salesforce,
+        Self::SalesforceMarked,
+        Self::Zoho,
+        Self::ZohoMarked,
+    ];
+
+    /// Whether the key has no field of its own.
+    pub(crate) const fn is_marked(self) -> bool {
+        matches!(self, Self::SalesforceMarked | Self::ZohoMarked)
+    }
 }
 
 /// A served CRM.
 pub(crate) enum Crm {
     Hubspot(Scene),
     Salesforce(Box<Org>),
+    Zoho(Box<zoho_org::Org>),
 }
 
 impl Deref for Crm {
@@ -32,6 +54,7 @@ impl Deref for Crm {
         match self {
             Self::Hubspot(scene) => scene,
             Self::Salesforce(org) => org,
+            Self::Zoho(org) => org,
         }
     }
 }
@@ -58,14 +81,19 @@ impl Crm {
             scene.write("followupd.toml", &config);
             return Self::Hubspot(scene);
         }
-        let options: &[&str] = if kind == Kind::SalesforceMarked {
+        let options: &[&str] = if kind.is_marked() {
             &["--no-key-field"]
         } else {
             &[]
         };
+        let shares = format!("{cutover}\nburst_share = \"90%\"\napi_share = \"100%\"");
+        if matches!(kind, Kind::Zoho | Kind::ZohoMarked) {
+            let org = zoho_org::Org::new(options);
+            org.write("followupd.toml", &org.config(&shares));
+            return Self::Zoho(Box::new(org));
+        }
         let org = Org::new(options);
-        let config = org.config(&format!("{cutover}\nburst_share = \"90%\"\napi_share = \"100%\""));
-        org.write("followupd.toml", &config);
+        org.write("followupd.toml", &org.config(&shares));
         Self::Salesforce(Box::new(org))
     }
 
@@ -74,6 +102,7 @@ impl Crm {
         match self {
             Self::Hubspot(_) => "hub",
             Self::Salesforce(_) => "sf",
+            Self::Zoho(_) => "zoho",
         }
     }
 
@@ -82,6 +111,7 @@ impl Crm {
         match self {
             Self::Hubspot(_) => "POST /crm/objects/2026-09/tasks/batch/create",
             Self::Salesforce(_) => "POST /services/data/*/composite/sobjects",
+            Self::Zoho(_) => "POST /crm/v8/Tasks",
         }
     }
 
@@ -90,6 +120,7 @@ impl Crm {
         match self {
             Self::Hubspot(_) => "PATCH /crm/*",
             Self::Salesforce(_) => "PATCH /services/data/*",
+            Self::Zoho(_) => "PUT /crm/v8/Tasks",
         }
     }
 
@@ -98,6 +129,7 @@ impl Crm {
         match self {
             Self::Hubspot(_) => "* /crm/*",
             Self::Salesforce(_) => "* /services/data/*",
+            Self::Zoho(_) => "* /crm/v8/*",
         }
     }
 
@@ -108,6 +140,8 @@ impl Crm {
             (Self::Hubspot(_), false) => ("PATCH", "tasks"),
             (Self::Salesforce(_), true) => ("POST", "composite/sobjects"),
             (Self::Salesforce(_), false) => ("PATCH", "sobjects"),
+            (Self::Zoho(_), true) => ("POST", "/v8/Tasks"),
+            (Self::Zoho(_), false) => ("PUT", "/v8/Tasks"),
         };
         let stats = self.look("stats");
         let endpoints = stats["by_endpoint"].as_object().unwrap();
@@ -130,6 +164,7 @@ impl Crm {
                     .collect()
             }
             Self::Salesforce(org) => org.users().into_iter().map(|(id, _)| id).collect(),
+            Self::Zoho(org) => org.users().into_iter().map(|(id, _)| id).collect(),
         }
     }
 
@@ -145,6 +180,7 @@ impl Crm {
                 scene.log_call(person, owner, now["now"].as_str().unwrap());
             }
             Self::Salesforce(org) => org.log_call(person, owner),
+            Self::Zoho(org) => org.log_call(person, owner),
         }
     }
 
@@ -153,12 +189,13 @@ impl Crm {
         match self {
             Self::Hubspot(scene) => scene.tasks().iter().map(of_hubspot).collect(),
             Self::Salesforce(org) => org.tasks().iter().map(of_salesforce).collect(),
+            Self::Zoho(org) => org.tasks().iter().map(of_zoho).collect(),
         }
     }
 
     /// Time that has to pass before a creation of unknown outcome is settled, whatever became of it.
     pub(crate) fn settles(&self, kind: Kind) {
-        if kind == Kind::SalesforceMarked {
+        if kind.is_marked() {
             self.advance("26m");
             let report = self.run_once();
             assert_eq!(report.status, 0, "{report:?}");
@@ -188,5 +225,14 @@ fn of_salesforce(task: &Value) -> Todo {
         person: org::text(task, "WhoId").to_owned(),
         subject: org::text(task, "Subject").to_owned(),
         is_done: task["IsClosed"] == json!(true),
+    }
+}
+
+fn of_zoho(task: &Value) -> Todo {
+    Todo {
+        id: zoho_org::text(task, "id").to_owned(),
+        person: zoho_org::person_of(task).to_owned(),
+        subject: zoho_org::text(task, "Subject").to_owned(),
+        is_done: zoho_org::text(task, "Status") == "Completed",
     }
 }

@@ -22,6 +22,10 @@ mod support;
 #[expect(dead_code, reason = "the org is shared with the stories, which use all of it")]
 mod org;
 
+#[path = "../it/zoho/org.rs"]
+#[expect(dead_code, reason = "the org is shared with the stories, which use all of it")]
+mod zoho_org;
+
 mod crm;
 mod damage;
 mod kill;
