@@ -16,10 +16,7 @@ use followupd::cli::Cli;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{
-    support::{BINARY, Crms},
-    tidy::root,
-};
+use crate::{crms::Crms, support::BINARY, tidy::root};
 
 /// Pages whose blocks run, by session: what an earlier page set up, a later one uses.
 const SESSIONS: [&[&str]; 3] = [

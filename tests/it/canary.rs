@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::Crms;
+use crate::crms::Crms;
 
 /// Every secret of the three logins, by what it is.
 fn secrets(crms: &Crms) -> Vec<(String, String)> {

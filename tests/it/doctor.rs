@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, BINARY, Crms, Scene};
+use crate::{
+    crms::Crms,
+    support::{Answer, BINARY, Scene},
+};
 
 /// The finding of a code at a place.
 fn found<'a>(answer: &'a Answer, code: &str, place: &str) -> &'a Value {

@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::{Answer, BINARY, Crms, followupd};
+use crate::{
+    crms::Crms,
+    support::{Answer, BINARY, followupd},
+};
 
 fn init(folder: &Path, words: &[&str], typed: &str) -> Answer {
     let mut child = Command::new(BINARY)

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Crms};
+use crate::{crms::Crms, support::Answer};
 
 const NAMES: [&str; 3] = ["hubspot", "salesforce", "zoho"];
 
@@ -95,13 +95,15 @@ fn open(crms: &Crms, address: &str) -> (u16, String) {
     (answer.status().as_u16(), answer.text().unwrap())
 }
 
-/// Every CRM, without looking closely.
-pub(crate) fn log_in_everywhere(crms: &Crms) {
-    for name in NAMES {
-        let login = Login::begin(crms, &[name, "--port", "0"]);
-        open(crms, &login.browse(crms));
-        let answer = login.end();
-        assert_eq!(answer.status, 0, "{name}: {answer:?}");
+impl Crms {
+    /// Logs in to every CRM through the browser, without looking closely.
+    pub(crate) fn log_in(&self) {
+        for name in NAMES {
+            let login = Login::begin(self, &[name, "--port", "0"]);
+            open(self, &login.browse(self));
+            let answer = login.end();
+            assert_eq!(answer.status, 0, "{name}: {answer:?}");
+        }
     }
 }
 
