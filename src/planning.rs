@@ -31,8 +31,8 @@ mod troubled;
 pub use adopt::{Established, adopt, adopted_entries, establish, established_entries};
 pub use decide::{Amendment, Decision, decide};
 pub use learned::Learned;
-pub use troubled::{plan_health, told_since};
 pub use lists::{Judged, ListDecision, decide_lists};
+pub use troubled::{plan_health, told_since};
 
 /// Subjects judged in one turn of the store.
 const BATCH: usize = 200;
@@ -255,10 +255,7 @@ fn units(store: &Store, refs: &BTreeSet<RecordRef>) -> Result<BTreeSet<RecordRef
 }
 
 /// What each owner already has, in all CRMs together: tasks of ours that are open, and those decided on their present day.
-pub(crate) fn owner_load(
-    store: &Store,
-    context: &Context<'_>,
-) -> BTreeMap<OwnerId, OwnerLoad> {
+pub(crate) fn owner_load(store: &Store, context: &Context<'_>) -> BTreeMap<OwnerId, OwnerLoad> {
     let mut load: BTreeMap<_, OwnerLoad> = BTreeMap::new();
     for row in store.ledger().tasks() {
         let calendar = context.calendars.of(Some(&row.owner));

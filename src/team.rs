@@ -79,17 +79,27 @@ impl TeamSettings {
         }
         let mut roles = Roles::default();
         for (address, owner) in known {
-            let Some(settings) = self.owners.get(&address) else { continue };
-            let can_work = logins.get(&address).is_some_and(|logins| logins.contains(&&owner.id));
+            let Some(settings) = self.owners.get(&address) else {
+                continue;
+            };
+            let can_work = logins
+                .get(&address)
+                .is_some_and(|logins| logins.contains(&&owner.id));
             if settings.is_admin && can_work {
                 roles.admins.push(owner.id.clone());
             }
             let leader = settings.leader.as_ref().and_then(|leader| {
-                let same_as = self.owners.get(leader).and_then(|settings| settings.same_as.as_ref());
+                let same_as = self
+                    .owners
+                    .get(leader)
+                    .and_then(|settings| settings.same_as.as_ref());
                 logins.get(same_as.unwrap_or(leader))
             });
             let elsewhere = |login: &&&OwnerId| login.record().connection != owner.id.record().connection;
-            let nearest = leader.into_iter().flatten().min_by_key(|login| (elsewhere(login), **login));
+            let nearest = leader
+                .into_iter()
+                .flatten()
+                .min_by_key(|login| (elsewhere(login), **login));
             if let Some(leader) = nearest {
                 roles.leaders.insert(owner.id.clone(), (*leader).clone());
             }

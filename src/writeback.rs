@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordKind, RecordRef, Task, TaskChange,
-    TaskDraft, TaskKey, TaskQuery, WriteOutcome,
+    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordKind, RecordRef, Task,
+    TaskChange, TaskDraft, TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_store::{
     StoreError,
@@ -171,10 +171,13 @@ impl WriteBack<'_> {
             .store
             .with(move |store| {
                 let ledger = store.ledger();
-                let is_there =
-                    |row: &&TaskRow| row.connection == connection && row.closed.is_none() && row.remote().is_some();
+                let is_there = |row: &&TaskRow| {
+                    row.connection == connection && row.closed.is_none() && row.remote().is_some()
+                };
                 let rows = ledger.tasks().filter(is_there);
-                Ok(rows.flat_map(|row| ledger.shown_subjects_of(row)).collect::<Vec<_>>())
+                Ok(rows
+                    .flat_map(|row| ledger.shown_subjects_of(row))
+                    .collect::<Vec<_>>())
             })
             .await?;
         // A person may be shown by the record of another CRM, of which this one knows nothing.

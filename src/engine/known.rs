@@ -74,7 +74,9 @@ impl Engine {
                 let is_frozen = store.ledger().frozen().is_some();
                 let demoted = feedback::demoted(store.ledger(), &policy, now);
                 // Nothing is said of it while there are none: a ledger from before does not judge everything anew.
-                let stepped_back = demoted.iter().fold(String::new(), |all, rule| format!("{all} {rule}"));
+                let stepped_back = demoted
+                    .iter()
+                    .fold(String::new(), |all, rule| format!("{all} {rule}"));
                 let digest = Sha256::digest(format!("{base} {is_frozen}{stepped_back}").as_bytes());
                 let head = digest
                     .iter()

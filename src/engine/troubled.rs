@@ -44,7 +44,9 @@ impl Engine {
                 let admin = inputs.admins.iter().find(is_well);
                 let mut troubled = Vec::new();
                 for sign in &signs {
-                    let Some(since) = since(store, sign)? else { continue };
+                    let Some(since) = since(store, sign)? else {
+                        continue;
+                    };
                     troubled.push(TroubledConnection {
                         connection: sign.connection.clone(),
                         since,

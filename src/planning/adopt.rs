@@ -131,7 +131,11 @@ fn put_back(task: &Task, now: Timestamp) -> Option<Vec<Entry>> {
             .or_else(|| task.deals.first().map(|deal| deal.record().clone()))
             .or_else(|| task.people.first().map(|person| person.record().clone()))?
     };
-    let about = |place| marker.as_ref().map(|marker| marker.subject_of(place).record().clone());
+    let about = |place| {
+        marker
+            .as_ref()
+            .map(|marker| marker.subject_of(place).record().clone())
+    };
     let keys: &[GapKey] = marker.as_ref().map_or(&[], |marker| &marker.gaps);
     let closed = match task.status {
         TaskStatus::Open => None,

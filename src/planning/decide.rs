@@ -6,7 +6,7 @@ use followup_core::{Baseline, Closing, ConnectionId, PersonId, TaskChange, TaskD
 use followup_rules::{
     Context, TaskText, carrier, is_bundle,
     model::{Evaluation, Facts, Gap, Outcome, OwnTask, Subject, TaskVerdict},
-    remote, reminder_at, render, render_into,
+    reminder_at, remote, render, render_into,
 };
 use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, TaskRow};
 use jiff::{SignedDuration, Timestamp};

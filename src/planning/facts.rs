@@ -211,7 +211,11 @@ pub fn own_task(ledger: &Ledger, row: &TaskRow, seen: &Seen) -> OwnTask {
             .and_then(|task| task.owner.clone())
             .or_else(|| Some(row.owner.clone())),
         created_at: row.created_at.unwrap_or(row.planned_at),
-        completed_at: if is_open { None } else { closed_at.or(said_at).or(ended_at) },
+        completed_at: if is_open {
+            None
+        } else {
+            closed_at.or(said_at).or(ended_at)
+        },
         due_at: task.and_then(|task| task.due_at).or(Some(row.due_at)),
         original_due_at: row.baseline.due_at.or(Some(row.due_at)),
         is_edited_by_human: task.is_some_and(|task| row.baseline.is_edited(task)),

@@ -28,7 +28,11 @@ impl Learned {
         facts.background = Background {
             stages: Arc::clone(&self.stages),
             leaders: led.collect(),
-            amounts: facts.deals.iter().filter_map(|deal| amounts_of(deal, ledger)).collect(),
+            amounts: facts
+                .deals
+                .iter()
+                .filter_map(|deal| amounts_of(deal, ledger))
+                .collect(),
             ..Background::default()
         };
     }
@@ -57,7 +61,6 @@ pub fn won_deals(
     deals.retain(|deal| deal.state == DealState::Won);
     Ok((deals, next))
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +145,11 @@ mod tests {
         let background = facts.background;
         assert_eq!(background.leaders, [(OwnerId(id("hub:owner:1")), leader)].into());
         let known: Vec<&DealId> = background.amounts.keys().collect();
-        assert_eq!(known, [&DealId(id("hub:deal:1"))], "the other one's never changed");
+        assert_eq!(
+            known,
+            [&DealId(id("hub:deal:1"))],
+            "the other one's never changed"
+        );
         let amounts: Vec<Option<i64>> = background.amounts[&DealId(id("hub:deal:1"))]
             .iter()
             .map(|entry| entry.amount_minor)

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Baseline, ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, PersonId, RecordRef, TaskChange, TaskDraft, TaskKey,
-    TaskStatus,
+    Baseline, ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, PersonId, RecordRef, TaskChange,
+    TaskDraft, TaskKey, TaskStatus,
 };
 use followup_rules::{
     Bundle, BundleOf, Context, KnownBundles, TaskText, bundle_verdict, bundles, is_bundle, list_of,
@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 
 use super::{
     PlanInputs,
-    decide::{Amendment, Decision, DUE_AHEAD, close, is_refused_for_a_day, known_to},
+    decide::{Amendment, DUE_AHEAD, Decision, close, is_refused_for_a_day, known_to},
     place::{links, place},
     subject_of,
 };
@@ -60,7 +60,9 @@ pub fn known(ledger: &Ledger, context: &Context<'_>) -> KnownBundles {
         }
         if row.is_live() {
             let gaps = row.gaps.iter().filter_map(|id| ledger.gap(id));
-            let held = gaps.filter(|gap| gap.end.is_none()).filter_map(super::facts::gap_key);
+            let held = gaps
+                .filter(|gap| gap.end.is_none())
+                .filter_map(super::facts::gap_key);
             known.held.extend(held.map(|gap| (gap, row.key.clone())));
         }
     }
@@ -81,7 +83,12 @@ fn is_old(row: &TaskRow, owner: &OwnerId, context: &Context<'_>) -> bool {
 }
 
 /// The subjects of open lists that hold, or may take in, a gap of what was judged, and that were not judged yet.
-pub fn listed_with(ledger: &Ledger, judged: &Judged, known: &KnownBundles, context: &Context<'_>) -> BTreeSet<RecordRef> {
+pub fn listed_with(
+    ledger: &Ledger,
+    judged: &Judged,
+    known: &KnownBundles,
+    context: &Context<'_>,
+) -> BTreeSet<RecordRef> {
     let mut keys: BTreeSet<&TaskKey> = BTreeSet::new();
     for (evaluation, facts) in judged.evaluations.iter().zip(&judged.facts) {
         let own = facts.own_tasks.iter().map(|task| &task.key);
@@ -107,10 +114,17 @@ pub fn as_seen(mut known: KnownBundles, judged: &Judged, context: &Context<'_>) 
             seen.insert(&task.key, task);
         }
     }
-    let listed: Vec<(BundleOf, TaskKey)> = known.open.iter().map(|(list, key)| (list.clone(), key.clone())).collect();
+    let listed: Vec<(BundleOf, TaskKey)> = known
+        .open
+        .iter()
+        .map(|(list, key)| (list.clone(), key.clone()))
+        .collect();
     for (list, key) in listed {
         let Some(task) = seen.get(&key) else { continue };
-        let owner = task.owner.as_ref().map(|owner| context.calendars.person_of(owner).clone());
+        let owner = task
+            .owner
+            .as_ref()
+            .map(|owner| context.calendars.person_of(owner).clone());
         if task.status != TaskStatus::Open {
             known.open.remove(&list);
             known.closed.insert(key);
@@ -120,7 +134,9 @@ pub fn as_seen(mut known: KnownBundles, judged: &Judged, context: &Context<'_>) 
             known.open.entry((list.0, owner)).or_insert(key);
         }
     }
-    known.held.retain(|_, key| seen.get(key).is_none_or(|task| task.status == TaskStatus::Open));
+    known
+        .held
+        .retain(|_, key| seen.get(key).is_none_or(|task| task.status == TaskStatus::Open));
     known
 }
 
@@ -220,7 +236,11 @@ impl Desk<'_> {
         let shown: &[String] = row.map_or(&[], |row| &row.shown);
         bundle.parts.retain(|(place, gap)| {
             let is_shown = shown.contains(&gap.id().0);
-            is_shown || self.facts.get(*place).is_some_and(|facts| self.can_list(gap, facts, decided))
+            is_shown
+                || self
+                    .facts
+                    .get(*place)
+                    .is_some_and(|facts| self.can_list(gap, facts, decided))
         });
         match row {
             _ if bundle.parts.is_empty() => {}
@@ -322,7 +342,11 @@ impl Desk<'_> {
     }
 
     fn draft(&self, bundle: &Bundle<'_>, place: ListPlace) -> TaskDraft {
-        let TaskText { subject, body, marker } = render_bundle(bundle, self.facts, self.context);
+        let TaskText {
+            subject,
+            body,
+            marker,
+        } = render_bundle(bundle, self.facts, self.context);
         let due_at = bundle.due_at.max(self.context.now + DUE_AHEAD);
         TaskDraft {
             key: bundle.key.clone(),
@@ -344,7 +368,11 @@ impl Desk<'_> {
         };
         // Looked at again soon: a change that gets lost on its way is sent again.
         wait(bundle, decided);
-        let TaskText { subject, body, marker } = render_bundle(bundle, self.facts, self.context);
+        let TaskText {
+            subject,
+            body,
+            marker,
+        } = render_bundle(bundle, self.facts, self.context);
         decided.amendments.push(Amendment {
             then,
             change: TaskChange {
@@ -365,10 +393,16 @@ impl Desk<'_> {
     /// What is listed now is linked, what is listed no more is taken off.
     fn relinked(&self, row: &TaskRow, bundle: &Bundle<'_>) -> LinkChange {
         let there = BTreeSet::from([row.connection.clone()]);
-        let add = self.place_of(bundle, &there).map(|place| place.links).unwrap_or_default();
+        let add = self
+            .place_of(bundle, &there)
+            .map(|place| place.links)
+            .unwrap_or_default();
         let mut remove = DraftLinks::default();
         let gone = self.ledger.shown_subjects_of(row);
-        for subject in gone.into_iter().filter(|subject| subject.connection == row.connection) {
+        for subject in gone
+            .into_iter()
+            .filter(|subject| subject.connection == row.connection)
+        {
             match subject_of(&subject) {
                 Subject::Human(person) if !add.people.contains(&person) => remove.people.push(person),
                 Subject::Deal(deal) if !add.deals.contains(&deal) => remove.deals.push(deal),
@@ -410,11 +444,17 @@ fn gap_ids(bundle: &Bundle<'_>) -> Vec<String> {
 fn add_links(all: &mut DraftLinks, links: DraftLinks, connection: &ConnectionId) {
     let is_there = |record: &RecordRef| record.connection == *connection;
     if links.deals.is_empty() {
-        let people = links.people.into_iter().filter(|person: &PersonId| is_there(person.record()));
+        let people = links
+            .people
+            .into_iter()
+            .filter(|person: &PersonId| is_there(person.record()));
         let fresh: Vec<PersonId> = people.filter(|person| !all.people.contains(person)).collect();
         all.people.extend(fresh);
     } else {
-        let deals = links.deals.into_iter().filter(|deal: &DealId| is_there(deal.record()));
+        let deals = links
+            .deals
+            .into_iter()
+            .filter(|deal: &DealId| is_there(deal.record()));
         let fresh: Vec<DealId> = deals.filter(|deal| !all.deals.contains(deal)).collect();
         all.deals.extend(fresh);
     }

@@ -6,7 +6,8 @@
 
 use followup_core::{Baseline, DraftLinks, Record, TaskDraft};
 use followup_rules::{
-    Context, HealthGap, TroubledConnection, health, health_verdict, is_bundle, model::Crossing, policy::Delivery,
+    Context, HealthGap, TroubledConnection, health, health_verdict, is_bundle, model::Crossing,
+    policy::Delivery,
 };
 use followup_store::{
     Ledger, Store, StoreError,
@@ -84,7 +85,10 @@ fn close_over(
         let Some(end) = end_of(&verdict) else { continue };
         let is_writable = inputs.writable.contains(&row.connection);
         close(row, &task, &verdict, is_writable, context.now, &mut decision);
-        let ended = row.gaps.iter().filter(|id| ledger.gap(id).is_some_and(|gap| gap.end.is_none()));
+        let ended = row
+            .gaps
+            .iter()
+            .filter(|id| ledger.gap(id).is_some_and(|gap| gap.end.is_none()));
         decision.entries.extend(ended.map(|id| Entry::GapEnded {
             id: id.clone(),
             end,

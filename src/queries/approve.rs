@@ -1,11 +1,11 @@
 //! An admin's decisions: lift a freeze, let proposed tasks be written, or never write them.
 
 use followup_core::{Baseline, TaskKey};
+use followup_rules::is_bundle;
 use followup_store::{
     Store, StoreError,
     ledger::{Closed, Entry, RowState, TaskRow},
 };
-use followup_rules::is_bundle;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

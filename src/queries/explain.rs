@@ -118,7 +118,14 @@ impl Found {
     pub(super) fn explain(&self, open: Option<&Gap>, coverage: &Coverage) -> Why {
         Why {
             list: self.list.clone(),
-            ..explain(&self.gap_id, &self.gap, self.row.as_ref(), &self.words, open, coverage)
+            ..explain(
+                &self.gap_id,
+                &self.gap,
+                self.row.as_ref(),
+                &self.words,
+                open,
+                coverage,
+            )
         }
     }
 }
@@ -128,7 +135,9 @@ pub(super) async fn found(engine: &Engine, what: &str) -> Result<Found, QueryErr
     let what = what.to_owned();
     let found = engine.store.with(move |store| Ok(find(store, &what)));
     let missing = "no task and no gap has this id; `followupd status` shows what there is";
-    found.await?.ok_or_else(|| QueryError::NotFound(missing.to_owned()))
+    found
+        .await?
+        .ok_or_else(|| QueryError::NotFound(missing.to_owned()))
 }
 
 /// Explains a task or gap.
@@ -362,7 +371,8 @@ fn lines(evaluation: &Evaluation) -> Vec<RuleLine> {
         rule: report.rule.as_str().to_owned(),
         state: report.state.as_str().to_owned(),
         reason: besides(evaluation, report).map_or_else(|| report.reason.clone(), |(reason, _)| reason),
-        detail: besides(evaluation, report).map_or_else(|| report.detail.clone(), |(_, words)| words.to_owned()),
+        detail: besides(evaluation, report)
+            .map_or_else(|| report.detail.clone(), |(_, words)| words.to_owned()),
         wake_at: report.wake_at,
     };
     evaluation.reports.iter().map(line).collect()

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use followup_core::{
-    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, RecordRef, Task, TaskChange, TaskDraft, TaskKey,
-    TaskQuery, WriteOutcome,
+    Baseline, Closing, CreateOutcome, DraftLinks, LinkChange, RecordRef, Task, TaskChange, TaskDraft,
+    TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_rules::{Marker, parse_marker};
 use followup_store::ledger::{Closed, Entry, RowState, TaskRow, WriteEnd};

@@ -99,7 +99,12 @@ impl Desk {
         let path = "/crm/objects/2026-09/tasks?limit=100&associations=deals&properties=hs_task_subject,hs_task_body,\
                     hs_task_status,hubspot_owner_id";
         let page = self.world.ask("GET", path, &Value::Null).await;
-        page["results"].as_array().unwrap().iter().map(Listed::of).collect()
+        page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(Listed::of)
+            .collect()
     }
 
     async fn only_list(&self) -> Listed {
@@ -110,7 +115,10 @@ impl Desk {
 
     async fn patch(&self, task: &str, properties: Value) {
         let path = format!("/crm/objects/2026-09/tasks/{task}");
-        let done = self.world.ask("PATCH", &path, &json!({"properties": properties})).await;
+        let done = self
+            .world
+            .ask("PATCH", &path, &json!({"properties": properties}))
+            .await;
         assert!(done["id"].is_string(), "{done}");
     }
 }
@@ -168,7 +176,11 @@ async fn three_deals_without_a_next_step_are_one_task_that_follows_them_until_th
     desk.call(&deals[1]).await;
     desk.call(&deals[2]).await;
     desk.rest().await;
-    assert_eq!(desk.only_list().await.status, "COMPLETED", "followed up, not withdrawn");
+    assert_eq!(
+        desk.only_list().await.status,
+        "COMPLETED",
+        "followed up, not withdrawn"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,14 +189,25 @@ async fn a_list_names_the_largest_and_what_comes_later_waits_for_room_and_the_ne
     desk.rest().await;
     let list = desk.only_list().await;
     assert_eq!(list.subject, "Follow up: 5 deals without a next step");
-    assert!(!list.body.contains("Desks 0") && !list.body.contains("Desks 1"), "{}", list.body);
+    assert!(
+        !list.body.contains("Desks 0") && !list.body.contains("Desks 1"),
+        "{}",
+        list.body
+    );
     desk.call(&deals[6]).await;
     desk.rest().await;
     hours(23).await;
     desk.rest().await;
     let list = desk.only_list().await;
-    assert_eq!(list.subject, "Follow up: 5 deals without a next step", "one took the free place");
-    assert!(list.body.contains("Desks 1") && !list.body.contains("Desks 6"), "{}", list.body);
+    assert_eq!(
+        list.subject, "Follow up: 5 deals without a next step",
+        "one took the free place"
+    );
+    assert!(
+        list.body.contains("Desks 1") && !list.body.contains("Desks 6"),
+        "{}",
+        list.body
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +234,8 @@ async fn what_a_rep_wrote_into_a_list_stays_and_a_deleted_list_is_not_asked_agai
     let (desk, deals) = Desk::with_deals(3, Switches::default()).await;
     desk.rest().await;
     let list = desk.only_list().await;
-    desk.patch(&list.id, json!({"hs_task_subject": "My round of calls"})).await;
+    desk.patch(&list.id, json!({"hs_task_subject": "My round of calls"}))
+        .await;
     desk.call(&deals[0]).await;
     desk.rest().await;
     assert_eq!(desk.only_list().await.subject, "My round of calls");
@@ -226,7 +250,12 @@ async fn what_a_rep_wrote_into_a_list_stays_and_a_deleted_list_is_not_asked_agai
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_to_the_answer_there_is_one_list() {
     for has_strong_key in [true, false] {
-        for kind in ["close_after_commit", "close_before", "status_after_commit:504", "truncate:20"] {
+        for kind in [
+            "close_after_commit",
+            "close_before",
+            "status_after_commit:504",
+            "truncate:20",
+        ] {
             let switches = Switches {
                 unique_task_property: has_strong_key,
                 ..Switches::default()
@@ -238,7 +267,10 @@ async fn whatever_happens_to_the_answer_there_is_one_list() {
             for _ in 0..6 {
                 minutes(7).await;
                 cycle(&desk.engine).await;
-                assert!(desk.lists().await.len() <= 1, "{kind}, strong key: {has_strong_key}");
+                assert!(
+                    desk.lists().await.len() <= 1,
+                    "{kind}, strong key: {has_strong_key}"
+                );
             }
             let list = desk.only_list().await;
             assert_eq!(list.subject, "Follow up: 3 deals without a next step", "{kind}");
@@ -257,7 +289,10 @@ async fn a_list_outlives_the_state_directory() {
     };
     let engine = with(desk.world.daemon(), &["no-next-step"]);
     let report = cycle(&engine).await;
-    assert!(report.frozen.is_some_and(|why| why.contains("1 tasks")), "adopted, frozen");
+    assert!(
+        report.frozen.is_some_and(|why| why.contains("1 tasks")),
+        "adopted, frozen"
+    );
     let now = desk.world.sandbox.now();
     engine.store.with(move |store| store.confirm(now)).await.unwrap();
     let desk = Desk { engine, ..desk };
@@ -265,7 +300,10 @@ async fn a_list_outlives_the_state_directory() {
     assert_eq!(desk.only_list().await.subject, before.subject, "no second list");
     desk.call(&deals[0]).await;
     desk.rest().await;
-    assert_eq!(desk.only_list().await.subject, "Follow up: 2 deals without a next step");
+    assert_eq!(
+        desk.only_list().await.subject,
+        "Follow up: 2 deals without a next step"
+    );
     desk.call(&deals[1]).await;
     desk.call(&deals[2]).await;
     desk.rest().await;
@@ -299,7 +337,10 @@ async fn a_record_without_owner_is_on_the_admins_list_and_on_nobodys_where_there
         if has_admin {
             assert_eq!(tasks.len(), 1, "{page}");
             let properties = &tasks[0]["properties"];
-            assert_eq!(properties["hs_task_subject"], "Follow up: 1 record without a valid owner");
+            assert_eq!(
+                properties["hs_task_subject"],
+                "Follow up: 1 record without a valid owner"
+            );
             assert_eq!(properties["hubspot_owner_id"], admin["id"]);
         } else {
             assert!(tasks.is_empty(), "{page}");
@@ -333,27 +374,56 @@ async fn plan_why_and_status_tell_of_a_list_and_of_what_waits_for_room_in_it() {
     desk.engine.links[0].mode = Mode::Enforce;
     desk.rest().await;
     let engine = &desk.engine;
-    assert_eq!(desk.only_list().await.subject, "Follow up: 5 deals without a next step");
-    assert_eq!(asked(engine, &Request::Plan).await["would_create"], json!([]), "it is there");
-    let why = asked(engine, &Request::Why {
+    assert_eq!(
+        desk.only_list().await.subject,
+        "Follow up: 5 deals without a next step"
+    );
+    assert_eq!(
+        asked(engine, &Request::Plan).await["would_create"],
+        json!([]),
+        "it is there"
+    );
+    let why = asked(
+        engine,
+        &Request::Why {
             what: key.clone(),
             at: None,
-        }).await;
-    assert_eq!((&why["rule"], &why["state"]), (&json!("no-next-step"), &json!("bundled")));
-    let named: Vec<&str> = why["list"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+        },
+    )
+    .await;
+    assert_eq!(
+        (&why["rule"], &why["state"]),
+        (&json!("no-next-step"), &json!("bundled"))
+    );
+    let named: Vec<&str> = why["list"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["subject"].as_str().unwrap())
+        .collect();
     assert_eq!(named.len(), 5);
-    assert!(!named.contains(&format!("hub:deal:{}", deals[0]).as_str()), "the smallest waits: {named:?}");
+    assert!(
+        !named.contains(&format!("hub:deal:{}", deals[0]).as_str()),
+        "the smallest waits: {named:?}"
+    );
     let why_not = |place: usize| Request::WhyNot {
         person: format!("hub:deal:{}", deals[place]),
     };
     let line = |answer: Value| {
         let rules = answer["rules"].as_array().unwrap().clone();
-        let rule = rules.iter().find(|rule| rule["rule"] == "no-next-step").unwrap().clone();
+        let rule = rules
+            .iter()
+            .find(|rule| rule["rule"] == "no-next-step")
+            .unwrap()
+            .clone();
         (rule["state"].clone(), rule["detail"].clone())
     };
     let (state, detail) = line(asked(engine, &why_not(0)).await);
     assert_eq!(state, "owed");
-    assert_eq!(detail, "true, and waits for room in the owner's list, or for the owner's cap");
+    assert_eq!(
+        detail,
+        "true, and waits for room in the owner's list, or for the owner's cap"
+    );
     let (_, detail) = line(asked(engine, &why_not(5)).await);
     assert_eq!(detail, "true, and an entry of an owner's list");
     let status = asked(engine, &Request::Status).await;
@@ -396,7 +466,10 @@ async fn an_admin_hears_of_a_connection_in_trouble_in_the_one_that_is_well_and_o
     assert_eq!(well.tasks().await.len(), 1, "told once");
     // A restart is told nothing new.
     let again = with(
-        well.daemon_with(vec![well.link("well", Mode::Enforce), ill.link("ill", Mode::Enforce)]),
+        well.daemon_with(vec![
+            well.link("well", Mode::Enforce),
+            ill.link("ill", Mode::Enforce),
+        ]),
         &["sync-health"],
     );
     let mut again = again;
@@ -414,7 +487,10 @@ async fn an_admin_hears_of_a_connection_in_trouble_in_the_one_that_is_well_and_o
     }
     let tasks = well.tasks().await;
     assert_eq!(tasks.len(), 1);
-    assert_ne!(tasks[0]["properties"]["hs_task_status"], "COMPLETED", "nobody did it: withdrawn");
+    assert_ne!(
+        tasks[0]["properties"]["hs_task_status"], "COMPLETED",
+        "nobody did it: withdrawn"
+    );
     assert_ne!(tasks[0]["properties"]["hs_task_status"], "NOT_STARTED");
     assert_eq!(ill.tasks().await.len(), 0);
 }

@@ -39,12 +39,17 @@ fn renamed(facts: &Facts, from: &OwnerId, to: &OwnerId) -> Facts {
     for person in &mut facts.people {
         of(&mut person.owner);
         edit(&mut person.stamp.modified_by);
-        person.owner_history.iter_mut().for_each(|spell| of(&mut spell.owner));
+        person
+            .owner_history
+            .iter_mut()
+            .for_each(|spell| of(&mut spell.owner));
     }
     for deal in &mut facts.deals {
         of(&mut deal.owner);
         edit(&mut deal.stamp.modified_by);
-        deal.owner_history.iter_mut().for_each(|spell| of(&mut spell.owner));
+        deal.owner_history
+            .iter_mut()
+            .for_each(|spell| of(&mut spell.owner));
     }
     for activity in &mut facts.activities {
         of(&mut activity.by);
@@ -85,7 +90,11 @@ fn circle(world: &World, who: &PersonId) -> BTreeSet<Subject> {
         }
         for deal in &facts.deals {
             let on_deal = |activity: &&followup_core::Activity| activity.deals.contains(&deal.id);
-            let named = facts.activities.iter().filter(on_deal).flat_map(|activity| &activity.people);
+            let named = facts
+                .activities
+                .iter()
+                .filter(on_deal)
+                .flat_map(|activity| &activity.people);
             let on_it: BTreeSet<PersonId> = deal.people.iter().chain(named).cloned().collect();
             if !on_it.is_disjoint(&people) {
                 deals.insert(deal.id.clone());
@@ -106,7 +115,10 @@ fn circle(world: &World, who: &PersonId) -> BTreeSet<Subject> {
 }
 
 fn by_subject(evaluations: Vec<Evaluation>) -> BTreeMap<Subject, Evaluation> {
-    evaluations.into_iter().map(|one| (one.subject.clone(), one)).collect()
+    evaluations
+        .into_iter()
+        .map(|one| (one.subject.clone(), one))
+        .collect()
 }
 
 proptest! {
