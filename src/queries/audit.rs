@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use followup_core::{ConnectionId, Gone, Record, RecordKind, RecordRef, Stream};
 use followup_metrics::share;
 use followup_store::{Store, StoreError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{QueryError, Response};
@@ -30,6 +30,10 @@ const KINDS: &[(RecordKind, Stream)] = &[
     (RecordKind::Email, Stream::Emails),
     (RecordKind::Meeting, Stream::Meetings),
 ];
+
+/// A change may show this late in what polls read (the vendors' lag, and the wait for the lane that reads again behind
+/// it): until then it is in time to come.
+const SHOWS_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Records asked for in one request.
 const BATCH: usize = 100;
@@ -65,9 +69,9 @@ pub struct KindAudit {
     pub cached: u64,
     /// Of these, sampled and read again.
     pub read: u64,
-    /// Read, and different although the change is older than what a poll had read up to.
+    /// Read, and different although the change lies half an hour or more before what a poll had read up to.
     pub missed: u64,
-    /// Read, and changed since the last poll: in time to come.
+    /// Read, and changed since, or so shortly before that a poll may not have seen it yet.
     pub newer: u64,
     /// No longer in the CRM; a sweep would have told.
     pub gone: u64,
@@ -225,7 +229,7 @@ fn compare(
             .filter(|(id, at)| news.contains(**id) && is_meant(**at));
         differs.count() as u64
     };
-    let is_passed = |at: Timestamp| read_to.is_some_and(|read_to| at <= read_to);
+    let is_passed = |at: Timestamp| read_to.is_some_and(|read_to| read_to.duration_since(at) >= SHOWS_WITHIN);
     Ok(KindAudit {
         read: there.len() as u64,
         missed: changed(&is_passed),

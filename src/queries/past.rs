@@ -173,6 +173,8 @@ pub(super) async fn why_at(engine: &Engine, what: &str, at: Timestamp) -> Result
     let gaps = || evaluation.gaps.iter();
     let open = gaps().find(|gap| gap.id().0 == looked.found.gap_id);
     let mut why = looked.found.explain(open, &looked.coverage);
+    // Taken for granted, see the notes.
+    why.watermarks.clear();
     why.at = Some(at);
     why.notes = NOTES.iter().map(|note| (*note).to_owned()).collect();
     if open.is_none() {

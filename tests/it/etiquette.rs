@@ -133,7 +133,10 @@ async fn wrong_withdraws_the_task_for_good_and_counts_against_its_rule() {
 #[tokio::test(start_paused = true)]
 async fn later_puts_the_task_off_until_then_and_no_longer() {
     let (world, engine) = asked().await;
-    let contact = world.inquiry("priya@acme.example.com").await;
+    let page = world
+        .ask("GET", "/crm/objects/2026-09/contacts?limit=10", &Value::Null)
+        .await;
+    let contact = page["results"][0]["id"].as_str().unwrap().to_owned();
     let listed = async |engine: &Engine| {
         let person = format!("hub:contact:{contact}");
         let (_, answer) = ask(engine, Request::WhyNot { person }).await;
@@ -193,7 +196,7 @@ fn a_digest_tells_one_owner_what_waits_and_nothing_of_anybody_else() {
     let scene = Scene::begun();
     let (ana, address) = scene.owner(0);
     let (ben, _) = scene.owner(1);
-    for person in 0..20 {
+    for person in 0..17 {
         scene.form(&format!("lead{person}@acme.example.com"), "demo", &ana);
     }
     scene.form("other@beta.example.com", "demo", &ben);
@@ -212,7 +215,7 @@ fn a_digest_tells_one_owner_what_waits_and_nothing_of_anybody_else() {
     let queue = answer.json["queue"].as_array().unwrap();
     assert_eq!(
         (queue.len(), &answer.json["open_tasks"]),
-        (5, &json!(15)),
+        (2, &json!(15)),
         "{answer:?}"
     );
     assert!(!answer.stdout.contains("other@beta") && !answer.stdout.contains(&format!("owner:{ben}")));
@@ -224,7 +227,7 @@ fn a_digest_tells_one_owner_what_waits_and_nothing_of_anybody_else() {
     );
     let shown = scene.answer(&["digest", "--owner", &format!("hub:owner:{ana}")]);
     assert!(
-        shown.stdout.contains("waits for room on your list (5)"),
+        shown.stdout.contains("waits for room on your list (2)"),
         "{shown:?}"
     );
     assert_eq!(
@@ -265,7 +268,7 @@ fn a_bundle_shows_a_verdict_elsewhere_without_anybodys_name() {
     // Other evidence is another verdict.
     let bundle: Value = serde_json::from_str(&text).unwrap();
     let mut other = bundle.clone();
-    other["evidence"]["now"] = json!("2026-11-02T09:01:00Z");
+    other["evidence"]["now"] = json!("2026-12-15T09:01:00Z");
     scene.write("other.json", &other.to_string());
     let replayed = crate::support::followupd(
         &["replay", &scene.path("other.json").display().to_string()],
