@@ -36,8 +36,10 @@ pub(super) fn doctor(common: &Common) -> anyhow::Result<Exit> {
     }
     let (config, _) = context::config(common)?;
     found.extend(doctor::look_at_files(&config));
-    found.extend(scopes(&config));
     let mut exit = worst(&found, Exit::State);
+    let scopes = scopes(&config);
+    exit = exit.max(worst(&scopes, Exit::Connection));
+    found.extend(scopes);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let network = runtime.block_on(async {
         let (clock, _) = context::clock(common, &config).await?;
