@@ -305,6 +305,8 @@ pub enum Feature {
     Conversion,
     /// People who belong to nobody.
     Ownerless,
+    /// People who belong to a queue instead of a user.
+    Queues,
 }
 
 /// Acts of people and systems in one CRM. Acts on ids that do not exist do nothing.

@@ -157,8 +157,8 @@ impl Tenant {
 impl Crm for Tenant {
     fn shows(&self, feature: Feature) -> bool {
         match feature {
-            // Neither a mail nor a meeting has a field for it; a lead always has an owner.
-            Feature::AbsenceFlag | Feature::MeetingResult | Feature::Ownerless => false,
+            // Neither a mail nor a meeting has a field for it; a lead always has an owner, and owners are users alone.
+            Feature::AbsenceFlag | Feature::MeetingResult | Feature::Ownerless | Feature::Queues => false,
             Feature::Conversion => true,
         }
     }
