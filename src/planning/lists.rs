@@ -52,11 +52,10 @@ pub fn known(ledger: &Ledger, context: &Context<'_>) -> KnownBundles {
             Some(list) if !is_old(row, &row.owner, context) => {
                 known.open.insert(list, row.key.clone());
             }
-            Some(_) => {}
             None if is_recent && !row.is_refused() => {
                 known.closed.insert(row.key.clone());
             }
-            None => {}
+            Some(_) | None => {}
         }
         if row.is_live() {
             let gaps = row.gaps.iter().filter_map(|id| ledger.gap(id));
@@ -297,7 +296,7 @@ impl Desk<'_> {
                 };
                 (place.owner, place.links)
             };
-            let place = found.get_or_insert(ListPlace {
+            let place = found.get_or_insert_with(|| ListPlace {
                 owner,
                 links: DraftLinks::default(),
             });

@@ -53,8 +53,8 @@ pub fn plan_health(
 /// The open task that tells of a connection: since when it has told of trouble. It stays the same trouble for as long as
 /// the task is open, whatever the instant was taken from.
 pub fn told_since(ledger: &Ledger, connection: &followup_core::ConnectionId) -> Option<Timestamp> {
-    let open = rows(ledger).filter(|row| row.closed.is_none() && row.subject.connection == *connection);
-    let gap = open.filter_map(|row| ledger.gap(row.gaps.first()?)).next()?;
+    let mut open = rows(ledger).filter(|row| row.closed.is_none() && row.subject.connection == *connection);
+    let gap = open.find_map(|row| ledger.gap(row.gaps.first()?))?;
     Timestamp::from_millisecond(gap.crossing_ms).ok()
 }
 
