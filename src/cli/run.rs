@@ -1,6 +1,6 @@
 //! `run` and `run --once`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use followup_rules::problem::Severity;
 use jiff::SignedDuration;
@@ -13,11 +13,15 @@ use super::{Common, context, output, progress::Bars};
 use crate::{
     control, daemon,
     engine::{CycleReport, Trouble},
-    exit::Exit,
+    exit::{Exit, Failure},
     lifecycle::{self, Signals},
     metrics_endpoint,
     telemetry,
 };
+
+/// How often a state that somebody else holds is tried again after a reload, and how long between two tries.
+const REOPENING_TRIES: u32 = 40;
+const REOPENING_WAIT: Duration = Duration::from_millis(250);
 
 #[derive(Serialize)]
 struct Cycles<'a> {
@@ -66,15 +70,34 @@ async fn run_once(common: &Common) -> anyhow::Result<Exit> {
 async fn run_daemon(common: &Common) -> anyhow::Result<Exit> {
     let tracker = TaskTracker::new();
     let signals = lifecycle::listen(&tracker)?;
+    let mut tries = 1;
     while !signals.stop.is_cancelled() {
         let opening = CancellationToken::new();
         tracker.spawn(lifecycle::extend_start(opening.clone()));
-        let opened = context::open(common).await;
+        let opened = open_within(common, tries).await;
+        tries = REOPENING_TRIES;
         opening.cancel();
         run_until_told(common, opened?, &signals, &tracker).await?;
     }
     tracing::info!("stopped");
     Ok(Exit::Ok)
+}
+
+/// Opens the state. Between two lives of the engine nobody holds it, so a question may have opened it itself: a new life
+/// waits for that moment to pass.
+async fn open_within(common: &Common, tries: u32) -> anyhow::Result<context::Opened> {
+    let mut left = tries;
+    loop {
+        left = left.saturating_sub(1);
+        let opened = context::open(common).await;
+        let is_state = |error: &anyhow::Error| {
+            error.downcast_ref::<Failure>().is_some_and(|failure| failure.exit == Exit::State)
+        };
+        if left == 0 || !opened.as_ref().err().is_some_and(is_state) {
+            return opened;
+        }
+        tokio::time::sleep(REOPENING_WAIT).await;
+    }
 }
 
 /// One life of the engine: until SIGTERM, or until a valid new configuration is to be taken up.
@@ -154,7 +177,7 @@ async fn follow_sandbox(sandbox: context::SandboxDate, stop: CancellationToken) 
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
         }
     }
 }
