@@ -369,12 +369,7 @@ fn salesforce_tokens(
                 client_secret: secret(client_secret_file)?,
             };
             let fix = "check the app's client credentials policy, its secret and client_id".to_owned();
-            (
-                client_id,
-                flow,
-                Some(SecretString::from(client_id.clone())),
-                fix,
-            )
+            (client_id, flow, Some(SecretString::from(client_id.clone())), fix)
         }
     };
     let store = place.file(&connection.id, imported.as_ref());
@@ -429,7 +424,10 @@ fn zoho_tokens(
 fn login_fix(connection: &ConnectionConfig, refresh_token_file: Option<&Path>) -> String {
     let login = format!("`followupd auth login {}`", connection.id);
     match refresh_token_file {
-        Some(file) => format!("put a new refresh token into {}, or log in with {login}", file.display()),
+        Some(file) => format!(
+            "put a new refresh token into {}, or log in with {login}",
+            file.display()
+        ),
         None => format!("log in with {login}"),
     }
 }

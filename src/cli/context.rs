@@ -81,10 +81,7 @@ impl SandboxDate {
 }
 
 /// The clock that was asked for, and whom to ask for the simulated date.
-pub(super) async fn clock(
-    common: &Common,
-    config: &Config,
-) -> anyhow::Result<(Clock, Option<SandboxDate>)> {
+pub(super) async fn clock(common: &Common, config: &Config) -> anyhow::Result<(Clock, Option<SandboxDate>)> {
     match common.clock {
         ClockChoice::System => Ok((Clock::System, None)),
         ClockChoice::Sandbox => {

@@ -109,7 +109,15 @@ fn sla(sla: &Sla) {
         "Promises kept: first touch by when its task is due, answers within the policy's wait (business time)",
         &sla.basis,
     );
-    let columns = ["", "kept", "95 % interval", "of", "near misses", "beyond, 90 %", "not due yet"];
+    let columns = [
+        "",
+        "kept",
+        "95 % interval",
+        "of",
+        "near misses",
+        "beyond, 90 %",
+        "not due yet",
+    ];
     let mut table = table(&columns);
     for clock in &sla.clocks {
         let [kept, interval, n] = share(&clock.attainment);
@@ -121,7 +129,9 @@ fn sla(sla: &Sla) {
             n,
             near,
             clock.overrun_p90.clone().unwrap_or_else(|| NOTHING.to_owned()),
-            clock.not_yet_due.map_or_else(|| NOTHING.to_owned(), |n| n.to_string()),
+            clock
+                .not_yet_due
+                .map_or_else(|| NOTHING.to_owned(), |n| n.to_string()),
         ]);
     }
     output::line(&table.to_string());

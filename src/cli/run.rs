@@ -15,8 +15,7 @@ use crate::{
     engine::{CycleReport, Trouble},
     exit::{Exit, Failure},
     lifecycle::{self, Signals},
-    metrics_endpoint,
-    telemetry,
+    metrics_endpoint, telemetry,
 };
 
 /// How often a state that somebody else holds is tried again after a reload, and how long between two tries.
@@ -91,7 +90,9 @@ async fn open_within(common: &Common, tries: u32) -> anyhow::Result<context::Ope
         left = left.saturating_sub(1);
         let opened = context::open(common).await;
         let is_state = |error: &anyhow::Error| {
-            error.downcast_ref::<Failure>().is_some_and(|failure| failure.exit == Exit::State)
+            error
+                .downcast_ref::<Failure>()
+                .is_some_and(|failure| failure.exit == Exit::State)
         };
         if left == 0 || !opened.as_ref().err().is_some_and(is_state) {
             return opened;

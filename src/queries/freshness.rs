@@ -170,7 +170,9 @@ mod tests {
             "{lines:?}"
         );
         assert!(
-            lines[1..].iter().any(|line| line.contains("within 2 h 15 min") && line.contains("first-touch")),
+            lines[1..]
+                .iter()
+                .any(|line| line.contains("within 2 h 15 min") && line.contains("first-touch")),
             "{lines:?}"
         );
     }
@@ -184,7 +186,10 @@ mod tests {
                 .iter()
                 .all(|rule| rule.sees_within.as_deref() == Some("60s"))
         );
-        assert_eq!(fresh.lines(), ["read every 1 min", "seen within 1 min: every rule"]);
+        assert_eq!(
+            fresh.lines(),
+            ["read every 1 min", "seen within 1 min: every rule"]
+        );
     }
 
     #[test]

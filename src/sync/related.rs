@@ -234,7 +234,10 @@ fn wanted(
     let dirty = store.dirty(SUBJECTS)?;
     let dirty = dirty.into_iter().map(|subject| (subject, false, CHANGED));
     let may_matter = dirty.map(|(subject, is_first, rest)| (subject, is_first, rest, false));
-    let matters_anyway = open.take(SUBJECTS).chain(due).map(|(subject, is_first, rest)| (subject, is_first, rest, true));
+    let matters_anyway = open
+        .take(SUBJECTS)
+        .chain(due)
+        .map(|(subject, is_first, rest)| (subject, is_first, rest, true));
     for (subject, is_first, rest, matters_anyway) in matters_anyway.chain(may_matter) {
         let gathered = store.gather(&subject)?;
         if matters_anyway || matters(&gathered, now) {

@@ -289,7 +289,11 @@ async fn a_request_that_reaches_both_and_is_ticked_off_in_one_comes_back_in_neit
         company.polls_for(30).await;
         let states = company.states().concat();
         let open = states.iter().filter(|state| **state == Open).count();
-        assert_eq!((states.len(), open), (2, 1), "a request of its own: {first:?} then {second:?}");
+        assert_eq!(
+            (states.len(), open),
+            (2, 1),
+            "a request of its own: {first:?} then {second:?}"
+        );
     }
 }
 

@@ -72,7 +72,10 @@ fn the_service_starts_the_daemon_with_the_shipped_paths() {
         .filter_map(|line| line.strip_prefix("# LoadCredential="))
         .collect();
     let (name, path) = shown[0].split_once(':').unwrap();
-    assert!(Path::new(path).ends_with(name), "a credential is found by its file name");
+    assert!(
+        Path::new(path).ends_with(name),
+        "a credential is found by its file name"
+    );
 }
 
 #[test]

@@ -178,9 +178,31 @@ impl Grant for Login {
         refresh: &SecretString,
         now: Timestamp,
     ) -> Result<TokenPair, Refusal> {
-        read_answer(&self.url, status, body, refresh, now)
+        read_answer(&self.url, status, body, refresh, now).map_err(|refusal| match (refusal, &self.flow) {
+            (
+                Refusal::Denied {
+                    code,
+                    message,
+                    fix: None,
+                },
+                Flow::JwtBearer { .. },
+            ) => Refusal::Denied {
+                code,
+                message,
+                fix: Some(JWT_FIX.to_owned()),
+            },
+            (refusal, _) => refusal,
+        })
+    }
+
+    fn states_time(&self) -> bool {
+        matches!(self.flow, Flow::JwtBearer { .. })
     }
 }
+
+/// What may be wrong where a signed statement is refused.
+const JWT_FIX: &str = "check this machine's clock, that the connected app holds the certificate of jwt_key_file, and that \
+     the user is approved for the app";
 
 /// Who a signed statement is meant for: production, or the host of all sandbox orgs.
 fn audience(login_url: &Url) -> &'static str {

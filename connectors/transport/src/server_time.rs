@@ -9,15 +9,17 @@ const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
 /// The vendor's own time at which it answered, if its header makes sense: a clock of ours that runs ahead must not make us
 /// believe that we have read further than the CRM has got.
 pub fn server_time(headers: &HeaderMap, now: Timestamp) -> Timestamp {
-    let said = headers
-        .get(http::header::DATE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
-        .map(|zoned| zoned.timestamp());
-    match said {
+    match stated_time(headers) {
         Some(at) if at.duration_since(now).abs() <= SKEW_MAX => at.min(now),
         _ => now,
     }
+}
+
+/// What the header says, whatever our clock says; whole seconds.
+pub(crate) fn stated_time(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(http::header::DATE)?.to_str().ok()?;
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(zoned.timestamp())
 }
 
 #[cfg(test)]

@@ -170,7 +170,6 @@ impl Course<'_> {
         due_at(settings.due, previous, opened_at, self.calendar)
     }
 
-
     /// When the last window ends if every step is made at the last moment.
     fn latest_end(&self, steps: u32) -> Timestamp {
         (1..=steps).fold(self.t0, |previous, step| self.window_end(step, previous))

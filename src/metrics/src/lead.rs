@@ -261,7 +261,10 @@ pub(crate) fn rep_of<'a>(
     is_user.then(|| context.calendars.person_of(owner))
 }
 
-#[expect(clippy::too_many_arguments, reason = "what is known of one lead, each from somewhere else")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what is known of one lead, each from somewhere else"
+)]
 fn lead(
     history: &History<'_>,
     facts: &Facts,
@@ -295,12 +298,19 @@ fn lead(
     let closings = closings_of(history, t0, context);
     let first_of = |is_meant: fn(Closing) -> bool| {
         let meant = closings.iter().filter(|(_, closing)| is_meant(*closing));
-        meant.min_by_key(|(at, _)| *at).map(|(at, closing)| ((*at).min(known_to), *closing))
+        meant
+            .min_by_key(|(at, _)| *at)
+            .map(|(at, closing)| ((*at).min(known_to), *closing))
     };
     let closing = first_of(|_| true);
     let deals = history.deals.iter().map(|deal| deal.created_at);
     let qualified_at = deals
-        .chain(closings.iter().filter(|(_, closing)| *closing == Closing::Converted).map(|(at, _)| *at))
+        .chain(
+            closings
+                .iter()
+                .filter(|(_, closing)| *closing == Closing::Converted)
+                .map(|(at, _)| *at),
+        )
         .filter(|at| (t0..=known_to).contains(at))
         .min();
     let cutover = cutover_of(record, context).filter(|cutover| *cutover > t0 && !period.with_history);
@@ -315,7 +325,16 @@ fn lead(
         qualified: qualified_at.map(since),
         closed: closing.map(|(at, _)| since(at)),
         lost: first_of(|closing| closing != Closing::Converted).map(|(at, _)| since(at)),
-        promise: promise_of(history, facts, record, t0, known_to, touch.map(|touch| touch.at), &closings, context),
+        promise: promise_of(
+            history,
+            facts,
+            record,
+            t0,
+            known_to,
+            touch.map(|touch| touch.at),
+            &closings,
+            context,
+        ),
         is_doubtful: touch.is_none() && known.iter().any(|contact| contact.kind == ContactKind::Possible),
         assigned: match assigned_at(record, t0, known_to) {
             Some(at) => Assigned::After(since(at)),
@@ -333,7 +352,10 @@ fn cutover_of(record: &Person, context: &Context<'_>) -> Option<Timestamp> {
 }
 
 /// The promise of a first touch: by when the policy's task for it is due.
-#[expect(clippy::too_many_arguments, reason = "what is known of one lead, as `lead` gathered it")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what is known of one lead, as `lead` gathered it"
+)]
 fn promise_of(
     history: &History<'_>,
     facts: &Facts,
@@ -346,9 +368,9 @@ fn promise_of(
 ) -> Option<Response> {
     let calendar = context.calendars.of(history.owner);
     let due_at = crate::enrolment::first_due(context.policy, calendar, record.source, t0);
-    let is_over = closings
-        .iter()
-        .any(|(at, closing)| *closing != Closing::Disqualified && *at <= due_at.min(touched_at.unwrap_or(due_at)));
+    let is_over = closings.iter().any(|(at, closing)| {
+        *closing != Closing::Disqualified && *at <= due_at.min(touched_at.unwrap_or(due_at))
+    });
     if is_over && touched_at.is_none_or(|at| at > due_at) {
         return None;
     }

@@ -93,7 +93,8 @@ impl Response {
 
     fn is_near_miss(&self) -> bool {
         let slack = self.target.saturating_sub(self.elapsed);
-        self.is_kept() == Some(true) && slack.as_millis() * 100 < self.target.as_millis() * i128::from(NEAR_PERCENT)
+        self.is_kept() == Some(true)
+            && slack.as_millis() * 100 < self.target.as_millis() * i128::from(NEAR_PERCENT)
     }
 
     /// A promise made at an instant, answered or not by another.
@@ -107,7 +108,12 @@ impl Response {
         calendar: &Calendar,
     ) -> Self {
         let in_all = |spans: &[(Timestamp, Timestamp)]| within(spans, from, to, calendar);
-        let both: Vec<_> = pauses.rep_absent.iter().chain(&pauses.buyer_away).copied().collect();
+        let both: Vec<_> = pauses
+            .rep_absent
+            .iter()
+            .chain(&pauses.buyer_away)
+            .copied()
+            .collect();
         Self {
             promise,
             target,
@@ -206,7 +212,9 @@ pub(crate) fn replies(
                     push(from, contact.at, false);
                 }
             }
-            ContactKind::Possible => doubtful += u64::from(waits.take().is_some_and(|from| from >= period.since)),
+            ContactKind::Possible => {
+                doubtful += u64::from(waits.take().is_some_and(|from| from >= period.since));
+            }
         }
     }
     if let Some(from) = waits {

@@ -86,7 +86,9 @@ impl Evidence {
             person.name = format!("Person {place}");
             person.company = person.company.as_ref().map(|_| "Company".to_owned());
             for (nth, email) in person.emails.iter_mut().enumerate() {
-                let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+                let domain = email
+                    .rsplit_once('@')
+                    .map(|(_, domain)| domain.to_ascii_lowercase());
                 let domain = domain.filter(|domain| excluded.contains(domain));
                 *email = format!("p{place}-{nth}@{}", domain.as_deref().unwrap_or("example.com"));
             }
@@ -116,7 +118,10 @@ impl Evidence {
         }
         for activity in &mut self.facts.activities {
             // a keyed hash tells nothing elsewhere; that two are equal does
-            activity.subject_hash = activity.subject_hash.take().map(|hash| followup_core::text_hash(&hash));
+            activity.subject_hash = activity
+                .subject_hash
+                .take()
+                .map(|hash| followup_core::text_hash(&hash));
         }
         for task in &mut self.facts.tasks {
             task.fields = None;

@@ -264,7 +264,10 @@ pub fn as_of_with_own_tasks(facts: &Facts, at: Timestamp) -> Facts {
 pub fn coverage_of(coverage: &Coverage) -> Coverage {
     let mut then = read_in_time(coverage, Timestamp::MIN);
     for (connection, known) in &mut then.connections {
-        known.cutover = coverage.connections.get(connection).map_or(known.cutover, |known| known.cutover);
+        known.cutover = coverage
+            .connections
+            .get(connection)
+            .map_or(known.cutover, |known| known.cutover);
     }
     then
 }

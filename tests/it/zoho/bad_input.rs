@@ -47,9 +47,7 @@ fn every_problem_of_a_connection_to_zoho_is_reported_with_place_and_fix() {
         assert!(!fix.unwrap().is_empty(), "{problem}");
     }
     // Right in form, and still no accounts server.
-    let api_host = org
-        .config("")
-        .replace(&org.base_url, "https://www.zohoapis.eu");
+    let api_host = org.config("").replace(&org.base_url, "https://www.zohoapis.eu");
     org.write("followupd.toml", &api_host);
     let answer = org.answer(&["check-config"]);
     assert_eq!(answer.status, 2, "{answer:?}");

@@ -152,7 +152,9 @@ impl Org {
             answer["users"].as_array().unwrap().clone()
         };
         let own = of("CurrentUser").remove(0);
-        let others = of("ActiveUsers").into_iter().filter(|user| user["id"] != own["id"]);
+        let others = of("ActiveUsers")
+            .into_iter()
+            .filter(|user| user["id"] != own["id"]);
         others
             .map(|user| (text(&user, "id").to_owned(), text(&user, "email").to_owned()))
             .collect()
@@ -160,7 +162,8 @@ impl Org {
 
     /// What is to do in the org, oldest first.
     pub(crate) fn tasks(&self) -> Vec<Value> {
-        let fields = "Subject,Description,Status,Who_Id,What_Id,Owner,Due_Date,Priority,Remind_At,Created_Time";
+        let fields =
+            "Subject,Description,Status,Who_Id,What_Id,Owner,Due_Date,Priority,Remind_At,Created_Time";
         let path = format!("/Tasks?fields={fields}&per_page=200&sort_order=asc");
         let (status, answer) = self.send("GET", &path, None);
         assert!([200, 204].contains(&status), "{answer}");
@@ -187,7 +190,9 @@ impl Org {
 
 /// A login by a refresh token; the secrets are files.
 pub(crate) fn login(client_id: &str, secret: &str, refresh: &str) -> String {
-    format!("client_id = \"{client_id}\"\nclient_secret_file = \"{secret}\"\nrefresh_token_file = \"{refresh}\"")
+    format!(
+        "client_id = \"{client_id}\"\nclient_secret_file = \"{secret}\"\nrefresh_token_file = \"{refresh}\""
+    )
 }
 
 /// A text of a row; empty where there is none.

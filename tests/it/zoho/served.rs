@@ -32,7 +32,10 @@ fn an_inquiry_in_a_served_zoho_org_gets_one_task_which_closes_when_the_call_is_l
     assert_eq!(person_of(&tasks[0]), lead);
     assert_eq!(text(&tasks[0], "Due_Date"), "2026-11-02");
     assert!(!tasks[0]["Remind_At"].is_null(), "{tasks:#?}");
-    assert!(!text(&tasks[0], "Subject").contains("key="), "the key has a field");
+    assert!(
+        !text(&tasks[0], "Subject").contains("key="),
+        "the key has a field"
+    );
     org.log_call(&lead, &owner);
     assert_eq!(wrote(&org.run_once()), (0, 1));
     let tasks = org.tasks();
@@ -152,7 +155,11 @@ fn status_says_how_fresh_a_small_org_makes_each_rule() {
     assert!(mails >= 7_200, "{connection}");
     assert_eq!(seconds(&inquiry["sees_within"]), mails);
     let shown = org.answer(&["status"]);
-    for words in ["read every 18 min", "the mails of each record every 2 h", "seen within"] {
+    for words in [
+        "read every 18 min",
+        "the mails of each record every 2 h",
+        "seen within",
+    ] {
         assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
     }
 }

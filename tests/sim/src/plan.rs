@@ -55,13 +55,7 @@ impl Crms {
 
     /// Reads a word of [`Self::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [
-            Self::Hubspot,
-            Self::Salesforce,
-            Self::Zoho,
-            Self::Both,
-            Self::All,
-        ];
+        let all = [Self::Hubspot, Self::Salesforce, Self::Zoho, Self::Both, Self::All];
         all.into_iter().find(|crms| crms.as_str() == word)
     }
 

@@ -113,6 +113,33 @@ async fn every_flow_brings_a_token_and_the_host_it_is_good_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_statement_dated_by_a_wrong_clock_is_dated_anew_by_the_orgs() {
+    for minutes_off in [-10, 10] {
+        let org = Org::empty();
+        let access = org.sandbox.salesforce_access();
+        let flow = Flow::JwtBearer {
+            username: access.username.clone(),
+            key: JwtKey::from_pem(&access.jwt_key_pem).unwrap(),
+        };
+        let store = Arc::new(Memory::default());
+        let connector = connector(&org, source(&org, flow, &store));
+        let pull = PullRequest {
+            stream: Stream::Contacts,
+            lane: Lane::Backfill,
+            cursor: None,
+            now: org.now() + SignedDuration::from_mins(minutes_off),
+        };
+        connector
+            .pull(pull)
+            .await
+            .unwrap_or_else(|error| panic!("{minutes_off} minutes off: {error}"));
+        // A clock that is behind writes a statement that has ended: one refusal, then the right one.
+        let asked = if minutes_off < 0 { 2 } else { 1 };
+        assert_eq!(token_calls(&org), asked, "{minutes_off} minutes off");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expired_session_is_renewed_and_the_rotated_token_is_stored_before_it_is_needed() {
     let org = Org::empty();
     let first_refresh = org.sandbox.salesforce_access().refresh_token;
@@ -301,8 +328,8 @@ async fn a_code_from_the_browser_buys_the_first_tokens_and_only_with_its_secret(
         Some(secret(&access.client_secret)),
     )
     .unwrap();
-    let begin = |byte: u8| consent.begin("http://127.0.0.1:7777/callback", &[byte; RANDOM_BYTES]);
-    let begun = begin(7);
+    let begun_with = |byte: u8| consent.begin("http://127.0.0.1:7777/callback", &[byte; RANDOM_BYTES]);
+    let begun = begun_with(7);
     let code = async || {
         let request = http::Request::get(begun.url.as_str()).body(Bytes::new()).unwrap();
         let answer = org.wire.send(request, SendLimits::default()).await.unwrap();
@@ -323,7 +350,7 @@ async fn a_code_from_the_browser_buys_the_first_tokens_and_only_with_its_secret(
     let pair = exchange(&code().await, &begun).await.unwrap();
     assert!(!pair.refresh.expose_secret().is_empty() && pair.base_url.is_some());
     assert_eq!(pair.scopes.as_deref(), Some("refresh_token api"));
-    let error = exchange(&code().await, &begin(8)).await.unwrap_err();
+    let error = exchange(&code().await, &begun_with(8)).await.unwrap_err();
     assert!(matches!(error, ConsentError::Refused { .. }), "{error}");
     consent
         .revoke(&pair.refresh, Arc::new(org.wire.clone()))

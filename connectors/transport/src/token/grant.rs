@@ -17,6 +17,7 @@ use super::{
 use crate::{
     budget::{Budget, Pool, Priority},
     guard::Guarded,
+    server_time::stated_time,
 };
 
 /// How one vendor sells access tokens.
@@ -49,6 +50,11 @@ pub trait Grant: Send + Sync {
         true
     }
 
+    /// Whether the form states the time, so that a refusal may be the fault of a clock.
+    fn states_time(&self) -> bool {
+        false
+    }
+
     /// Shortest time between two purchases, where a vendor sells only so many: a token that is refused sooner is not
     /// replaced before, however often the program is restarted meanwhile.
     fn spacing(&self) -> SignedDuration {
@@ -79,7 +85,10 @@ pub enum Refusal {
     Broken(String),
 }
 
-/// One token request.
+/// Clocks farther apart than this may be why a form that states the time is refused.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(30);
+
+/// One token request; a second one by the vendor's clock, if ours may be why the first is refused.
 pub(super) async fn ask(
     grant: &dyn Grant,
     url: Url,
@@ -88,7 +97,38 @@ pub(super) async fn ask(
     budget: &Arc<Budget>,
     now: Timestamp,
 ) -> Result<TokenPair, Fault> {
-    let request = request(grant, &url, refresh, now)?;
+    let read = |answer: &http::Response<Bytes>| {
+        let body: Option<Value> = serde_json::from_slice(answer.body()).ok();
+        grant.read(answer.status(), body.as_ref(), refresh, now)
+    };
+    let answer = send(request(grant, &url, refresh, now)?, wire, budget, now).await?;
+    let bought = read(&answer);
+    let theirs = stated_time(answer.headers())
+        .filter(|theirs| grant.states_time() && theirs.duration_since(now).abs() > CLOCKS_APART);
+    let bought = match (bought, theirs) {
+        (Err(Refusal::Denied { message, .. }), Some(theirs)) => {
+            tracing::warn!(clock.vendor = %theirs, clock.ours = %now, reason = message,
+                "the login is refused and this machine's clock differs from the vendor's; asking once more by theirs");
+            read(&send(request(grant, &url, refresh, theirs)?, wire, budget, now).await?)
+        }
+        (bought, _) => bought,
+    };
+    bought.map_err(|refusal| match refusal {
+        Refusal::Denied { code, message, fix } => Fault::Denied { code, message, fix },
+        Refusal::Wait { wait, policy } => Fault::Budget {
+            until: now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO),
+            policy,
+        },
+        Refusal::Broken(message) => Fault::Broken(message),
+    })
+}
+
+async fn send(
+    request: http::Request<Bytes>,
+    wire: &Guarded,
+    budget: &Arc<Budget>,
+    now: Timestamp,
+) -> Result<http::Response<Bytes>, Fault> {
     budget
         .admit(Pool::Burst, Priority::Token, now)
         .await
@@ -96,18 +136,7 @@ pub(super) async fn ask(
             until: throttle.until,
             policy: throttle.policy,
         })?;
-    let answer = wire.send(request, LIMITS).await?;
-    let body: Option<Value> = serde_json::from_slice(answer.body()).ok();
-    grant
-        .read(answer.status(), body.as_ref(), refresh, now)
-        .map_err(|refusal| match refusal {
-            Refusal::Denied { code, message, fix } => Fault::Denied { code, message, fix },
-            Refusal::Wait { wait, policy } => Fault::Budget {
-                until: now + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO),
-                policy,
-            },
-            Refusal::Broken(message) => Fault::Broken(message),
-        })
+    Ok(wire.send(request, LIMITS).await?)
 }
 
 fn request(

@@ -147,8 +147,9 @@ fn covers(granted: &str, needed: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('.')),
         None => {
             granted == "zohocrm.modules.read"
-                && needed.starts_with("zohocrm.modules.")
-                && needed.ends_with(".read")
+                && needed
+                    .strip_prefix("zohocrm.modules.")
+                    .is_some_and(|rest| rest.strip_suffix(".read").is_some())
         }
     }
 }

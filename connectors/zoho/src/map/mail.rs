@@ -69,8 +69,7 @@ impl Context<'_> {
                 let facts = self.owners.by_id.get(id);
                 self.me == Some(id) || facts.is_some_and(|facts| !facts.is_person)
             });
-        mail.is_machine =
-            direction == Direction::Out && (is_nobodys || self.mapping.is_automated(source));
+        mail.is_machine = direction == Direction::Out && (is_nobodys || self.mapping.is_automated(source));
         mail.is_bounce = statuses.iter().any(|status| status == "bounced");
         mail.is_to_owner = direction != Direction::In || !to.is_empty() || copied.is_empty();
         if let Some(subject) = row.text("subject") {

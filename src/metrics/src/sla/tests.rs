@@ -42,18 +42,28 @@ fn an_instant_at_which_both_are_away_pauses_a_clock_once() {
     let one = Response::between(Promise::Reply, from, minutes(240), to, false, &pauses, &calendar);
     // one hour on Monday, one on Thursday
     assert_eq!(one.elapsed, minutes(120));
-    assert_eq!((one.rep_absent, one.buyer_away), (minutes(480), minutes(300 + 480)));
+    assert_eq!(
+        (one.rep_absent, one.buyer_away),
+        (minutes(480), minutes(300 + 480))
+    );
     assert_eq!(one.is_kept(), Some(true));
 }
 
 #[test]
 fn an_overrun_that_may_still_grow_is_told_as_more() {
     let answered: Vec<Response> = (1..=20).map(|over| promise(60, 60 + over, false)).collect();
-    assert_eq!(clock(Promise::Reply, &answered).overrun_p90.as_deref(), Some("18m"));
+    assert_eq!(
+        clock(Promise::Reply, &answered).overrun_p90.as_deref(),
+        Some("18m")
+    );
     let mut open = answered.clone();
     open[0].is_open = true;
     assert_eq!(clock(Promise::Reply, &open).overrun_p90.as_deref(), Some("> 18m"));
-    assert_eq!(clock(Promise::Reply, &answered[1..]).overrun_p90, None, "19 are too few");
+    assert_eq!(
+        clock(Promise::Reply, &answered[1..]).overrun_p90,
+        None,
+        "19 are too few"
+    );
 }
 
 #[derive(Deserialize)]
@@ -94,7 +104,13 @@ fn the_figures_agree_with_the_reference_to_1e9() {
         let told = clock(Promise::Reply, &promises);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{}: {a} is not {b}", known.name);
         let check = |share: &Share, k: u64, expect: [f64; 3]| {
-            let Share::Shown { k: found, n, share, interval } = share else {
+            let Share::Shown {
+                k: found,
+                n,
+                share,
+                interval,
+            } = share
+            else {
                 panic!("{}: {share:?}", known.name);
             };
             assert_eq!((*found, *n), (k, known.kept + known.missed), "{}", known.name);

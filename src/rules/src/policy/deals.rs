@@ -1,7 +1,7 @@
 //! What rules about deals and lists ask of a policy beside waits and due dates.
 
-use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Span;
 

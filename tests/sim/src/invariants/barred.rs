@@ -10,7 +10,11 @@ const LAST_LOOK: SignedDuration = SignedDuration::from_mins(3);
 /// Looks at tasks created after `since`.
 pub fn check(scene: &Scene<'_>, since: Timestamp) {
     scene.shared.court.looked("I-4");
-    for task in scene.ours().chain(scene.lists()).filter(|task| task.created_at > since) {
+    for task in scene
+        .ours()
+        .chain(scene.lists())
+        .filter(|task| task.created_at > since)
+    {
         for person in &task.people {
             if let Some((why, at)) = scene.portal.crm.barred(person)
                 && at < task.created_at - LAST_LOOK

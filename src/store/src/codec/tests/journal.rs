@@ -146,8 +146,15 @@ fn written() -> Vec<Entry> {
             key: key(),
             subject: id("hub:contact:2"),
         },
+    ]
+}
+
+/// What others do about them, and what is known beside them.
+fn beside() -> Vec<Entry> {
+    let key = || TaskKey("k1".to_owned());
+    vec![
         Entry::Approved {
-            key: TaskKey("k1".to_owned()),
+            key: key(),
             at: at(9),
         },
         Entry::Acting {
@@ -195,7 +202,8 @@ fn frozen() -> Vec<Entry> {
 
 #[test]
 fn the_bytes_of_every_journal_entry_are_what_they_were() {
-    let entries: Vec<Entry> = found().into_iter().chain(written()).chain(frozen()).collect();
+    let all = [found(), written(), beside(), frozen()];
+    let entries: Vec<Entry> = all.into_iter().flatten().collect();
     let bytes: Vec<Vec<u8>> = entries.iter().map(|entry| encode(entry, "").unwrap()).collect();
     let lines: Vec<String> = bytes
         .iter()
