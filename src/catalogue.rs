@@ -631,16 +631,14 @@ pub fn page() -> String {
                     A message itself names the\nfile, the connection or the record, and its own fix.\n"
         .to_owned();
     for (area, heading) in AREAS {
-        page += &format!("\n## {heading}\n\n| Code | Means | Usual cause | Fix |\n|---|---|---|---|\n");
+        page.extend([
+            "\n## ",
+            heading,
+            "\n\n| Code | Means | Usual cause | Fix |\n|---|---|---|---|\n",
+        ]);
         for entry in ENTRIES.iter().filter(|entry| entry.area == *area) {
-            let cell = |text: &str| text.replace('|', "\\|");
-            page += &format!(
-                "| `{}` | {} | {} | {} |\n",
-                entry.code,
-                cell(entry.means),
-                cell(entry.cause),
-                cell(entry.fix)
-            );
+            let told = [entry.means, entry.cause, entry.fix].map(|text| text.replace('|', "\\|"));
+            page.extend(["| `", entry.code, "` | ", &told.join(" | "), " |\n"]);
         }
     }
     page

@@ -69,6 +69,10 @@ pub struct Finding {
 
 impl Finding {
     /// A finding.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "names, ids and displayed paths are handed over as they come"
+    )]
     pub fn new(
         code: &str,
         severity: Severity,

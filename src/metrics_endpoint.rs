@@ -309,7 +309,8 @@ fn streams(text: &mut Exposition, status: &Status, now: Timestamp) {
 }
 
 fn budgets(text: &mut Exposition, status: &Status, health: &BTreeMap<String, Health>) {
-    let gauges: [(&str, &str, fn(&queries::status::Budget) -> u64); 3] = [
+    type Figure = fn(&queries::status::Budget) -> u64;
+    let gauges: [(&str, &str, Figure); 3] = [
         (
             "api_calls_share",
             "Calls a day that followupd allows itself; 0 = none is known.",

@@ -154,11 +154,8 @@ impl KeySource {
     }
 
     fn write(&self, ring: KeyRing) -> Result<KeyRing, SealError> {
-        let text: String = ring
-            .0
-            .iter()
-            .map(|key| format!("{}\n", hex(key.bytes())))
-            .collect();
+        let lines = ring.0.iter().map(|key| hex(key.bytes()) + "\n");
+        let text: String = lines.collect();
         let path = self.path();
         private_file::replace(&path, text.as_bytes()).map_err(|error| unwritable(&path, &error))?;
         Ok(ring)
@@ -283,7 +280,12 @@ impl KeyRing {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Tokens of OAuth connections: one 0600 file per connection, sealed ([`crate::sealing`]), with a version byte in front.
+//!
 //! Written whole, and durable when a write returns. A file of the first version is plain; it is sealed when it is read.
 //!
 //! A configured refresh token is imported once: the file remembers the hash of what was imported, and what the CRM

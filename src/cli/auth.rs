@@ -79,7 +79,8 @@ struct LoggedIn<'a> {
 #[derive(Serialize)]
 struct Revoked<'a> {
     connection: &'a str,
-    revoked: bool,
+    #[serde(rename = "revoked")]
+    is_over: bool,
     removed: Option<String>,
     left: Option<String>,
 }
@@ -158,20 +159,17 @@ async fn through_browser(
     let random = private_file::random::<RANDOM_BYTES>()?;
     let begun = Arc::new(of.consent.begin(&login::redirect_uri(port), &random));
     output::error(&format!("open this address in a browser:\n{}", begun.url));
-    let came_back = match callback {
-        Some(callback) => {
-            let within = Duration::from_mins(args.wait_minutes);
-            let told = |error: &LoginError| output::error(&error.to_string());
-            let login_url = connection.login_url.clone();
-            callback.wait(Arc::clone(&begun), login_url, within, told).await
-        }
-        None => {
-            output::error(
-                "the browser ends at an address it cannot open, beginning with http://localhost; paste that whole address \
-                 here and press Enter:",
-            );
-            login::read_pasted(&pasted()?, &begun, connection.login_url.as_ref())
-        }
+    let came_back = if let Some(callback) = callback {
+        let within = Duration::from_mins(args.wait_minutes);
+        let told = |error: &LoginError| output::error(&error.to_string());
+        let login_url = connection.login_url.clone();
+        callback.wait(Arc::clone(&begun), login_url, within, told).await
+    } else {
+        output::error(
+            "the browser ends at an address it cannot open, beginning with http://localhost; paste that whole address \
+             here and press Enter:",
+        );
+        login::read_pasted(&pasted()?, &begun, connection.login_url.as_ref())
     }
     .map_err(|error| failure(&error))?;
     let bought = of
@@ -355,7 +353,7 @@ async fn revoke(common: &Common, name: &str) -> anyhow::Result<Exit> {
             "auth-revoke/1",
             &Revoked {
                 connection,
-                revoked,
+                is_over: revoked,
                 removed,
                 left,
             },

@@ -420,7 +420,9 @@ fn tell(args: &InitArgs, answers: &Answers, main: &Path, made: &Made) -> anyhow:
             output::line(&format!("wrote {file}"));
         }
         output::line("next, in this order; nothing is written into the CRM before you change the mode:");
-        next.iter().for_each(|step| output::line(&format!("  {step}")));
+        for step in next {
+            output::line(&format!("  {step}"));
+        }
     }
     Ok(Exit::Ok)
 }

@@ -289,9 +289,10 @@ fn records_of(gathered: &Gathered, subject: &RecordRef) -> Vec<RecordRef> {
     people.chain(deals).collect()
 }
 
-/// How long it takes until every record that matters was read again one by one, if passes come every `poll` and `share`
-/// calls may be spent a day (0 = as many as one likes): in working hours, the pass that finds it due included. `None` =
-/// nothing was read yet.
+/// How long it takes until every record that matters was read again one by one; `None` = nothing was read yet.
+///
+/// Passes come every `poll`, and `share` calls may be spent a day (0 = as many as one likes). In working hours, the pass that
+/// finds a record due included.
 ///
 /// # Errors
 /// [`StoreError`] when the store cannot be read.

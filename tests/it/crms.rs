@@ -69,12 +69,12 @@ impl Crms {
             ("zoho", "login_url"),
         ] {
             crms.write_private(&format!("{name}.secret"), crms.told(name, "client_secret"));
-            config += &format!(
-                "[connections.{name}]\nprovider = \"{name}\"\n{host} = \"{}\"\n[connections.{name}.auth]\nclient_id = \
-                 \"{}\"\nclient_secret_file = \"{name}.secret\"\n",
-                crms.address(name),
-                crms.told(name, "client_id"),
+            let (address, client_id) = (crms.address(name), crms.told(name, "client_id"));
+            let section = format!(
+                "[connections.{name}]\nprovider = \"{name}\"\n{host} = \"{address}\"\n[connections.{name}.auth]\n\
+                 client_id = \"{client_id}\"\nclient_secret_file = \"{name}.secret\"\n"
             );
+            config.push_str(&section);
         }
         std::fs::write(crms.path("followupd.toml"), config).unwrap();
         crms

@@ -11,16 +11,13 @@ use crate::{
 
 /// The finding of a code at a place.
 fn found<'a>(answer: &'a Answer, code: &str, place: &str) -> &'a Value {
-    let problems = answer.json["problems"]
-        .as_array()
-        .unwrap_or_else(|| panic!("{answer:?}"));
+    let problems = answer.json["problems"].as_array().unwrap();
     let is_it = |problem: &&Value| {
         problem["code"] == code && problem["where"].as_str().is_some_and(|at| at.contains(place))
     };
-    let finding = problems
-        .iter()
-        .find(is_it)
-        .unwrap_or_else(|| panic!("{code} at {place} is missing in {problems:#?}"));
+    let finding = problems.iter().find(is_it);
+    assert!(finding.is_some(), "{code} at {place} is missing in {problems:#?}");
+    let finding = finding.unwrap();
     for key in ["severity", "message", "fix"] {
         assert!(
             finding[key].as_str().is_some_and(|text| !text.is_empty()),
@@ -37,10 +34,8 @@ fn text<'a>(finding: &'a Value, key: &str) -> &'a str {
 #[test]
 fn a_healthy_hubspot_has_nothing_but_notes() {
     let scene = Scene::begun();
-    for name in ["token"] {
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(scene.path(name), private).unwrap();
-    }
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(scene.path("token"), private).unwrap();
     let answer = scene.answer(&["doctor", "--json"]);
     assert_eq!(answer.status, 0, "{answer:?}");
     let connection = &answer.json["connections"][0];

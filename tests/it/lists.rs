@@ -71,7 +71,7 @@ impl Desk {
             "hubspot_owner_id": self.world.owner,
         }});
         let made = self.world.ask("POST", "/crm/objects/2026-09/deals", &deal).await;
-        made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+        made["id"].as_str().unwrap().to_owned()
     }
 
     async fn call(&self, deal: &str) {
@@ -383,14 +383,7 @@ async fn plan_why_and_status_tell_of_a_list_and_of_what_waits_for_room_in_it() {
         json!([]),
         "it is there"
     );
-    let why = asked(
-        engine,
-        &Request::Why {
-            what: key.clone(),
-            at: None,
-        },
-    )
-    .await;
+    let why = asked(engine, &Request::Why { what: key, at: None }).await;
     assert_eq!(
         (&why["rule"], &why["state"]),
         (&json!("no-next-step"), &json!("bundled"))

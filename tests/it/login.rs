@@ -37,7 +37,8 @@ impl Login {
             said: String::new(),
             url: String::new(),
         };
-        login.url = login.until("http://127.0.0.1").trim().to_owned();
+        let line = login.until("http://127.0.0.1");
+        login.url.push_str(line.trim());
         login
     }
 

@@ -78,7 +78,7 @@ fn parse(text: &str) -> BTreeMap<String, Vec<String>> {
             let (series, value) = line.rsplit_once(' ').unwrap();
             assert!(value.parse::<f64>().is_ok(), "{line}");
             let (name, labels) = series.split_once('{').map_or((series, ""), |(name, labels)| {
-                (name, labels.strip_suffix('}').unwrap_or_else(|| panic!("{line}")))
+                (name, labels.strip_suffix('}').unwrap())
             });
             assert!(typed.contains(name), "{name} has no type");
             metrics

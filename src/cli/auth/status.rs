@@ -86,9 +86,9 @@ fn look(config: &Config, connection: &ConnectionConfig, health: &BTreeMap<String
         detail: None,
         fix: None,
     };
-    let log_in = format!("run `followupd auth login {name}`");
+    let way_in = format!("run `followupd auth login {name}`");
     match (stored, secret) {
-        (Err(error), _) => login.is("unreadable", error.to_string(), log_in),
+        (Err(error), _) => login.is("unreadable", error.to_string(), way_in),
         (Ok(Some(pair)), _) => {
             login.issued_at = Some(pair.issued_at);
             login.access_until = Some(pair.expires_at);
@@ -96,10 +96,10 @@ fn look(config: &Config, connection: &ConnectionConfig, health: &BTreeMap<String
         }
         (Ok(None), Some(Ok(_))) => {}
         (Ok(None), Some(Err(error))) => {
-            let fix = if configured { error.fix() } else { log_in };
+            let fix = if configured { error.fix() } else { way_in };
             login.is("unreadable", error.to_string(), fix);
         }
-        (Ok(None), None) => login.is("none", "nobody has logged in yet".to_owned(), log_in),
+        (Ok(None), None) => login.is("none", "nobody has logged in yet".to_owned(), way_in),
     }
     if login.state == "ready"
         && let Some(known) = health.get(&name)

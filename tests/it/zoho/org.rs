@@ -100,7 +100,8 @@ impl Org {
             .unwrap()
             .json()
             .unwrap();
-        *self.token.borrow_mut() = answer["access_token"].as_str().unwrap().to_owned();
+        let token = answer["access_token"].as_str().unwrap();
+        self.token.replace(token.to_owned());
     }
 
     /// One request as another program of the customer's would send it: status and answer.
