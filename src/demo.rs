@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use followup_sandbox::{
     ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig, ZohoEdition, ZohoSwitches,
-    team::{Score, SituationScore},
+    team::{Pace, Score, SituationScore, TeamSize},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use self::{chaos::Chaos, crms::CRMS, narrator::Narrator};
+use self::{chaos::Chaos, crms::crms, narrator::Narrator};
 use crate::{engine::Rhythm, sync::Silent};
 
 /// The Monday on which every demo begins, an hour before the team does.
@@ -25,8 +25,14 @@ const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 /// Situations of people known to one CRM, in each: every kind of the checked-in mix at least once.
 const SITUATIONS: u32 = 120;
 
-/// Situations of people known to two of the CRMs, in every pair of them.
-const SHARED_SITUATIONS: u32 = 60;
+/// Situations of people known to both of two CRMs.
+const SHARED_SITUATIONS: u32 = 40;
+
+/// Likewise with three CRMs.
+const SHARED_BY_THREE: u32 = 60;
+
+/// Days of a fortnight.
+const FORTNIGHT: u32 = 14;
 
 /// Wait between two cycles.
 const POLL_EVERY: SignedDuration = SignedDuration::from_mins(2);
@@ -39,10 +45,16 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(12);
 pub struct DemoOptions {
     /// Simulated days.
     pub days: u32,
+    /// Reps; as many as the situations need if not given.
+    pub reps: Option<u32>,
+    /// People of a purchased list in each CRM.
+    pub bystanders: u32,
     /// Seed of the world.
     pub seed: u64,
     /// Inject faults.
     pub chaos: bool,
+    /// A Zoho CRM beside the two others.
+    pub with_zoho: bool,
 }
 
 /// The closing figures. Truth comes from the sandbox's script, not from the daemon's view.
@@ -72,6 +84,8 @@ pub struct Figures {
     pub rate_limited: u64,
     /// Simulated days.
     pub simulated_days: u32,
+    /// New reminders of one rep on one office day.
+    pub pace: Pace,
     /// By kind of situation: how many, and how many were handled right.
     pub by_situation: BTreeMap<String, SituationScore>,
     /// Each miss in words.
@@ -106,14 +120,23 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
         limits: true,
         clock: ClockMode::Tokio,
         switches: Switches {
-            known_to_two: SHARED_SITUATIONS,
+            known_to_two: if options.with_zoho {
+                SHARED_BY_THREE
+            } else {
+                SHARED_SITUATIONS
+            },
+            team: TeamSize {
+                fortnights: options.days / FORTNIGHT,
+                reps: options.reps,
+                bystanders: options.bystanders,
+            },
             salesforce: OrgSwitches {
                 people: SITUATIONS,
                 ..OrgSwitches::default()
             },
             // So many credits that our share of them carries a look every two minutes, and the mails.
             zoho: ZohoSwitches {
-                people: SITUATIONS,
+                people: if options.with_zoho { SITUATIONS } else { 0 },
                 edition: ZohoEdition::Enterprise,
                 seats: 30,
                 ..ZohoSwitches::default()
@@ -121,11 +144,16 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
             ..Switches::default()
         },
     });
-    let engine = crms::engine(&sandbox, options.seed, begins_at)?;
+    let engine = crms::engine(&sandbox, &crms(options.with_zoho), options.seed, begins_at)?;
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
-        "A sales team on a simulated HubSpot, a simulated Salesforce and a simulated Zoho CRM, {} days from {begins_at}; the daemon polls all of them every two minutes in working hours.",
+        "A sales team on a simulated HubSpot and a simulated Salesforce{}, {} days from {begins_at}; the daemon polls each every two minutes in working hours.",
+        if options.with_zoho {
+            ", and a simulated Zoho CRM"
+        } else {
+            ""
+        },
         options.days
     ));
     let mut chaos = options.chaos.then(|| Chaos::new(options.seed, begins_at));
@@ -156,7 +184,10 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
 
 fn figures(sandbox: &Sandbox, simulated_days: u32) -> Figures {
     let score: Score = sandbox.score(TOLERANCE);
-    let stats = CRMS.map(|vendor| sandbox.stats_of(vendor));
+    let stats: Vec<_> = crms(true)
+        .into_iter()
+        .map(|vendor| sandbox.stats_of(vendor))
+        .collect();
     let count = |name: &str| -> u64 {
         let counts = stats.iter().filter_map(|stats| stats.get(name)?.as_u64());
         counts.sum()
@@ -174,6 +205,7 @@ fn figures(sandbox: &Sandbox, simulated_days: u32) -> Figures {
         api_calls: count("requests"),
         rate_limited: count("throttled"),
         simulated_days,
+        pace: score.pace,
         by_situation: score.by_situation,
         problems: score.problems,
     }

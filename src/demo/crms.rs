@@ -28,17 +28,26 @@ use crate::{
     team::TeamSettings,
 };
 
-/// The CRMs a demo runs.
-pub(super) const CRMS: [Vendor; 3] = [Vendor::Hubspot, Vendor::Salesforce, Vendor::Zoho];
+/// The CRMs a demo runs; the last one only where it is asked for.
+pub(super) fn crms(with_zoho: bool) -> Vec<Vendor> {
+    let mut crms = vec![Vendor::Hubspot, Vendor::Salesforce];
+    crms.extend(with_zoho.then_some(Vendor::Zoho));
+    crms
+}
 
 /// Our share of Zoho's credits, in percent.
 const ZOHO_SHARE: u8 = 20;
 
-/// The service's engine over simulated stores, with every CRM of the sandbox connected.
-pub(super) fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Result<Engine> {
+/// The service's engine over simulated stores, with these CRMs of the sandbox connected.
+pub(super) fn engine(
+    sandbox: &Sandbox,
+    crms: &[Vendor],
+    seed: u64,
+    now: Timestamp,
+) -> anyhow::Result<Engine> {
     let hash = subject_key::keyed(seed.to_be_bytes().to_vec());
-    let links = CRMS.map(|vendor| {
-        let connector = connector(vendor, sandbox, seed, &hash)?;
+    let links = crms.iter().map(|vendor| {
+        let connector = connector(*vendor, sandbox, seed, &hash)?;
         Ok(Link::new(connector, Mode::Enforce, None))
     });
     let (store, _) = Store::simulated(SimKv::default(), SimJournal::default(), now)?;
@@ -51,7 +60,7 @@ pub(super) fn engine(sandbox: &Sandbox, seed: u64, now: Timestamp) -> anyhow::Re
             calendar: Calendar::default(),
             owners: BTreeMap::new(),
         },
-        links: links.into_iter().collect::<anyhow::Result<_>>()?,
+        links: links.collect::<anyhow::Result<_>>()?,
         stop: CancellationToken::new(),
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),

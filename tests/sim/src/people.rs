@@ -229,6 +229,14 @@ impl People {
         }
     }
 
+    /// A walk-on's first touch waits for a reason that was shown: its time runs from now on.
+    pub fn owed_anew(&mut self, person: &str, now: Timestamp) {
+        let is_theirs = |walk_on: &&mut WalkOn| walk_on.id == person && walk_on.owed_from.is_some();
+        if let Some(walk_on) = self.walk_ons.iter_mut().find(is_theirs) {
+            walk_on.owed_from = Some(now);
+        }
+    }
+
     /// Whether a task is about a walk-on.
     pub fn concerns(&self, task: &TaskView) -> bool {
         let is_theirs = |id: &String| self.walk_ons.iter().any(|walk_on| walk_on.ids.contains(id));

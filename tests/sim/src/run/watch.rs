@@ -148,6 +148,8 @@ impl World {
                         self.shared
                             .trace
                             .note(self.now(), &format!("# {person} waits: {reason}"));
+                        // What a full day held back is owed from the morning on.
+                        self.with(index, |portal| portal.people.owed_anew(&person, portal.crm.now()));
                     }
                     Ok(None) => self.shared.accuse("I-3", self.now(), what),
                     Err(error) => self.shared.accuse("store", self.now(), error.to_string()),
