@@ -24,8 +24,9 @@ const MAIL_GUARD: SignedDuration = SignedDuration::from_mins(30);
 /// How long other kinds may take to become visible.
 const OTHER_GUARD: SignedDuration = SignedDuration::from_mins(10);
 
-/// When a watermark that lags is looked at again.
-const LAG_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// A watermark that lags is looked at again at multiples of this, all at the same instants: each subject by its own clock,
+/// many of them would keep the daemon polling.
+const LAG_AGAIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// When a kind that cannot be read is looked at again.
 const BLIND_AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -59,7 +60,7 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
                         "{} of {connection} was read up to {watermark}, needed is {needed_to}",
                         word(kind)
                     );
-                    return Reading::Blocked(detail, later(now, LAG_AGAIN));
+                    return Reading::Blocked(detail, after_lag(now));
                 }
                 Known::NotLogged | Known::To(_) => {}
             }
@@ -84,11 +85,23 @@ fn unread_elsewhere(
             if is_behind {
                 let detail =
                     format!("{connection} may know this person too and was not read up to {needed_to} yet");
-                return Reading::Blocked(detail, later(now, LAG_AGAIN));
+                return Reading::Blocked(detail, after_lag(now));
             }
         }
     }
     Reading::Clear
+}
+
+/// The next look but one, so that a poll lies between.
+fn after_lag(now: Timestamp) -> Timestamp {
+    let every = LAG_AGAIN.as_secs();
+    let past = SignedDuration::from_secs(now.as_second().rem_euclid(every));
+    let next = later(now, LAG_AGAIN - past);
+    if LAG_AGAIN - past < LAG_AGAIN / 2 {
+        later(next, LAG_AGAIN)
+    } else {
+        next
+    }
 }
 
 enum Known<'a> {
