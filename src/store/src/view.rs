@@ -67,6 +67,9 @@ const NEXT_SEQ: &[u8] = b"next_seq";
 const NEXT_CONNECTION: &[u8] = b"next_connection";
 const COUNTS: &[u8] = b"counts";
 
+/// Records merged into records merged into records: a chain longer than this is a mistake of the data.
+const MERGES_MAX: usize = 32;
+
 /// A key and its value.
 type Pair = (Vec<u8>, Vec<u8>);
 
@@ -238,7 +241,7 @@ impl<'a> View<'a> {
             .transpose()
     }
 
-    /// A person that is there, or was merged away.
+    /// A person that is there, or was merged away and lives on in another: what was merged into a record goes with it.
     pub(crate) fn person(&self, rid: Rid) -> Result<Option<Person>, StoreError> {
         if let Some(record) = self.record(rid)? {
             return Ok(person_of(record));
@@ -249,6 +252,9 @@ impl<'a> View<'a> {
         let Some(into) = gone.merged_into else {
             return Ok(None);
         };
+        if self.is_dead(&into)? {
+            return Ok(None);
+        }
         Ok(last.and_then(person_of).map(|mut person| {
             person.merged.get_or_insert(followup_core::Merge {
                 into: followup_core::PersonId(into),
@@ -256,6 +262,27 @@ impl<'a> View<'a> {
             });
             person
         }))
+    }
+
+    /// Whether a record was deleted, or everything it was merged into was. One that was never seen may come yet.
+    fn is_dead(&self, record: &RecordRef) -> Result<bool, StoreError> {
+        let mut next = record.clone();
+        for _ in 0..MERGES_MAX {
+            let Some(rid) = self.rid(&next)? else {
+                return Ok(false);
+            };
+            if self.record(rid)?.is_some() {
+                return Ok(false);
+            }
+            match self.tombstone(rid)? {
+                None => return Ok(false),
+                Some(Tombstone { gone, .. }) => match gone.merged_into {
+                    None => return Ok(true),
+                    Some(into) => next = into,
+                },
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn counts(&self) -> Result<Counts, StoreError> {

@@ -284,6 +284,45 @@ fn a_merge_keeps_the_human_united_and_its_history_in_reach() {
 }
 
 #[test]
+fn what_was_merged_into_a_record_goes_with_it_and_comes_back_with_it() {
+    for is_merge_told_first in [true, false] {
+        let (mut store, _, _) = simulated();
+        commit(
+            &mut store,
+            vec![
+                Record::Person(person(ANN, 1)),
+                Record::Person(person(BEN, 1)),
+                Record::Person(person(CAT, 1)),
+            ],
+        );
+        let mut told = [
+            gone(CAT, Some(BEN), 20),
+            gone(BEN, Some(ANN), 21),
+            gone(ANN, None, 22),
+        ];
+        if !is_merge_told_first {
+            told.reverse();
+        }
+        for gone in told {
+            commit_gone(&mut store, gone);
+        }
+        for subject in [ANN, BEN, CAT] {
+            assert!(store.gather(&id(subject)).unwrap().people.is_empty(), "{subject}");
+        }
+        commit(&mut store, vec![Record::Person(person(ANN, 30))]);
+        assert_eq!(store.gather(&id(CAT)).unwrap().people.len(), 3);
+    }
+}
+
+#[test]
+fn a_merge_into_a_record_not_read_yet_keeps_the_human() {
+    let (mut store, _, _) = simulated();
+    commit(&mut store, vec![Record::Person(person(BEN, 1))]);
+    commit_gone(&mut store, gone(BEN, Some(ANN), 20));
+    assert_eq!(store.gather(&id(BEN)).unwrap().people.len(), 1);
+}
+
+#[test]
 fn a_converted_lead_stays_one_human_with_its_contact() {
     let (mut store, _, _) = simulated();
     let mut lead = person("hub:lead:4", 1);
