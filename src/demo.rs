@@ -10,7 +10,7 @@ mod narrator;
 use std::collections::BTreeMap;
 
 use followup_sandbox::{
-    ClockMode, OrgSwitches, Sandbox, Switches, WorldConfig, ZohoEdition, ZohoSwitches,
+    ClockMode, OrgSwitches, Sandbox, Switches, Vendor, WorldConfig, ZohoEdition, ZohoSwitches,
     team::{Pace, Score, SituationScore, TeamSize},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -144,7 +144,8 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
             ..Switches::default()
         },
     });
-    let engine = crms::engine(&sandbox, &crms(options.with_zoho), options.seed, begins_at)?;
+    let crms_played = crms(options.with_zoho);
+    let engine = crms::engine(&sandbox, &crms_played, options.seed, begins_at)?;
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));
     let mut narrator = Narrator::default();
     narrate(&format!(
@@ -167,7 +168,7 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
         }
         tokio::time::sleep(engine.wait(POLL_EVERY).await?).await;
     }
-    let figures = figures(&sandbox, options.days);
+    let figures = figures(&sandbox, &crms_played, options.days);
     narrate(&format!(
         "{} days: {} gaps found, {} tasks written, {} closed because the follow-up happened, {} withdrawn; {} duplicates, {} missed, {} wrong.",
         options.days,
@@ -182,12 +183,9 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
     Ok(figures)
 }
 
-fn figures(sandbox: &Sandbox, simulated_days: u32) -> Figures {
+fn figures(sandbox: &Sandbox, vendors: &[Vendor], simulated_days: u32) -> Figures {
     let score: Score = sandbox.score(TOLERANCE);
-    let stats: Vec<_> = crms(true)
-        .into_iter()
-        .map(|vendor| sandbox.stats_of(vendor))
-        .collect();
+    let stats: Vec<_> = vendors.iter().map(|vendor| sandbox.stats_of(*vendor)).collect();
     let count = |name: &str| -> u64 {
         let counts = stats.iter().filter_map(|stats| stats.get(name)?.as_u64());
         counts.sum()

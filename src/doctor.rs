@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use followup_core::Provider;
 use followup_rules::problem::{Problem, Severity as ProblemSeverity};
-use followup_transport::{SendLimits, Transport};
+use followup_transport::{SendLimits, Transport, stated_time};
 use http::{HeaderMap, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -356,9 +356,7 @@ fn reach_fix(provider: Provider, message: &str) -> String {
 
 /// How far this clock and the host's are apart.
 fn skew(connection: &ConnectionConfig, host: &str, headers: &HeaderMap, now: Timestamp) -> Option<Finding> {
-    let date = headers.get(http::header::DATE)?.to_str().ok()?;
-    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
-    let apart = now.duration_since(theirs);
+    let apart = now.duration_since(stated_time(headers)?);
     let severity = match apart.abs() {
         apart if apart > SKEW_WRONG => Severity::Error,
         apart if apart > SKEW_TOLD => Severity::Warning,

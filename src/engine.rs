@@ -33,6 +33,7 @@ mod troubled;
 pub(crate) use report::trouble_of;
 use report::{note_error, note_pass};
 pub use {
+    known::Known,
     link::{Link, LinkState},
     report::{CycleReport, Trouble},
 };

@@ -15,9 +15,10 @@ use followup_rules::{
 };
 use followup_store::ledger::{Closed, Ledger, TaskRow};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// How the tasks that a rule led ended within the policy's window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleRecord {
     /// How many ended.
     pub ended: u64,

@@ -47,9 +47,9 @@ pub(super) fn print(status: &Status) {
         output::line(&format!(
             "{} is in the digest for now: {} of its {} tasks that ended lately were wrong ({} by a rep's word)",
             rule.rule,
-            rule.wrong + rule.early,
-            rule.ended,
-            rule.wrong
+            rule.record.wrong + rule.record.early,
+            rule.record.ended,
+            rule.record.wrong
         ));
     }
     for one in &status.suggestions {

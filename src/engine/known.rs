@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{Engine, link::LinkView};
-use crate::{config::Mode, feedback, planning::PlanInputs, sync::marks};
+use crate::{config::Mode, feedback, planning::PlanInputs, sync::marks, team::Roles};
 
 /// A time-driven verdict makes the next cycle come sooner, but not sooner than this.
 const SOONEST: SignedDuration = SignedDuration::from_secs(5);
@@ -27,6 +27,17 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 /// How much slower the connections are polled while nobody works.
 const NIGHT_FACTOR: i32 = 5;
 
+/// What is known of the team and of its CRMs at one instant.
+#[derive(Debug)]
+pub struct Known {
+    /// Working time of every owner.
+    pub calendars: Calendars,
+    /// Up to when each connection was read.
+    pub coverage: Coverage,
+    /// Admins and leaders, by login.
+    pub roles: Roles,
+}
+
 impl Engine {
     /// How long to wait before the next cycle: the configured wait, longer while nobody works, shorter when a verdict
     /// falls due before.
@@ -35,7 +46,7 @@ impl Engine {
     /// [`StoreError`] when the state cannot be read.
     pub async fn wait(&self, every: SignedDuration) -> Result<Duration, StoreError> {
         let now = self.clock.now();
-        let (calendars, _) = self.known().await?;
+        let Known { calendars, .. } = self.known().await?;
         let due = self.store.with(|store| store.next_due()).await?;
         let due = due.filter(|at| now.duration_since(*at) < OVERDUE);
         let all = || std::iter::once(&calendars.default).chain(calendars.by_owner.values());
@@ -63,8 +74,11 @@ impl Engine {
             .map(|link| (link.connector.connection().clone(), link.mode))
             .collect();
         self.note_modes(modes.clone(), now).await?;
-        let (calendars, coverage) = self.known().await?;
-        let roles = self.roles().await?;
+        let Known {
+            calendars,
+            coverage,
+            roles,
+        } = self.known().await?;
         let learned = self.learned(&roles, &calendars, now).await?;
         let policy = Arc::clone(&self.policy);
         let base = format!("{} {modes:?} {:?}", self.policy.version, self.team);
@@ -154,11 +168,11 @@ impl Engine {
             .await
     }
 
-    /// Working time of every owner and up to when everything is known.
+    /// What is known of the team and of its CRMs now.
     ///
     /// # Errors
     /// [`StoreError`] when the state cannot be read.
-    pub async fn known(&self) -> Result<(Calendars, Coverage), StoreError> {
+    pub async fn known(&self) -> Result<Known, StoreError> {
         let now = self.clock.now();
         let view = |link| LinkView::of(link, now);
         let views: Vec<LinkView> = self.links.iter().map(view).collect();
@@ -178,7 +192,11 @@ impl Engine {
                         }
                     }
                 }
-                Ok((team.calendars(&owners), coverage))
+                Ok(Known {
+                    calendars: team.calendars(&owners),
+                    coverage,
+                    roles: team.roles(&owners),
+                })
             })
             .await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use followup_core::{ConnectionId, Owner};
+use followup_core::{ConnectionId, Stream};
 use followup_rules::{calendar::Calendars, model::StageTable};
 use followup_store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -17,24 +17,6 @@ use crate::{
 const LEARNED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Engine {
-    /// Admins and leaders, by login.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the state cannot be read.
-    pub async fn roles(&self) -> Result<Roles, StoreError> {
-        let connections = self.connections();
-        let team = self.team.clone();
-        self.store
-            .with(move |store| {
-                let mut owners: Vec<Owner> = Vec::new();
-                for connection in &connections {
-                    owners.extend(store.owners(connection)?);
-                }
-                Ok(team.roles(&owners))
-            })
-            .await
-    }
-
     /// What is known beside the records now.
     ///
     /// # Errors
@@ -80,11 +62,26 @@ impl Engine {
         }
         let stages = Arc::new(StageTable::learn(&won, calendars));
         // What is not known yet is asked for again: the first cycles read the deals.
-        if !won.is_empty() {
+        if self.has_read_deals().await? {
             let kept = (now, Arc::clone(&stages));
             keeper.change(|state| state.learned = Some(kept));
         }
         Ok(stages)
+    }
+
+    /// Whether the first load of the deals is done in every CRM.
+    async fn has_read_deals(&self) -> Result<bool, StoreError> {
+        let connections = self.connections();
+        self.store
+            .with(move |store| {
+                for connection in &connections {
+                    if !store.lanes(connection, Stream::Deals)?.backfill_done {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+            .await
     }
 
     fn connections(&self) -> Vec<ConnectionId> {

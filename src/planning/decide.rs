@@ -395,12 +395,17 @@ fn fold(row: &TaskRow, lead: &Gap, folded: &[&Gap], now: Timestamp) -> Option<En
     if shown == row.shown {
         return None;
     }
+    Some(fold_in(row, shown, now))
+}
+
+/// A task tells `shown` from now on; what it ever told stays its own.
+pub(super) fn fold_in(row: &TaskRow, shown: Vec<String>, at: Timestamp) -> Entry {
     let mut gaps = row.gaps.clone();
     gaps.extend(shown.iter().filter(|gap| !row.gaps.contains(gap)).cloned());
-    Some(Entry::Folded {
+    Entry::Folded {
         key: row.key.clone(),
         gaps,
         shown,
-        at: now,
-    })
+        at,
+    }
 }

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Baseline, ConnectionId, DealId, DraftLinks, LinkChange, OwnerId, PersonId, RecordRef, TaskChange,
-    TaskDraft, TaskKey, TaskStatus,
+    Baseline, ConnectionId, DraftLinks, LinkChange, OwnerId, RecordRef, TaskChange, TaskDraft, TaskKey,
+    TaskStatus,
 };
 use followup_rules::{
     Bundle, BundleOf, Context, KnownBundles, TaskText, bundle_verdict, bundles, is_bundle, list_of,
@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 
 use super::{
     PlanInputs,
-    decide::{Amendment, DUE_AHEAD, Decision, close, is_refused_for_a_day, known_to},
+    decide::{Amendment, DUE_AHEAD, Decision, close, fold_in, is_refused_for_a_day, known_to},
     place::{links, place},
     subject_of,
 };
@@ -418,14 +418,7 @@ impl Desk<'_> {
         if is_same {
             return None;
         }
-        let mut gaps = row.gaps.clone();
-        gaps.extend(shown.iter().filter(|gap| !row.gaps.contains(gap)).cloned());
-        Some(Entry::Folded {
-            key: row.key.clone(),
-            gaps,
-            shown,
-            at: self.context.now,
-        })
+        Some(fold_in(row, shown, self.context.now))
     }
 }
 
@@ -441,20 +434,21 @@ fn gap_ids(bundle: &Bundle<'_>) -> Vec<String> {
 
 /// Adds the subject's own record: a deal's people are not linked to the list that names it.
 fn add_links(all: &mut DraftLinks, links: DraftLinks, connection: &ConnectionId) {
-    let is_there = |record: &RecordRef| record.connection == *connection;
     if links.deals.is_empty() {
-        let people = links
-            .people
-            .into_iter()
-            .filter(|person: &PersonId| is_there(person.record()));
-        let fresh: Vec<PersonId> = people.filter(|person| !all.people.contains(person)).collect();
-        all.people.extend(fresh);
+        add(&mut all.people, links.people, |person| {
+            person.record().connection == *connection
+        });
     } else {
-        let deals = links
-            .deals
-            .into_iter()
-            .filter(|deal: &DealId| is_there(deal.record()));
-        let fresh: Vec<DealId> = deals.filter(|deal| !all.deals.contains(deal)).collect();
-        all.deals.extend(fresh);
+        add(&mut all.deals, links.deals, |deal| {
+            deal.record().connection == *connection
+        });
+    }
+}
+
+fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>, is_there: impl Fn(&T) -> bool) {
+    for one in more.into_iter().filter(is_there) {
+        if !all.contains(&one) {
+            all.push(one);
+        }
     }
 }

@@ -16,7 +16,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{QueryError, Response};
-use crate::{engine::Engine, exit::Exit, planning};
+use crate::{
+    engine::{Engine, Known},
+    exit::Exit,
+    planning,
+};
 
 /// The evidence behind a gap and its task.
 #[derive(Debug, Serialize, Deserialize)]
@@ -223,8 +227,12 @@ async fn evaluations(
     record: &RecordRef,
     now: Timestamp,
 ) -> Result<(Vec<Evaluation>, Coverage), QueryError> {
-    let (calendars, coverage) = engine.known().await?;
-    let learned = engine.learned(&engine.roles().await?, &calendars, now).await?;
+    let Known {
+        calendars,
+        coverage,
+        roles,
+    } = engine.known().await?;
+    let learned = engine.learned(&roles, &calendars, now).await?;
     let policy = engine.policy_in_force(now).await?;
     let record = record.clone();
     let (evaluations, coverage) = engine

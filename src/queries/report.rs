@@ -52,11 +52,11 @@ impl Known {
 
 /// Reads every subject once, batch by batch: what is kept of one is a few numbers, and only of leads of the period.
 pub(super) async fn report(engine: &Engine, asked: &Asked) -> Result<Response, QueryError> {
-    let (calendars, coverage) = engine.known().await?;
+    let team = engine.known().await?;
     let known = Known {
         policy: engine.policy.clone(),
-        calendars: Arc::new(calendars),
-        coverage: Arc::new(coverage),
+        calendars: Arc::new(team.calendars),
+        coverage: Arc::new(team.coverage),
         now: engine.clock.now(),
     };
     let mut collector = Collector::new(Period {

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     config::Mode,
-    engine::Engine,
+    engine::{Engine, Known},
     exit::Exit,
-    feedback,
+    feedback::{self, RuleRecord},
     health::{self, Health, State},
     sync,
 };
@@ -55,18 +55,9 @@ pub struct Status {
 pub struct RuleStatus {
     /// The rule.
     pub rule: String,
-    /// How many ended.
-    pub ended: u64,
-    /// The rep wrote `#wrong`.
-    pub wrong: u64,
-    /// It turned out at once that nothing was owed.
-    pub early: u64,
-    /// Deferred or deleted without a word.
-    pub dismissed: u64,
-    /// Completed by the rep.
-    pub declared: u64,
-    /// The follow-up was recorded.
-    pub evidence: u64,
+    /// How they ended.
+    #[serde(flatten)]
+    pub record: RuleRecord,
     /// Share of wrong and early ones.
     pub wrong_share: f64,
     /// Bounds of its 95 % interval (Wilson).
@@ -183,7 +174,7 @@ pub(super) async fn status(engine: &Engine, health: &HealthByName) -> Result<Res
         })
         .collect();
     let health = health.clone();
-    let (calendars, _) = engine.known().await?;
+    let Known { calendars, .. } = engine.known().await?;
     let policy = engine.policy.clone();
     let status = engine
         .store
@@ -288,16 +279,11 @@ fn gather(
 fn rules(store: &Store, policy: &Policy, now: Timestamp) -> Vec<RuleStatus> {
     let demoted = feedback::demoted(store.ledger(), policy, now);
     let records = feedback::records(store.ledger(), &policy.feedback, now);
-    let line = |(rule, record): (RuleId, feedback::RuleRecord)| {
+    let line = |(rule, record): (RuleId, RuleRecord)| {
         let (wrong_share, bounds) = record.wrong_share()?;
         Some(RuleStatus {
             rule: rule.to_string(),
-            ended: record.ended,
-            wrong: record.wrong,
-            early: record.early,
-            dismissed: record.dismissed,
-            declared: record.declared,
-            evidence: record.evidence,
+            record,
             wrong_share,
             interval: [bounds.low, bounds.high],
             in_digest: demoted.contains(&rule),

@@ -58,7 +58,7 @@ impl Portal {
         (
             answer
                 .with_header("x-hubspot-correlation-id", &correlation_id)
-                .with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT")),
+                .dated(now),
             is_throttled,
         )
     }

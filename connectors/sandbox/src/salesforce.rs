@@ -62,9 +62,7 @@ impl Org {
         fault: Option<&FaultKind>,
         now: Timestamp,
     ) -> (Answer, bool) {
-        let answer = self
-            .answer_inner(request, fault, now)
-            .with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT"));
+        let answer = self.answer_inner(request, fault, now).dated(now);
         let is_throttled = is_limit(&answer);
         (answer, is_throttled)
     }

@@ -70,9 +70,7 @@ impl Tenant {
         fault: Option<&FaultKind>,
         now: Timestamp,
     ) -> (Answer, bool) {
-        let answer = self
-            .answer_inner(request, fault, now)
-            .with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT"));
+        let answer = self.answer_inner(request, fault, now).dated(now);
         let is_throttled = answer.status == 429 || is_access_denied(&answer);
         (answer, is_throttled)
     }

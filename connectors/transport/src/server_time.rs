@@ -16,7 +16,7 @@ pub fn server_time(headers: &HeaderMap, now: Timestamp) -> Timestamp {
 }
 
 /// What the header says, whatever our clock says; whole seconds.
-pub(crate) fn stated_time(headers: &HeaderMap) -> Option<Timestamp> {
+pub fn stated_time(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get(http::header::DATE)?.to_str().ok()?;
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(zoned.timestamp())

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// The body of an answer.
@@ -77,6 +78,11 @@ impl Answer {
     pub(crate) fn with_header(mut self, name: &'static str, value: &dyn ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
+    }
+
+    /// With the `Date` every server puts on what it says.
+    pub(crate) fn dated(self, now: Timestamp) -> Self {
+        self.with_header("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT"))
     }
 
     /// The answer as bytes, `content-length` and `content-type` included.

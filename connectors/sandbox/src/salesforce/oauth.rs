@@ -129,11 +129,7 @@ impl Org {
             "client_credentials" => self.by_credentials(login),
             _ => Err(refused("unsupported_grant_type", "grant type not supported")),
         };
-        // Every answer has a date; only here may a client need it, to see that its own clock is wrong.
-        let date = login.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        outcome
-            .unwrap_or_else(|refusal| refusal)
-            .with_header("date", &date)
+        outcome.unwrap_or_else(|refusal| refusal)
     }
 
     fn check_client(&self, login: &Login<'_>, wants_secret: bool) -> Result<(), Answer> {

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use followup_core::{ActivityKind, ConnectionId, RecordRef};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::{Case, Reading};
 use crate::{
@@ -94,14 +94,12 @@ fn unread_elsewhere(
 
 /// The next look but one, so that a poll lies between.
 fn after_lag(now: Timestamp) -> Timestamp {
-    let every = LAG_AGAIN.as_secs();
-    let past = SignedDuration::from_secs(now.as_second().rem_euclid(every));
-    let next = later(now, LAG_AGAIN - past);
-    if LAG_AGAIN - past < LAG_AGAIN / 2 {
-        later(next, LAG_AGAIN)
-    } else {
-        next
-    }
+    let common = TimestampRound::new()
+        .smallest(Unit::Minute)
+        .increment(LAG_AGAIN.as_mins())
+        .mode(RoundMode::Ceil);
+    let at_least = later(now, LAG_AGAIN / 2);
+    at_least.round(common).unwrap_or(at_least)
 }
 
 enum Known<'a> {
