@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followup_core::{
-    Capability, Closing, Connector, ConnectorError, CreateOutcome, Gone, RecordKind, RecordRef, Task,
-    TaskChange, TaskDraft, TaskKey, TaskQuery, WriteOutcome,
+    Capability, Closing, Connector, ConnectorError, CreateOutcome, RecordRef, Task, TaskChange, TaskDraft,
+    TaskKey, TaskQuery, WriteOutcome,
 };
 use followup_store::{
     StoreError,
@@ -28,15 +28,13 @@ use crate::{
 };
 
 mod lines;
+mod reread;
 pub mod step;
 
 use step::{Step, next_step};
 
 /// Creations sent in one request.
 const BATCH: usize = 50;
-
-/// Records of open tasks read again in one cycle.
-const RECHECKED_MAX: usize = 1_000;
 
 /// What was carried out.
 #[derive(Debug, Default)]
@@ -158,75 +156,6 @@ impl WriteBack<'_> {
     /// Told to stop, or only an admin can make the next write possible.
     fn is_over(&self, applied: &Applied) -> bool {
         self.stop.is_cancelled() || applied.refused.is_some()
-    }
-
-    /// Reads the records that open tasks are about again by id: no poll tells of a deletion in time, and a task must
-    /// not outlive what it is about.
-    ///
-    /// # Errors
-    /// [`StoreError`] only: trouble with the CRM is in the answer.
-    pub async fn recheck(&self, now: Timestamp, applied: &mut Applied) -> Result<(), StoreError> {
-        let connection = self.connector.connection().clone();
-        let subjects = self
-            .store
-            .with(move |store| {
-                let ledger = store.ledger();
-                let is_there = |row: &&TaskRow| {
-                    row.connection == connection && row.closed.is_none() && row.remote().is_some()
-                };
-                let rows = ledger.tasks().filter(is_there);
-                Ok(rows
-                    .flat_map(|row| ledger.shown_subjects_of(row))
-                    .collect::<Vec<_>>())
-            })
-            .await?;
-        // A person may be shown by the record of another CRM, of which this one knows nothing.
-        let ids: BTreeSet<_> = subjects
-            .into_iter()
-            .filter(|subject| subject.connection == *self.connector.connection())
-            .filter(|subject| subject.kind != RecordKind::Owner)
-            .take(RECHECKED_MAX)
-            .collect();
-        if ids.is_empty() || self.stop.is_cancelled() {
-            return Ok(());
-        }
-        self.read_again(ids, now, applied).await?;
-        Ok(())
-    }
-
-    /// Reads records by id and takes in what they say; answers which of them differ, `None` if nobody knows.
-    async fn read_again(
-        &self,
-        ids: BTreeSet<RecordRef>,
-        now: Timestamp,
-        applied: &mut Applied,
-    ) -> Result<Option<BTreeSet<RecordRef>>, StoreError> {
-        let asked: Vec<RecordRef> = ids.into_iter().collect();
-        let fresh = match self.connector.read(&asked, now).await {
-            Ok(fresh) => fresh,
-            Err(error) => {
-                applied.fail("reading records again by id", &error);
-                return Ok(None);
-            }
-        };
-        let news = self
-            .store
-            .with(move |store| {
-                let there: BTreeSet<_> = fresh.iter().map(|record| record.id().clone()).collect();
-                let mut gone = Vec::new();
-                for id in asked.into_iter().filter(|id| !there.contains(id)) {
-                    if store.tombstone(&id)?.is_none() {
-                        gone.push(Gone {
-                            id,
-                            merged_into: None,
-                            at: now,
-                        });
-                    }
-                }
-                store.refresh(&fresh, &gone)
-            })
-            .await?;
-        Ok(Some(news.into_iter().collect()))
     }
 
     // ---- create

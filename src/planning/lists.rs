@@ -12,7 +12,8 @@ use followup_core::{
     TaskStatus,
 };
 use followup_rules::{
-    Bundle, BundleOf, Context, KnownBundles, TaskText, bundle_verdict, bundles, is_bundle, list_of,
+    Bundle, BundleOf, Context, KnownBundles, TaskText, Topic, bundle_key, bundle_verdict, bundles, is_bundle,
+    list_of,
     model::{Evaluation, Facts, Gap, Outcome, OwnTask, RuleId, Subject, TaskVerdict},
     policy::Span,
     render_bundle,
@@ -48,6 +49,9 @@ pub fn known(ledger: &Ledger, context: &Context<'_>) -> KnownBundles {
     for row in ledger.lists().filter(|row| is_bundle(&row.key)) {
         let is_recent = context.now.duration_since(row.planned_at) < REMEMBERED;
         let list = list_of_row(ledger, row, context);
+        if let Some((topic, _)) = list.as_ref().filter(|_| row.is_live()) {
+            known.topics.insert(row.key.clone(), *topic);
+        }
         match list.filter(|_| row.is_live() && row.closing.is_none()) {
             Some(list) if !is_old(row, &row.owner, context) => {
                 known.open.insert(list, row.key.clone());
@@ -68,12 +72,19 @@ pub fn known(ledger: &Ledger, context: &Context<'_>) -> KnownBundles {
     known
 }
 
-/// Whose list a row is, and of which rule.
+/// Whose list a row is, and of what. A list of a return is known by its key, which is made of the day it was planned.
 fn list_of_row(ledger: &Ledger, row: &TaskRow, context: &Context<'_>) -> Option<BundleOf> {
     let gap = row.gaps.iter().find_map(|id| ledger.gap(id))?;
     let rule = RuleId::parse(&gap.rule)?;
     let owner = (!rule.is_for_admin()).then(|| context.calendars.person_of(&row.owner).clone());
-    Some((rule, owner))
+    let begun_on = context.calendars.of(owner.as_ref()).date_on(row.planned_at);
+    let is_return = row.key == bundle_key(Topic::Return, owner.as_ref(), begun_on);
+    let topic = if is_return {
+        Topic::Return
+    } else {
+        Topic::Rule(rule)
+    };
+    Some((topic, owner))
 }
 
 fn is_old(row: &TaskRow, owner: &OwnerId, context: &Context<'_>) -> bool {
@@ -356,7 +367,7 @@ impl Desk<'_> {
             marker,
             due_at,
             reminder_at: Some(self.context.now.min(due_at - SignedDuration::from_mins(1))),
-            is_urgent: bundle.rule.is_buyer_initiated(),
+            is_urgent: bundle.is_urgent(),
         }
     }
 

@@ -210,7 +210,7 @@ fn would_list(
     let text = render_bundle(bundle, facts, context);
     Some(WouldCreate {
         task_key: bundle.key.0.clone(),
-        rule: bundle.rule.as_str().to_owned(),
+        rule: bundle.rule()?.as_str().to_owned(),
         subject: first.subject.to_string(),
         owner: owner.to_string(),
         due: bundle.due_at,

@@ -2,7 +2,7 @@
 //!
 //! Some rules are always delivered by a list; of the low ones (attempts, hygiene) three new gaps at once make one; and so
 //! do three that a buyer raised beyond the owner's hard cap. Of deals without a next step a list names the top few, the
-//! rest waits.
+//! rest waits. On the first day after a leave, what became due meanwhile makes one list, whatever rules it is of.
 //!
 //! A list is an owner's, not a subject's: its key is made of the rule, the owner and the day on which its period begins,
 //! so that a second list for the same period cannot be written, whatever was forgotten. It is longer than the key of a
@@ -37,18 +37,48 @@ const KEY_DIGITS: usize = 40;
 /// Most gaps in one list: its marker names them all, and every change of one has the others judged too.
 const PARTS_MAX: usize = 30;
 
-/// Whose list of which rule; `None` is the admin.
-pub type BundleOf = (RuleId, Option<OwnerId>);
+/// Whoever was away for so many days of business comes back to one list.
+const LEAVE_DAYS: u32 = 3;
+
+/// What a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Gaps of one rule.
+    Rule(RuleId),
+    /// Gaps of any rule that became due while the owner was on leave.
+    Return,
+}
+
+impl Topic {
+    /// The rule's id, or `return`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rule(rule) => rule.as_str(),
+            Self::Return => "return",
+        }
+    }
+}
+
+impl From<RuleId> for Topic {
+    fn from(rule: RuleId) -> Self {
+        Self::Rule(rule)
+    }
+}
+
+/// Whose list of what; `None` is the admin.
+pub type BundleOf = (Topic, Option<OwnerId>);
 
 /// The lists a ledger knows of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownBundles {
-    /// Those that are open, by rule and [`Calendars::person_of`](crate::calendar::Calendars::person_of) the owner.
+    /// Those that are open, by topic and [`Calendars::person_of`](crate::calendar::Calendars::person_of) the owner.
     pub open: BTreeMap<BundleOf, TaskKey>,
     /// Those that are closed, in whatever way, or that take nothing in any more.
     pub closed: BTreeSet<TaskKey>,
     /// Which open list holds a gap already.
     pub held: BTreeMap<GapKey, TaskKey>,
+    /// What those that hold gaps are of; one that is missing here is of its gaps' rule.
+    pub topics: BTreeMap<TaskKey, Topic>,
 }
 
 /// A list that should be there.
@@ -56,8 +86,8 @@ pub struct KnownBundles {
 pub struct Bundle<'e> {
     /// Its key: of the open list, else of a new one.
     pub key: TaskKey,
-    /// The rule.
-    pub rule: RuleId,
+    /// What it is of.
+    pub topic: Topic,
     /// Whose; `None` is the admin.
     pub owner: Option<OwnerId>,
     /// What it lists, in the order of its text: the place of the evaluation, and the gap.
@@ -66,11 +96,29 @@ pub struct Bundle<'e> {
     pub due_at: Timestamp,
 }
 
-/// The key of an owner's list of a rule for the period that begins on a local date.
-pub fn bundle_key(rule: RuleId, owner: Option<&OwnerId>, begins_on: Date) -> TaskKey {
+impl Bundle<'_> {
+    /// The rule that stands for it: its own, or that of what it names first. `None` only of an empty list of no rule.
+    pub fn rule(&self) -> Option<RuleId> {
+        match self.topic {
+            Topic::Rule(rule) => Some(rule),
+            Topic::Return => self.parts.first().map(|(_, gap)| gap.key.rule),
+        }
+    }
+
+    /// Whether a buyer raised any of it.
+    pub fn is_urgent(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|(_, gap)| gap.key.rule.is_buyer_initiated())
+    }
+}
+
+/// The key of an owner's list of a topic for the period that begins on a local date.
+pub fn bundle_key(topic: impl Into<Topic>, owner: Option<&OwnerId>, begins_on: Date) -> TaskKey {
+    let topic = topic.into();
     let mut hash = Sha256::new();
     let owner = owner.map_or_else(|| "admin".to_owned(), |owner| owner.record().to_string());
-    for part in ["bundle", rule.as_str(), &owner, &begins_on.to_string()] {
+    for part in ["bundle", topic.as_str(), &owner, &begins_on.to_string()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -88,11 +136,11 @@ pub fn is_bundle(key: &TaskKey) -> bool {
 }
 
 /// The first local day of the period an instant falls into: the day itself, or Monday for rules with a list a week.
-pub fn period_of(rule: RuleId, calendar: &Calendar, at: Timestamp) -> Date {
+pub fn period_of(topic: impl Into<Topic>, calendar: &Calendar, at: Timestamp) -> Date {
     let today_on = calendar.date_on(at);
     let is_weekly = matches!(
-        rule,
-        RuleId::CloseDatePassed | RuleId::StaleLead | RuleId::OutcomeMissing
+        topic.into(),
+        Topic::Rule(RuleId::CloseDatePassed | RuleId::StaleLead | RuleId::OutcomeMissing)
     );
     if !is_weekly {
         return today_on;
@@ -105,11 +153,14 @@ pub fn period_of(rule: RuleId, calendar: &Calendar, at: Timestamp) -> Date {
 
 /// Gathers what belongs into lists.
 ///
-/// Marks gaps of low rules as [`Outcome::Bundled`] where there are enough of them at once or a list is open, and those
-/// beyond the top of a list of next steps as [`Outcome::Queued`]. To be asked before [`apply_caps_with`](crate::apply_caps_with), over every subject that is judged at once and every one
+/// Marks gaps of low rules, and what waited for an owner on leave, as [`Outcome::Bundled`] where there are enough of them
+/// at once or a list is open, and those beyond the top of a list of next steps as [`Outcome::Queued`]. To be asked before [`apply_caps_with`](crate::apply_caps_with), over every subject that is judged at once and every one
 /// that an open list names.
 pub fn apply_bundles(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
-    gather_low(evaluations, known, context);
+    gather_new(evaluations, known, context, |lead| {
+        waited_for_return(lead, context)
+    });
+    gather_new(evaluations, known, context, |lead| is_low(lead.key.rule));
     keep_top(evaluations, context);
 }
 
@@ -121,11 +172,30 @@ const fn is_low(rule: RuleId) -> bool {
     )
 }
 
-fn gather_low(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
+/// Whether a gap became due while its owner was on leave, and today is the first day back. What a buyer asked on the night
+/// before is no part of the leave.
+fn waited_for_return(gap: &Gap, context: &Context<'_>) -> bool {
+    let rule = gap.key.rule;
+    let is_own = !rule.is_aside() && !rule.is_always_bundled() && rule != RuleId::AfterHoursLead;
+    let back_at = gap.owner.as_ref().and_then(|owner| {
+        context
+            .calendar(Some(owner))
+            .back_from_leave(context.now, LEAVE_DAYS)
+    });
+    is_own && back_at.is_some_and(|back_at| gap.deadline_at < back_at)
+}
+
+/// Gathers what is meant into lists, where there is enough of it.
+fn gather_new(
+    evaluations: &mut [Evaluation],
+    known: &KnownBundles,
+    context: &Context<'_>,
+    is_meant: impl Fn(&Gap) -> bool,
+) {
     let mut groups: BTreeMap<BundleOf, Vec<usize>> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
         let lead = evaluation.gaps.iter().find(|gap| gap.outcome == Outcome::Task);
-        if let Some(lead) = lead.filter(|lead| is_low(lead.key.rule) && !caps::has_open_task(evaluation)) {
+        if let Some(lead) = lead.filter(|lead| is_meant(lead) && !caps::has_open_task(evaluation)) {
             groups.entry(list_of(lead, context)).or_default().push(place);
         }
     }
@@ -147,8 +217,13 @@ fn gather_low(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Co
 /// Whose list a gap belongs to.
 pub fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
     let owner = gap.owner.as_ref().filter(|_| !gap.key.rule.is_for_admin());
+    let topic = if waited_for_return(gap, context) {
+        Topic::Return
+    } else {
+        Topic::Rule(gap.key.rule)
+    };
     (
-        gap.key.rule,
+        topic,
         owner.map(|owner| context.calendars.person_of(owner).clone()),
     )
 }
@@ -173,7 +248,7 @@ fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
     }
     for (list, mut ranked) in groups {
         ranked.sort();
-        let stay = if list.0 == RuleId::NoNextStep {
+        let stay = if list.0 == Topic::Rule(RuleId::NoNextStep) {
             top.min(PARTS_MAX)
         } else {
             PARTS_MAX
@@ -250,8 +325,8 @@ pub fn bundles<'e>(
                 continue;
             };
             let bundle = bundles.entry(key.clone()).or_insert_with(|| Bundle {
+                topic: known.topics.get(&key).copied().unwrap_or(list.0),
                 key,
-                rule: list.0,
                 due_at: context.calendar(list.1.as_ref()).closing_of_next_day(context.now),
                 owner: list.1,
                 parts: Vec::new(),
@@ -261,17 +336,19 @@ pub fn bundles<'e>(
     }
     let mut bundles: Vec<Bundle<'e>> = bundles.into_values().collect();
     for bundle in &mut bundles {
-        let is_ranked = bundle.rule == RuleId::NoNextStep;
+        let is_ranked = bundle.topic == Topic::Rule(RuleId::NoNextStep);
+        let is_mixed = bundle.topic == Topic::Return;
         bundle.parts.sort_by_cached_key(|(place, gap)| {
             let evaluation = evaluations.get(*place).filter(|_| is_ranked);
             (
                 evaluation.map(|evaluation| rank(gap, evaluation, context.now)),
+                is_mixed.then_some(gap.key.rule),
                 gap.anchor_at,
                 gap.key.clone(),
             )
         });
     }
-    bundles.sort_by(|a, b| (a.rule, &a.owner, &a.key).cmp(&(b.rule, &b.owner, &b.key)));
+    bundles.sort_by(|a, b| (a.topic, &a.owner, &a.key).cmp(&(b.topic, &b.owner, &b.key)));
     bundles
 }
 

@@ -206,6 +206,20 @@ impl Calendar {
         Some(self.opening_of(back_on))
     }
 
+    /// If the local date of `at` is the first day of business after a leave of at least `days` days of business: the
+    /// opening of that day.
+    pub fn back_from_leave(&self, at: Timestamp, days: u32) -> Option<Timestamp> {
+        let today_on = self.date_on(at);
+        let is_away = |date| self.end_of_absence(date).is_some();
+        if is_away(today_on) || !self.has_hours(today_on) {
+            return None;
+        }
+        let mut before = (1..=days).map(|count| self.business_day_before(today_on, count));
+        before
+            .all(|day| day < today_on && is_away(day))
+            .then(|| self.opening_of(today_on))
+    }
+
     /// The local date of an instant.
     pub fn date_on(&self, at: Timestamp) -> Date {
         self.zone.to_datetime(at).date()

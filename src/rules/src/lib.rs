@@ -40,7 +40,7 @@ mod wording;
 
 pub use crate::{
     bundles::{
-        Bundle, BundleOf, KnownBundles, apply_bundles, bundle_key, bundle_verdict, bundles, is_bundle,
+        Bundle, BundleOf, KnownBundles, Topic, apply_bundles, bundle_key, bundle_verdict, bundles, is_bundle,
         lint_bundle, list_of, period_of, render_bundle,
     },
     caps::{OwnerLoad, apply_caps, apply_caps_with, owner_load},

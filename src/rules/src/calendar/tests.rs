@@ -304,6 +304,26 @@ fn absences_do_not_stop_the_clock() {
 }
 
 #[test]
+fn a_leave_is_over_on_the_first_day_of_business_after_it_and_on_that_day_alone() {
+    let absence = Absence {
+        first_on: on("2026-11-04"),
+        last_on: on("2026-11-15"),
+    };
+    let calendar = standard().with_absences(vec![absence]);
+    let back = |now: &str, days| calendar.back_from_leave(at(now), days);
+    assert_eq!(back("2026-11-16T23:00:00Z", 3), Some(at("2026-11-16T09:00:00Z")));
+    assert_eq!(back("2026-11-16T00:00:00Z", 8), Some(at("2026-11-16T09:00:00Z")));
+    for (now, days) in [
+        ("2026-11-15T23:00:00Z", 3),
+        ("2026-11-17T09:00:00Z", 3),
+        ("2026-11-16T09:00:00Z", 9),
+        ("2026-11-12T09:00:00Z", 1),
+    ] {
+        assert_eq!(back(now, days), None, "{now}");
+    }
+}
+
+#[test]
 fn an_absence_lasts_until_the_opening_of_the_first_day_back() {
     let days = |first: &str, last: &str| Absence {
         first_on: on(first),

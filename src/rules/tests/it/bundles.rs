@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{PersonId, Source, TaskKey, TaskStatus};
+use followup_core::{Absence, PersonId, Source, TaskKey, TaskStatus};
 use followup_rules::{
-    KnownBundles, OwnerLoad, apply_bundles, apply_caps_with, bundle_key, bundle_verdict, bundles, carrier,
-    evaluate, is_bundle, lint_bundle,
+    KnownBundles, OwnerLoad, Topic, apply_bundles, apply_caps_with, bundle_key, bundle_verdict, bundles,
+    calendar::Calendar,
+    carrier, evaluate, is_bundle, lint_bundle,
     model::{Crossing, Evaluation, Facts, GapKey, Outcome, OwnTask, RuleId, Subject, TaskVerdict},
     parse_marker, period_of, render_bundle, subjects_of,
 };
@@ -159,7 +160,7 @@ fn one_list_names_an_owners_top_deals_and_its_text_passes_the_linter() {
 fn a_list_that_is_open_takes_in_what_comes_later_and_costs_no_room() {
     let mut world = deals(1);
     world.policy.caps.new_per_day = 0;
-    let list = (RuleId::NoNextStep, Some(owner("o1")));
+    let list = (Topic::Rule(RuleId::NoNextStep), Some(owner("o1")));
     let mut known = KnownBundles::default();
     let evaluations = judged(&world, &known);
     assert_eq!(outcomes(&evaluations), ["d1 queued"]);
@@ -201,7 +202,7 @@ fn a_deal_in_an_open_list_keeps_its_place_before_larger_ones_and_the_list_is_no_
     let mut known = KnownBundles::default();
     known
         .open
-        .insert((RuleId::NoNextStep, Some(owner("o1"))), key.clone());
+        .insert((RuleId::NoNextStep.into(), Some(owner("o1"))), key.clone());
     let evaluations = judged(&world, &known);
     assert_eq!(
         outcomes(&evaluations),
@@ -293,4 +294,111 @@ fn the_caps_of_every_owner_are_kept_with_lists_among_the_tasks() {
     assert!(is(&evaluations, &Outcome::Bundled));
     apply_caps_with(&mut evaluations, &load, &KnownBundles::default(), &context);
     assert!(is(&evaluations, &Outcome::Queued));
+}
+
+/// So many buyers who wrote to an owner who was away from the 4th to the 17th; now it is the first morning back.
+fn back_from_leave(buyers: usize) -> World {
+    let mut world = World::at("18 09:30");
+    let away = vec![Absence {
+        first_on: date(2026, 11, 4),
+        last_on: date(2026, 11, 17),
+    }];
+    let calendar = Calendar::default().with_absences(away);
+    world.calendars.by_owner.insert(owner("o1"), calendar);
+    for number in 1..=buyers {
+        let name = format!("p{number}");
+        world.lead(&name, Source::Other, "02 09:30");
+        world.call_out(&format!("c{number}"), "02 10:00", &name);
+        if number % 2 == 0 {
+            world.mail_in(&format!("m{number}"), "09 10:00", &name);
+        }
+    }
+    world
+}
+
+#[test]
+fn what_became_due_during_a_leave_makes_one_list_on_the_first_day_back_buyers_first() {
+    let world = back_from_leave(7);
+    let known = KnownBundles::default();
+    let evaluations = judged(&world, &known);
+    let context = world.context();
+    let lists = bundles(&evaluations, &known, &context);
+    assert_eq!(lists.len(), 1);
+    let list = &lists[0];
+    assert_eq!((list.topic, list.parts.len()), (Topic::Return, 7));
+    assert!(
+        outcomes(&evaluations)
+            .iter()
+            .all(|outcome| !outcome.ends_with("task"))
+    );
+    let rules: Vec<RuleId> = list.parts.iter().map(|(_, gap)| gap.key.rule).collect();
+    assert_eq!(rules[..3], [RuleId::ReplyWaiting; 3]);
+    assert_eq!(rules[3..], [RuleId::NextAttempt; 4]);
+    let facts: Vec<&Facts> = evaluations.iter().map(|_| &world.facts).collect();
+    let text = render_bundle(list, &facts, &context);
+    assert_eq!(text.subject, "Follow up: 7 follow-ups from while you were away");
+    let buyers: Vec<PersonId> = (1..=7).map(|number| person(&format!("p{number}"))).collect();
+    assert_eq!(lint_bundle(&text, &buyers, Some(&owner("o1")), &world.facts), []);
+}
+
+#[test]
+fn two_things_after_a_leave_are_two_tasks_and_a_day_off_is_no_leave() {
+    let known = KnownBundles::default();
+    let two = judged(&back_from_leave(2), &known);
+    assert_eq!(
+        outcomes(&two)
+            .iter()
+            .filter(|outcome| outcome.ends_with("task"))
+            .count(),
+        2
+    );
+    let mut world = back_from_leave(2);
+    for number in 3..=6 {
+        world.lead(&format!("p{number}"), Source::Other, "16 09:30");
+        world.mail_in(&format!("m{number}"), "16 10:00", &format!("p{number}"));
+    }
+    let away = vec![Absence {
+        first_on: date(2026, 11, 16),
+        last_on: date(2026, 11, 17),
+    }];
+    let calendar = Calendar::default().with_absences(away);
+    world.calendars.by_owner.insert(owner("o1"), calendar);
+    let evaluations = judged(&world, &known);
+    assert!(bundles(&evaluations, &known, &world.context()).is_empty());
+}
+
+#[test]
+fn the_list_of_a_return_keeps_what_it_holds_on_the_days_after_and_takes_in_nothing_new() {
+    let mut world = back_from_leave(4);
+    let known = KnownBundles::default();
+    let evaluations = judged(&world, &known);
+    let lists = bundles(&evaluations, &known, &world.context());
+    let key = lists[0].key.clone();
+    let mut known = KnownBundles::default();
+    known.open.insert((Topic::Return, Some(owner("o1"))), key.clone());
+    known.topics.insert(key.clone(), Topic::Return);
+    for (place, gap) in &lists[0].parts {
+        let subject = evaluations[*place].subject.clone();
+        known.held.insert(gap.key.clone(), key.clone());
+        world.facts.own_tasks.push(OwnTask {
+            gaps: vec![gap.key.clone()],
+            subject,
+            created_at: at("18 09:31"),
+            due_at: Some(at("19 17:00")),
+            original_due_at: Some(at("19 17:00")),
+            ..listed(&key, "d1")
+        });
+    }
+    world.lead("p9", Source::Other, "16 09:30");
+    world.mail_in("m9", "18 10:00", "p9");
+    world.now = at("19 12:00");
+    world.read_to(world.now);
+    let evaluations = judged(&world, &known);
+    let lists = bundles(&evaluations, &known, &world.context());
+    assert_eq!(
+        (lists.len(), lists[0].topic, lists[0].parts.len()),
+        (1, Topic::Return, 4)
+    );
+    let outcomes = outcomes(&evaluations);
+    assert!(outcomes.contains(&"p9 task".to_owned()), "{outcomes:?}");
 }
