@@ -307,6 +307,10 @@ pub enum Feature {
     Ownerless,
     /// People who belong to a queue instead of a user.
     Queues,
+    /// Which conversation a mail belongs to.
+    Threads,
+    /// Which record another one was merged into.
+    MergeTrace,
 }
 
 /// Acts of people and systems in one CRM. Acts on ids that do not exist do nothing.

@@ -21,6 +21,7 @@ mod paths;
 mod probe;
 mod pull;
 mod related;
+mod rest;
 mod schema;
 mod tasks;
 mod vendor;
@@ -46,16 +47,6 @@ pub use vendor::ZohoVendor;
 
 /// Kinds of activity that are read record by record.
 const RELATED: &[ActivityKind] = &[ActivityKind::Email];
-
-/// Calls of a pass in which nothing changed: seven lists, and the records of open tasks.
-const CALLS_PER_PASS: u64 = 9;
-/// Part of our share that polls may use while somebody works, in percent; the rest is for nights, mails, deletions, sweeps
-/// and writes.
-const POLLS_PERCENT: u64 = 35;
-/// A day's worth of waking hours: while nobody works, passes are several times rarer anyway.
-const WAKING_SECONDS: u64 = 12 * 3_600;
-/// However few credits there are, a pass is made this often.
-const REST_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// One Zoho org.
 pub struct Zoho {
@@ -172,13 +163,7 @@ impl Connector for Zoho {
     }
 
     fn rest(&self) -> SignedDuration {
-        let share = self.usage().daily_share * POLLS_PERCENT / 100;
-        if share == 0 {
-            return SignedDuration::ZERO;
-        }
-        let credits = CALLS_PER_PASS * u64::from(self.api.costs().list);
-        let seconds = credits * WAKING_SECONDS / share;
-        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)).min(REST_MAX)
+        rest::rest_of(&self.usage(), self.api.costs().list)
     }
 
     fn quota(&self) -> Option<SpentQuota> {

@@ -8,6 +8,7 @@ use followup_core::{Deal, OwnerId, Person, PersonId, Source, TaskStatus};
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
+    bundles,
     calendar::Calendar,
     context::Context,
     explain,
@@ -225,8 +226,10 @@ impl<'a> Scene<'a> {
 /// The marker names the open task of ours that holds any of them or, if there is none, the task the leading gap opens. A
 /// gap that goes into a task which holds none of them yet is rendered by [`render_into`].
 pub fn render(lead: &Gap, folded: &[&Gap], facts: &Facts, context: &Context<'_>) -> TaskText {
+    // A list holds gaps of many subjects, and is no task of any of them.
     let holds = |task: &&OwnTask| {
         task.status == TaskStatus::Open
+            && !bundles::is_bundle(&task.key)
             && std::iter::once(&lead)
                 .chain(folded)
                 .any(|gap| task.gaps.contains(&gap.key))

@@ -157,8 +157,14 @@ impl Tenant {
 impl Crm for Tenant {
     fn shows(&self, feature: Feature) -> bool {
         match feature {
-            // Neither a mail nor a meeting has a field for it; a lead always has an owner, and owners are users alone.
-            Feature::AbsenceFlag | Feature::MeetingResult | Feature::Ownerless | Feature::Queues => false,
+            // Neither a mail nor a meeting has a field for it; a lead always has an owner, and owners are users alone;
+            // lists of mails have no conversation; a merged record is deleted like any other.
+            Feature::AbsenceFlag
+            | Feature::MeetingResult
+            | Feature::Ownerless
+            | Feature::Queues
+            | Feature::Threads
+            | Feature::MergeTrace => false,
             Feature::Conversion => true,
         }
     }

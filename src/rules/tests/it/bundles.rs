@@ -8,7 +8,7 @@ use followup_rules::{
     calendar::Calendar,
     carrier, evaluate, is_bundle, lint_bundle,
     model::{Crossing, Evaluation, Facts, GapKey, Outcome, OwnTask, RuleId, Subject, TaskVerdict},
-    parse_marker, period_of, render_bundle, subjects_of,
+    parse_marker, period_of, render, render_bundle, subjects_of,
 };
 use jiff::civil::date;
 
@@ -401,4 +401,23 @@ fn the_list_of_a_return_keeps_what_it_holds_on_the_days_after_and_takes_in_nothi
     );
     let outcomes = outcomes(&evaluations);
     assert!(outcomes.contains(&"p9 task".to_owned()), "{outcomes:?}");
+}
+
+#[test]
+fn a_task_of_a_subject_never_takes_the_key_of_a_list_that_names_one_of_its_gaps() {
+    let mut world = deals(1);
+    let key = bundle_key(RuleId::NoNextStep, Some(&owner("o1")), date(2026, 11, 17));
+    let evaluations = judged(&world, &KnownBundles::default());
+    let gap = evaluations
+        .iter()
+        .flat_map(|one| &one.gaps)
+        .find(|gap| gap.key.rule == RuleId::NoNextStep)
+        .unwrap();
+    world.facts.own_tasks.push(OwnTask {
+        gaps: vec![gap.key.clone()],
+        ..listed(&key, "d1")
+    });
+    let text = render(gap, &[], &world.facts, &world.context());
+    let marker = parse_marker(&text.marker).unwrap();
+    assert_eq!(marker.task_key, gap.id().task_key());
 }
