@@ -13,7 +13,14 @@ use serde_json::Value;
 
 use super::row::{record, with_trigger};
 use crate::{
-    Zoho, api::Turn, org::KeyMode, paths, schema::Module, vendor::Said, view::View, wire::SavedWire,
+    Zoho,
+    api::{Turn, code_of},
+    org::KeyMode,
+    paths,
+    schema::Module,
+    vendor::Said,
+    view::View,
+    wire::SavedWire,
 };
 
 /// Records of one call.
@@ -145,12 +152,7 @@ impl Zoho {
                 self.forget_org();
                 CreateOutcome::NotSent { reason: told(&said) }
             }
-            // Nothing was written, and it is not this record's fault.
-            "RECORD_LOCKED"
-            | "RECORD_IN_BLUEPRINT"
-            | "NOT_APPROVED"
-            | "LIMIT_EXCEEDED"
-            | "TOO_MANY_REQUESTS" => CreateOutcome::NotSent { reason: told(&said) },
+            code if will_pass(code) => CreateOutcome::NotSent { reason: told(&said) },
             "NO_PERMISSION" | "AUTHORIZATION_FAILED" | "OAUTH_SCOPE_MISMATCH" => CreateOutcome::NotAllowed {
                 reason: format!(
                     "{}. Fix: give the profile of this connection's user the right to create tasks",
@@ -224,7 +226,16 @@ fn without_answer(error: &CallError) -> CreateOutcome {
     let reason = error.to_string();
     match (error.effect, &error.cause) {
         (Effect::Maybe, _) => CreateOutcome::Unknown { reason },
+        (Effect::None, Cause::Refused) if will_pass(&code_of(error)) => not_sent(error),
         (Effect::None, Cause::Refused | Cause::NotFound) => CreateOutcome::Rejected { reason },
         (Effect::None, _) => not_sent(error),
     }
+}
+
+/// Nothing was written, and it is not the record's fault.
+fn will_pass(code: &str) -> bool {
+    matches!(
+        code,
+        "RECORD_LOCKED" | "RECORD_IN_BLUEPRINT" | "NOT_APPROVED" | "LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS"
+    )
 }

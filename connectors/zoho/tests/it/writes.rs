@@ -172,6 +172,20 @@ async fn r23_a_task_for_an_inactive_owner_is_refused_with_that_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_that_passes_is_no_refusal_of_the_task() {
+    let (org, owner, person) = org().await;
+    let connector = org.connector();
+    org.faults(&[("POST /crm/v8/Tasks", "error:LIMIT_EXCEEDED", 1)]);
+    let drafts = [draft(&org, "k1", &owner, person)];
+    let outcomes = connector.create_tasks(&drafts, org.now()).await;
+    assert!(
+        matches!(outcomes[..], [CreateOutcome::NotSent { .. }]),
+        "{outcomes:?}"
+    );
+    created(&org, &connector, drafts[0].clone()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_edit_between_read_and_write_is_judged_anew_in_both_shapes_of_the_refusal() {
     for in_data in [false, true] {
         let (org, owner, lead) = org().await;
