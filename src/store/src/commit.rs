@@ -12,6 +12,10 @@ use jiff::Timestamp;
 
 use crate::{
     codec,
+    erase::{
+        self,
+        admit::{self, Admitted},
+    },
     error::StoreError,
     human, index,
     keys::{self, Rid, table},
@@ -95,11 +99,14 @@ pub(crate) struct Draft<'a> {
     counts: Counts,
     /// While a sweep is taken in: up to when the other lanes should have brought everything.
     settled_at: Option<Timestamp>,
+    /// Whether anybody was erased, of whom a CRM may still tell.
+    has_erased: bool,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(view: View<'a>, ledger: &'a Ledger) -> Result<Self, StoreError> {
         let counts = view.counts()?;
+        let has_erased = admit::is_needed(&view)?;
         Ok(Self {
             view,
             entries: Vec::new(),
@@ -110,6 +117,7 @@ impl<'a> Draft<'a> {
             ledger,
             counts,
             settled_at: None,
+            has_erased,
         })
     }
 
@@ -199,9 +207,30 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn record(&mut self, incoming: &Record, arrival: Arrival) -> Result<(), StoreError> {
+    fn record(&mut self, delivered: &Record, arrival: Arrival) -> Result<(), StoreError> {
+        if !self.has_erased {
+            return self.admitted(delivered, delivered, arrival);
+        }
+        match admit::admit(&self.view, self.ledger, delivered)? {
+            Admitted::Whole => self.admitted(delivered, delivered, arrival),
+            Admitted::Without(record) => self.admitted(delivered, &record, arrival),
+            Admitted::Aside(quarantined) => self.set_aside(&quarantined),
+            Admitted::No => {
+                self.committed.unchanged += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes in what may be kept of a record; what was delivered tells whether it is a new version.
+    fn admitted(
+        &mut self,
+        delivered: &Record,
+        incoming: &Record,
+        arrival: Arrival,
+    ) -> Result<(), StoreError> {
         let rid = self.view.intern(incoming.id())?;
-        let hash = codec::content_hash(incoming)?;
+        let hash = codec::content_hash(delivered)?;
         let old_bytes = self.view.get(&keys::of(table::RECORD, rid))?;
         if old_bytes.as_deref().and_then(codec::record_hash) == Some(hash) {
             self.committed.unchanged += 1;
@@ -369,6 +398,9 @@ impl<'a> Draft<'a> {
 
     fn remove(&mut self, gone: &Gone) -> Result<(), StoreError> {
         let rid = self.view.intern(&gone.id)?;
+        if self.has_erased && erase::is_erased(&self.view, rid)? {
+            return self.readable(rid);
+        }
         let known = self.view.tombstone(rid)?;
         let old = self.view.record(rid)?;
         let says_nothing_new = known

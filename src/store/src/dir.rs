@@ -112,7 +112,67 @@ impl StateDir {
     /// Removes the cache and every copy that was set aside.
     pub(crate) fn drop_cache(&self) -> Result<(), StoreError> {
         self.drop_asides()?;
+        remove_dir(&self.old_cache())?;
+        self.drop_fresh_cache()?;
         remove_dir(&self.cache())
+    }
+
+    /// Makes an empty directory for a copy of the cache.
+    pub(crate) fn create_fresh_cache(&self) -> Result<PathBuf, StoreError> {
+        self.drop_fresh_cache()?;
+        let path = self.fresh_cache();
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(StoreError::io("creating", &path))?;
+        Ok(path)
+    }
+
+    /// Removes a copy that did not come to its end.
+    pub(crate) fn drop_fresh_cache(&self) -> Result<(), StoreError> {
+        remove_dir(&self.fresh_cache())
+    }
+
+    /// Puts the copy in the place of the cache, which goes.
+    pub(crate) fn swap_cache(&self) -> Result<(), StoreError> {
+        let (cache, old) = (self.cache(), self.old_cache());
+        fs::rename(&cache, &old).map_err(StoreError::io("moving", &cache))?;
+        sync_parent(&cache)?;
+        self.finish_renewal()
+    }
+
+    /// Ends an exchange of the cache that a crash cut off, wherever that was: a copy that was whole takes its place, one
+    /// that was not goes, and so does the old cache.
+    pub(crate) fn finish_renewal(&self) -> Result<(), StoreError> {
+        let (cache, fresh, old) = (self.cache(), self.fresh_cache(), self.old_cache());
+        // The old one is moved only once the copy is whole.
+        if old.exists() && fresh.exists() && !cache.exists() {
+            fs::rename(&fresh, &cache).map_err(StoreError::io("moving", &fresh))?;
+            sync_parent(&cache)?;
+        }
+        remove_dir(&old)?;
+        self.drop_fresh_cache()
+    }
+
+    /// Removes what was ever set aside: copies of the cache, ends of the journal.
+    pub(crate) fn drop_copies(&self) -> Result<(), StoreError> {
+        self.drop_asides()?;
+        let entries = fs::read_dir(&self.path).map_err(StoreError::io("listing", &self.path))?;
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("listing", &self.path))?;
+            if entry.file_name().to_string_lossy().starts_with("journal.tail-") {
+                fs::remove_file(entry.path()).map_err(StoreError::io("removing", entry.path()))?;
+            }
+        }
+        sync_parent(&self.journal())
+    }
+
+    fn fresh_cache(&self) -> PathBuf {
+        self.path.join("cache.fresh")
+    }
+
+    fn old_cache(&self) -> PathBuf {
+        self.path.join("cache.old")
     }
 
     fn drop_asides(&self) -> Result<(), StoreError> {

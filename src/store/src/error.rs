@@ -77,6 +77,14 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// Entries of the journal cannot be read, so it cannot be told whom they are about: nothing was erased.
+    #[error(
+        "{entries} entries of the journal cannot be read, so nothing can be erased from it. Fix: put a backup of journal.log back, or run `followupd store confirm` if they are lost; entries of a newer followupd need that version"
+    )]
+    Unread {
+        /// How many.
+        entries: u64,
+    },
     /// A number space of the cache is used up, or a value is too large for its place.
     #[error("{what} does not fit: more than {max}")]
     TooLarge {
@@ -115,6 +123,7 @@ impl StoreError {
             Self::JournalClosed { .. } => "journal_closed",
             Self::Cache { .. } => "cache",
             Self::Decode { .. } => "decode",
+            Self::Unread { .. } => "unread",
             Self::TooLarge { .. } => "too_large",
         }
     }

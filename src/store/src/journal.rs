@@ -84,6 +84,18 @@ pub trait Journal: Send + Sync {
     /// durable nevertheless. [`StoreError::TooLarge`]: none is.
     fn append(&mut self, payloads: &[&[u8]]) -> Result<(), StoreError>;
 
+    /// Puts other entries in the place of all there are, from number 1 on; durable when it returns, and nothing of
+    /// the old ones is left in the file. There are never fewer than before. Damage that was known is gone with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]: the old entries are all there. [`StoreError::JournalClosed`] also where a journal cannot be
+    /// written anew.
+    fn replace(&mut self, _payloads: &[Vec<u8>]) -> Result<(), StoreError> {
+        Err(StoreError::JournalClosed {
+            why: "it cannot be written anew",
+        })
+    }
+
     /// Visits every entry that can be read, and tells what else is wrong.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ pub(crate) mod table {
     pub(crate) const SWEPT: u8 = 0x13;
     /// Kind of activity, [`super::Rid`] → up to when the record was asked for such activities.
     pub(crate) const RELATED: u8 = 0x14;
+    /// [`super::Rid`] of a person → when everything about them was erased. Nothing of them is taken in again.
+    pub(crate) const ERASED: u8 = 0x15;
     /// Person or deal, instant, activity.
     pub(crate) const TIMELINE: u8 = 0x20;
     /// Person, deal.

@@ -17,7 +17,7 @@ mod lists;
 mod row;
 
 pub use entry::{Entry, FreezeReason, GapEnd, GapRow, WriteEnd, WrittenWord};
-pub use row::{RowState, TaskRow};
+pub use row::{ERASED, RowState, TaskRow};
 
 /// Everything the journal says, folded into its present state.
 #[derive(Debug, Clone, Default, PartialEq)]

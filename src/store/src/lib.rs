@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`ledger`] (what we did), [`store`] (the facade), then inside: `commit` (a page as one batch),
 //! `human` and `gather` (who is who, and what concerns a subject), `keys`, `index` and `codec` (the layout), `view`
-//! (typed reads with writes laid over), `open`, `verify` and `dir` (opening and damage), [`kv`] and [`journal`] (the
+//! (typed reads with writes laid over), `erase` (taking a human out), `open`, `verify` and `dir` (opening and damage), [`kv`] and [`journal`] (the
 //! seams, each with a simulated twin).
 
 pub mod journal;
@@ -17,6 +17,7 @@ pub mod store;
 mod codec;
 mod commit;
 mod dir;
+mod erase;
 mod error;
 mod gather;
 mod human;
@@ -32,12 +33,13 @@ mod view;
 
 pub use commit::{Committed, PageCommit};
 pub use dir::FORMAT;
+pub use erase::Traces;
 pub use error::{Problem, StoreError};
 pub use gather::{BATCH_COUNT_MAX, BATCH_WITHIN, Gathered};
 pub use journal::SimJournal;
 pub use kv::{SimKv, SimPower};
 pub use lanes::LaneState;
 pub use ledger::{Entry, Ledger};
-pub use store::{MissingPart, Opening, Place, Store, StoreOptions};
+pub use store::{Forgotten, MissingPart, Opening, Place, Store, StoreOptions};
 pub use sweep::{SweepPart, SweepState};
 pub use view::Counts;

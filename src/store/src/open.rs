@@ -101,6 +101,7 @@ pub(crate) fn cache(
     now: Timestamp,
     opening: &mut Opening,
 ) -> Result<SledKv, StoreError> {
+    dir.finish_renewal()?;
     let path = dir.cache();
     let was_there = path.exists();
     if was_there && opening.is_new {

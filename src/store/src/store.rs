@@ -22,13 +22,16 @@ use crate::{
     view::View,
 };
 
+mod erase;
 mod loss;
 mod missing;
 mod read;
 mod related;
+mod retention;
 
 pub use missing::MissingPart;
 pub use read::Place;
+pub use retention::Forgotten;
 
 /// How a store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +70,10 @@ pub struct Store {
     damage: Vec<Damage>,
     /// Subjects whose whole circle is marked dirty: spares looking the circle up again while one is only read in.
     marked: BTreeSet<Rid>,
-    /// Held for its lock; last, so that it is released after the cache is closed.
-    _dir: Option<StateDir>,
+    /// Held for its lock, too; behind the cache, so that it is released after the cache is closed.
+    dir: Option<StateDir>,
+    /// How the cache on disk is opened again.
+    cache_bytes: u64,
 }
 
 /// Where the memory of marked subjects is dropped rather than grown.
@@ -95,7 +100,10 @@ impl Store {
         let dir = StateDir::lock(dir, &mut opening.problems)?;
         let (journal, ledger) = open::journal(&dir, &mut opening)?;
         let kv = open::cache(&dir, options, now, &mut opening)?;
-        Self::start(Box::new(kv), Box::new(journal), ledger, Some(dir), opening, now)
+        let (mut store, opening) =
+            Self::start(Box::new(kv), Box::new(journal), ledger, Some(dir), opening, now)?;
+        store.cache_bytes = options.cache_bytes;
+        Ok((store, opening))
     }
 
     /// A store over simulated parts.
@@ -153,7 +161,8 @@ impl Store {
             ledger,
             damage,
             marked: BTreeSet::new(),
-            _dir: dir,
+            dir,
+            cache_bytes: 0,
         };
         let epoch = store.ledger.epoch() + 1;
         store.record(&[Entry::Opened { epoch, at: now }])?;

@@ -248,6 +248,34 @@ impl Journal for FileJournal {
         Ok(())
     }
 
+    fn replace(&mut self, payloads: &[Vec<u8>]) -> Result<(), StoreError> {
+        if let Some(why) = self.closed {
+            return Err(StoreError::JournalClosed { why });
+        }
+        let mut bytes = HEADER.to_vec();
+        let mut seq = 0;
+        for payload in payloads {
+            seq += 1;
+            frame::write(&mut bytes, seq, payload)?;
+        }
+        let fresh = self.path.with_extension("new");
+        write_new(&fresh, &bytes)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&fresh)
+            .map_err(StoreError::io("opening", &fresh))?;
+        file.seek(SeekFrom::End(0))
+            .map_err(StoreError::io("seeking in", &fresh))?;
+        fs::rename(&fresh, &self.path).map_err(StoreError::io("renaming", fresh))?;
+        // From here on the new file is the journal, whatever else fails.
+        self.file = file;
+        self.len = bytes.len() as u64;
+        self.last_seq = seq;
+        self.damage.clear();
+        sync_parent(&self.path)
+    }
+
     fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
         Self::inspect(&self.path, visit).map(|found| found.problems)
     }

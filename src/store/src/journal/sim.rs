@@ -71,6 +71,16 @@ impl Journal for SimJournal {
         Ok(())
     }
 
+    fn replace(&mut self, payloads: &[Vec<u8>]) -> Result<(), StoreError> {
+        if !self.power.spend() {
+            return Err(StoreError::JournalClosed {
+                why: "the simulated power was cut",
+            });
+        }
+        *self.lock() = payloads.iter().cloned().map(Some).collect();
+        Ok(())
+    }
+
     fn replay(&self, visit: VisitEntry<'_>) -> Result<Vec<Problem>, StoreError> {
         let entries = self.lock().clone();
         for (seq, payload) in (1..).zip(&entries) {

@@ -304,4 +304,6 @@ pub enum Entry {
         /// Since when.
         from: Timestamp,
     },
+    /// What stood here was about a person who was erased.
+    Erased,
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Closed, WriteEnd};
 
+/// The word that stands where something named a person who was erased.
+pub const ERASED: &str = "erased";
+
 /// Where the creation of a task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowState {
@@ -72,6 +75,11 @@ impl TaskRow {
     /// Whether it is, or may be, open in the CRM.
     pub const fn is_live(&self) -> bool {
         self.closed.is_none() && !matches!(self.state, RowState::Rejected { .. })
+    }
+
+    /// Whether it was about a person who was erased: only its key counts, which is never used again.
+    pub fn is_erased(&self) -> bool {
+        matches!(&self.closed, Some((Closed::LetGo(why), _)) if why == ERASED)
     }
 
     /// Whether the CRM refused it.

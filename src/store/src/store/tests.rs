@@ -15,6 +15,7 @@ use crate::testing::{
 use crate::{Counts, Gathered};
 
 mod disk;
+mod erase;
 mod history;
 mod lists;
 mod loss;

@@ -178,6 +178,7 @@ fn beside() -> Vec<Entry> {
             amount_minor: Some(1_250_000),
             from: at(5),
         },
+        Entry::Erased,
     ]
 }
 
@@ -235,6 +236,7 @@ fn the_bytes_of_every_journal_entry_are_what_they_were() {
         "21 10 3acc22d7535a3ddf47887804d428b68c",
         "22 37 17aee25f2dda628324a586d5c90667c0",
         "23 35 1793964d1604c8c7530065a8322dae93",
+        "24 2 b519be874447e0f0a38ee8ec84ecd219",
         "02 25 a2e2c42809182b11599a329de5a2d485",
         "02 61 eb3e424aef89c23036d35d329cc650a9",
         "02 25 e3798a2b60616c85b2f8301eaccf3c2e",
