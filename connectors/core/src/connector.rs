@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     activity::ActivityKind,
+    discovery::Discovery,
     error::ConnectorError,
     id::{ConnectionId, Provider, RecordRef},
     record::Record,
@@ -303,6 +304,12 @@ pub trait Connector: Send + Sync {
 
     /// Looks around: identity, permissions, limits; sets up the task key property where that is possible.
     fn probe(&self, now: Timestamp) -> Future<'_, Result<Probe, ConnectorError>>;
+
+    /// Reads the org's own lists of statuses, stages and outcomes and its custom fields, and says what the mapping in
+    /// force makes of each word. Nothing is changed.
+    fn discover(&self, _now: Timestamp) -> Future<'_, Result<Discovery, ConnectorError>> {
+        Box::pin(std::future::ready(Ok(Discovery::default())))
+    }
 
     /// Reads one page of changes.
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>>;

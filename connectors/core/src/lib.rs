@@ -4,7 +4,7 @@
 //! contract ([`Connector`]) carries them back. This crate knows no async runtime, no HTTP and no storage.
 //!
 //! Read in this order: [`id`] (names of records), [`person`], [`deal`], [`activity`], [`task`] (the records),
-//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`batch`], [`cursor`] and
+//! [`record`] (all of them in one enum), [`connector`] (pages, cursors and the trait), [`discovery`] (an org's own words), [`batch`], [`cursor`] and
 //! [`mod@amend`] (what every connector does with them), [`error`].
 
 pub mod activity;
@@ -13,6 +13,7 @@ pub mod batch;
 pub mod connector;
 pub mod cursor;
 pub mod deal;
+pub mod discovery;
 pub mod error;
 pub mod id;
 pub mod person;
@@ -28,6 +29,7 @@ pub use connector::{
     Quarantined, Related, RelatedRequest, SpentQuota, Stream, StreamAccess, Usage,
 };
 pub use deal::{Deal, DealState, StageEntry, StageKind};
+pub use discovery::{CustomField, Discovery, OrgWord, Place, SeenWords, Unread, WordList};
 pub use error::ConnectorError;
 pub use id::{
     AccountId, ActivityId, ConnectionId, DealId, IdError, OwnerId, PersonId, Provider, RecordKind, RecordRef,

@@ -12,6 +12,7 @@ mod api;
 mod config;
 pub mod consent;
 mod cursor;
+mod discover;
 mod kept;
 mod map;
 mod mapping;
@@ -27,8 +28,8 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use followup_core::{
-    ConnectionId, Connector, ConnectorError, CreateOutcome, FoundTask, Future, Page, Probe, Provider,
-    PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
+    ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page, Probe,
+    Provider, PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
     WriteOutcome, normalize_email,
 };
 use followup_transport::{
@@ -194,6 +195,10 @@ impl Connector for Hubspot {
 
     fn probe(&self, now: Timestamp) -> Future<'_, Result<Probe, ConnectorError>> {
         Box::pin(self.look_around(now))
+    }
+
+    fn discover(&self, now: Timestamp) -> Future<'_, Result<Discovery, ConnectorError>> {
+        Box::pin(self.discover_words(now))
     }
 
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>> {

@@ -3,9 +3,11 @@
 //! The file in the repository is the built-in mapping; a connection may name its own copy. Every problem of a file is
 //! reported at once.
 
+mod words;
+
 use std::collections::BTreeMap;
 
-use followup_core::{CallOutcome, MeetingResult, Source, StageKind};
+use followup_core::{CallOutcome, MeetingResult, SeenWords, Source, StageKind};
 use serde::Deserialize;
 
 /// The mapping the program is built with.
@@ -28,6 +30,7 @@ pub struct Mapping {
     meeting_outcomes: BTreeMap<String, MeetingResult>,
     proposal_stages: Vec<String>,
     late_stages: Vec<String>,
+    seen: SeenWords,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +45,8 @@ struct RawMapping {
     calls: RawCalls,
     meetings: RawMeetings,
     deals: RawDeals,
+    #[serde(default)]
+    seen: SeenWords,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +102,11 @@ impl Mapping {
         Self::from_toml(BUILTIN).expect("the built-in mapping is loaded by a test")
     }
 
+    /// The text of that file.
+    pub const fn builtin_text() -> &'static str {
+        BUILTIN
+    }
+
     /// Reads a mapping file.
     ///
     /// # Errors
@@ -146,6 +156,7 @@ impl Mapping {
             ),
             proposal_stages: lower_all(&raw.deals.proposal_stages),
             late_stages: lower_all(&raw.deals.late_stages),
+            seen: raw.seen,
         };
         if problems.is_empty() {
             Ok(mapping)

@@ -57,12 +57,27 @@ impl Paths {
 
     /// `/crm/pipelines/{ver}/deals`.
     pub(crate) fn deal_pipelines(&self) -> String {
-        format!("{}/deals", self.crm("pipelines"))
+        self.pipelines("deals")
+    }
+
+    /// `/crm/pipelines/{ver}/{type}`.
+    pub(crate) fn pipelines(&self, object: &str) -> String {
+        format!("{}/{object}", self.crm("pipelines"))
+    }
+
+    /// `/crm/properties/{ver}/{type}`.
+    pub(crate) fn properties(&self, object: &str) -> String {
+        format!("{}/{object}", self.crm("properties"))
+    }
+
+    /// `/calling/v1/dispositions`: this path has no dated form (calls guide).
+    pub(crate) const fn dispositions() -> &'static str {
+        "/calling/v1/dispositions"
     }
 
     /// `/crm/properties/{ver}/tasks`.
     pub(crate) fn task_properties(&self) -> String {
-        format!("{}/tasks", self.crm("properties"))
+        self.properties("tasks")
     }
 
     /// `/account-info/{ver}/details`.

@@ -15,6 +15,7 @@ pub mod auth;
 mod config;
 mod csv;
 mod cursor;
+mod discover;
 mod map;
 mod mapping;
 mod org;
@@ -31,8 +32,8 @@ mod wire;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use followup_core::{
-    ConnectionId, Connector, ConnectorError, CreateOutcome, FoundTask, Future, Page, Probe, Provider,
-    PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
+    ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page, Probe,
+    Provider, PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
     WriteOutcome,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
@@ -153,6 +154,10 @@ impl Connector for Salesforce {
 
     fn announce(&self, pulls: &[PullRequest]) {
         self.ahead().announce(pulls, |pull| self.plan(pull));
+    }
+
+    fn discover(&self, now: Timestamp) -> Future<'_, Result<Discovery, ConnectorError>> {
+        Box::pin(self.discover_words(now))
     }
 
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>> {

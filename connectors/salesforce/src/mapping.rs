@@ -3,11 +3,12 @@
 //! The file in the repository is the built-in mapping; a connection may name its own copy. Every problem of a file is
 //! reported at once.
 
+mod lists;
 mod words;
 
 use std::collections::BTreeMap;
 
-use followup_core::{CallOutcome, Direction, Source, StageKind};
+use followup_core::{CallOutcome, Direction, SeenWords, Source, StageKind};
 use serde::Deserialize;
 
 use words::{call_outcome, capture, direction, sight, source};
@@ -76,6 +77,7 @@ pub struct Mapping {
     late_stages: Vec<String>,
     people_types: Vec<String>,
     sight: Sight,
+    seen: SeenWords,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +92,8 @@ struct RawMapping {
     meetings: RawMeetings,
     deals: RawDeals,
     users: RawUsers,
+    #[serde(default)]
+    seen: SeenWords,
 }
 
 #[derive(Deserialize)]
@@ -176,6 +180,11 @@ impl Mapping {
         Self::from_toml(BUILTIN).expect("the built-in mapping is loaded by a test")
     }
 
+    /// The text of that file.
+    pub const fn builtin_text() -> &'static str {
+        BUILTIN
+    }
+
     /// Reads a mapping file.
     ///
     /// # Errors
@@ -235,12 +244,7 @@ impl Mapping {
         Some(Self {
             never_inbound,
             is_inbound_when_unset: raw.leads.unset_is_inbound,
-            status: raw
-                .leads
-                .status
-                .into_iter()
-                .map(|(key, word)| (key.to_lowercase(), word))
-                .collect(),
+            status: lower_keys(raw.leads.status),
             sources,
             source_words,
             key_field,
@@ -261,6 +265,7 @@ impl Mapping {
             late_stages: lower_all(&raw.deals.late_stages),
             people_types: lower_all(&raw.users.people_types),
             sight: sight?,
+            seen: raw.seen,
         })
     }
 
@@ -429,6 +434,11 @@ fn contains_any(words: &[String], text: &str) -> bool {
 
 fn starts_with_any(words: &[String], lower: &str) -> bool {
     words.iter().any(|word| lower.starts_with(word.as_str()))
+}
+
+fn lower_keys(words: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let lower = |(key, word): (String, String)| (key.to_lowercase(), word);
+    words.into_iter().map(lower).collect()
 }
 
 fn lower_all(words: &[String]) -> Vec<String> {

@@ -63,10 +63,27 @@ pub async fn read_lane(
 /// When a promise is broken.
 pub async fn contract<F: AsyncFn() -> Fixture>(make: F) {
     lanes_end_and_repeat(make().await).await;
+    a_look_at_the_orgs_words_repeats(make().await).await;
     creation_happens_once(make().await).await;
     a_lost_answer_is_unknown_and_found_again(make().await).await;
     changes_are_idempotent_and_spare_humans(make().await).await;
     old_and_young_tasks_are_withdrawn(make().await).await;
+}
+
+/// Lists of the org's own words are told alike each time, each list and each word once.
+async fn a_look_at_the_orgs_words_repeats(fixture: Fixture) {
+    let now = fixture.scene.now();
+    let found = fixture.connector.discover(now).await.expect("a readable org");
+    let again = fixture.connector.discover(now).await.expect("a readable org");
+    assert_eq!(found, again);
+    assert!(found.unread.is_empty(), "{:?}", found.unread);
+    let names: BTreeSet<&str> = found.lists.iter().map(|list| list.name.as_str()).collect();
+    assert!(names.contains("deals.stages"), "{names:?}");
+    assert_eq!(names.len(), found.lists.len(), "{names:?}");
+    for list in &found.lists {
+        let words: BTreeSet<&str> = list.words.iter().map(|word| word.word.as_str()).collect();
+        assert_eq!(words.len(), list.words.len(), "{}", list.name);
+    }
 }
 
 async fn lanes_end_and_repeat(fixture: Fixture) {

@@ -14,6 +14,7 @@ mod api;
 pub mod auth;
 mod config;
 mod cursor;
+mod discover;
 mod map;
 mod mapping;
 mod org;
@@ -31,8 +32,8 @@ mod wire;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use followup_core::{
-    ActivityKind, ConnectionId, Connector, ConnectorError, CreateOutcome, FoundTask, Future, Page, Probe,
-    Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, SpentQuota, Stream, TaskChange,
+    ActivityKind, ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page,
+    Probe, Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, SpentQuota, Stream, TaskChange,
     TaskDraft, TaskQuery, Usage, WriteOutcome, subject_line::SubjectHash,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
@@ -120,6 +121,10 @@ impl Connector for Zoho {
 
     fn probe(&self, now: Timestamp) -> Future<'_, Result<Probe, ConnectorError>> {
         Box::pin(self.look_around(now))
+    }
+
+    fn discover(&self, now: Timestamp) -> Future<'_, Result<Discovery, ConnectorError>> {
+        Box::pin(self.discover_words(now))
     }
 
     fn pull(&self, request: PullRequest) -> Future<'_, Result<Page, ConnectorError>> {

@@ -3,11 +3,12 @@
 //! The file in the repository is the built-in mapping; a connection may name its own copy. Every problem of a file is
 //! reported at once.
 
+mod lists;
 mod raw;
 
 use std::collections::BTreeMap;
 
-use followup_core::{CallOutcome, Source, StageKind};
+use followup_core::{CallOutcome, SeenWords, Source, StageKind};
 
 use raw::RawMapping;
 
@@ -66,6 +67,7 @@ pub struct Mapping {
     proposal_stages: Vec<String>,
     late_stages: Vec<String>,
     integration_types: Vec<String>,
+    seen: SeenWords,
 }
 
 impl Mapping {
@@ -75,6 +77,11 @@ impl Mapping {
     /// Never: a test loads that file.
     pub fn builtin() -> Self {
         Self::from_toml(BUILTIN).expect("the built-in mapping is loaded by a test")
+    }
+
+    /// The text of that file.
+    pub const fn builtin_text() -> &'static str {
+        BUILTIN
     }
 
     /// Reads a mapping file.

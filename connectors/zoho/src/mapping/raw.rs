@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{CallOutcome, Source};
+use followup_core::{CallOutcome, SeenWords, Source};
 use serde::Deserialize;
 
 use super::{Mailboxes, Mapping};
@@ -22,6 +22,8 @@ pub(super) struct RawMapping {
     meetings: RawMeetings,
     deals: RawDeals,
     users: RawUsers,
+    #[serde(default)]
+    seen: SeenWords,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +200,7 @@ impl RawMapping {
             proposal_stages: lower_all(&self.deals.proposal_stages),
             late_stages: lower_all(&self.deals.late_stages),
             integration_types: lower_all(&self.users.integration_types),
+            seen: self.seen,
         })
     }
 }
