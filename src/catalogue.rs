@@ -605,6 +605,13 @@ pub const ENTRIES: &[Entry] = &[
         fix: "Do what the finding says.",
     },
     Entry {
+        code: "unread",
+        area: "state",
+        means: "Nothing can be erased from a journal that cannot be read whole.",
+        cause: "Damaged entries, or entries of a newer version.",
+        fix: "Put a backup of journal.log back, or run `followupd store confirm` if they are lost.",
+    },
+    Entry {
         code: "unreadable_file",
         area: "configuration",
         means: "A file cannot be read.",

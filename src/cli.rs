@@ -22,6 +22,7 @@ mod context;
 mod demo;
 mod digest;
 mod doctor;
+mod erase;
 mod explain;
 mod explain_error;
 mod export;
@@ -207,6 +208,18 @@ enum Command {
         /// A record id (connection:contact:301), an e-mail address, or `-` to read an address from standard input.
         person: String,
     },
+    /// Take everything that is kept about a person out of the state directory, for good. Tells what that is; --yes does
+    /// it.
+    #[command(after_help = EXIT_HELP)]
+    Erase {
+        #[command(flatten)]
+        common: Common,
+        /// A record id (connection:contact:301), an e-mail address, or `-` to read an address from standard input.
+        person: String,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Print a JSON Schema of followupd.toml, for editors.
     ConfigSchema,
     /// Log in to a CRM, see how the logins stand, take consent back.
@@ -342,6 +355,13 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
                 person: explain::person(&person)?,
             };
             ask::ask(&common, "export/1", &request, export::print)
+        }
+        Command::Erase { common, person, yes } => {
+            let request = Request::Erase {
+                person: explain::person(&person)?,
+                yes,
+            };
+            ask::ask(&common, "erase/1", &request, erase::print)
         }
         Command::ConfigSchema => {
             output::line(&serde_json::to_string_pretty(&crate::config::schema())?);

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    access_log::{AccessLog, Asker},
     engine::Engine,
     exit::Exit,
     health,
@@ -52,7 +53,7 @@ pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
 }
 
 /// Answers askers one after another until the engine stops.
-pub async fn serve(engine: Arc<Engine>, listener: UnixListener) {
+pub async fn serve(engine: Arc<Engine>, listener: UnixListener, log: AccessLog) {
     loop {
         let asker = tokio::select! {
             () = engine.stop.cancelled() => return,
@@ -60,7 +61,7 @@ pub async fn serve(engine: Arc<Engine>, listener: UnixListener) {
         };
         match asker {
             Ok((stream, _)) => {
-                if let Err(error) = answer(&engine, stream).await {
+                if let Err(error) = answer(&engine, &log, stream).await {
                     tracing::debug!(error = %error, "an asker went away");
                 }
             }
@@ -72,7 +73,8 @@ pub async fn serve(engine: Arc<Engine>, listener: UnixListener) {
     }
 }
 
-async fn answer(engine: &Engine, stream: UnixStream) -> std::io::Result<()> {
+async fn answer(engine: &Engine, log: &AccessLog, stream: UnixStream) -> std::io::Result<()> {
+    let asker = Asker::peer(&stream.peer_cred()?);
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reading.take(REQUEST_BYTES_MAX));
@@ -83,7 +85,7 @@ async fn answer(engine: &Engine, stream: UnixStream) -> std::io::Result<()> {
             let health = all
                 .map(|link| (link.connector.connection().to_string(), health::of(link)))
                 .collect();
-            queries::answer(engine, &health, &request).await
+            queries::answer_to(&asker, log, engine, &health, &request).await
         }
         (Ok(Ok(_)), Err(error)) => {
             Response::failed(Exit::Usage, format!("the request cannot be read: {error}"))

@@ -8,13 +8,14 @@
 mod rows;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use followup_core::{Activity, ConnectionId, Record};
+use followup_core::{Activity, ConnectionId, Record, RecordRef};
 use followup_store::{Store, StoreError};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -89,11 +90,20 @@ pub fn import(
 /// # Errors
 /// A copy that cannot be read, by its name, or a failing state.
 pub fn take_in_again(store: &mut Store, data_dir: &Path) -> Result<(), ImportError> {
+    for (_, activities) in copies(data_dir)? {
+        take_in(store, &activities)?;
+    }
+    Ok(())
+}
+
+/// Every copy and what it holds.
+fn copies(data_dir: &Path) -> Result<Vec<(PathBuf, Vec<Activity>)>, ImportError> {
     let entries = match fs::read_dir(data_dir.join(FOLDER)) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(ImportError::Copy(error)),
     };
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(ImportError::Copy)?.path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -104,9 +114,40 @@ pub fn take_in_again(store: &mut Store, data_dir: &Path) -> Result<(), ImportErr
             let message = format!("{}: {error}", path.display());
             ImportError::Copy(std::io::Error::new(std::io::ErrorKind::InvalidData, message))
         })?;
-        take_in(store, &activities)?;
+        found.push((path, activities));
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Takes some people out of every copy: what was with them alone goes, what was with others too loses its link to them.
+/// Answers how many activities changed.
+///
+/// # Errors
+/// A copy that cannot be read or written, by its name; the copies before it are done.
+pub fn forget(data_dir: &Path, people: &BTreeSet<RecordRef>) -> Result<u64, ImportError> {
+    let mut changed = 0;
+    for (path, activities) in copies(data_dir)? {
+        let before = activities.clone();
+        let mut left: Vec<Activity> = activities;
+        for activity in &mut left {
+            activity.people.retain(|person| !people.contains(person.record()));
+        }
+        let lost = before
+            .iter()
+            .zip(&left)
+            .filter(|(before, after)| before != after)
+            .count();
+        if lost == 0 {
+            continue;
+        }
+        left.retain(|activity| !activity.people.is_empty() || !activity.deals.is_empty());
+        if !left.is_empty() {
+            keep(data_dir, &left).map_err(ImportError::Copy)?;
+        }
+        fs::remove_file(&path).map_err(ImportError::Copy)?;
+        changed += lost as u64;
+    }
+    Ok(changed)
 }
 
 fn take_in(store: &mut Store, activities: &[Activity]) -> Result<(), StoreError> {

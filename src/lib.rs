@@ -4,6 +4,7 @@
 //! [`writeback`]) over one [`shared_store`]; [`daemon`] repeats it; [`config`] and [`team`] say what an admin wants;
 //! [`app`] is the composition root, the one place that knows every part; [`cli`] is what a person types.
 
+pub mod access_log;
 pub mod app;
 pub mod catalogue;
 pub mod cli;

@@ -15,7 +15,7 @@ use followup_rules::{
     model::{Coverage, Evaluation, Gap, Outcome, Subject},
     policy::Policy,
 };
-use followup_store::{Ledger, Store, StoreError};
+use followup_store::{Ledger, Store, StoreError, ledger::ERASED};
 use jiff::{SignedDuration, Timestamp};
 
 mod adopt;
@@ -301,7 +301,7 @@ pub fn planned_by(ledger: &Ledger, connection: &ConnectionId, run: &str) -> u64 
 /// any, and never less than the floor.
 pub fn usual_at_most(ledger: &Ledger, connection: &ConnectionId, run: &str) -> u64 {
     let mut runs: BTreeMap<&str, (Timestamp, u64)> = BTreeMap::new();
-    let adopted = |row: &&followup_store::ledger::TaskRow| row.run != "adopted";
+    let adopted = |row: &&followup_store::ledger::TaskRow| row.run != "adopted" && row.run != ERASED;
     for row in ledger
         .tasks()
         .filter(|row| row.run != run && row.connection == *connection)

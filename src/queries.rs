@@ -3,13 +3,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{engine::Engine, exit::Exit, health::Health};
+use crate::{
+    access_log::{AccessLog, Asker},
+    engine::Engine,
+    exit::Exit,
+    health::Health,
+};
 
 pub mod approve;
 pub mod audit;
 pub mod backtest;
 pub mod digest;
 pub mod doctor;
+pub mod erase;
 pub mod explain;
 pub mod export;
 pub mod freshness;
@@ -31,6 +37,13 @@ pub enum Request {
     Export {
         /// A record id or an e-mail address.
         person: String,
+    },
+    /// Takes everything that is kept about a person out of the state.
+    Erase {
+        /// A record id or an e-mail address.
+        person: String,
+        /// Do it; else only tell what would be done.
+        yes: bool,
     },
     /// The evidence behind a task or gap.
     Why {
@@ -142,6 +155,9 @@ pub enum QueryError {
     /// The question cannot be understood.
     #[error("{0}")]
     Usage(String),
+    /// The last part of something did not work.
+    #[error("{0}")]
+    Unfinished(String),
     /// A record id cannot be read.
     #[error(transparent)]
     Id(#[from] followup_core::IdError),
@@ -150,7 +166,7 @@ pub enum QueryError {
 impl QueryError {
     const fn exit(&self) -> Exit {
         match self {
-            Self::Store(_) => Exit::State,
+            Self::Store(_) | Self::Unfinished(_) => Exit::State,
             Self::NotFound(_) => Exit::Differs,
             Self::Usage(_) | Self::Id(_) => Exit::Usage,
         }
@@ -160,12 +176,43 @@ impl QueryError {
 /// How each connection stood at its last cycle, by name.
 pub type HealthByName = std::collections::BTreeMap<String, Health>;
 
-/// Answers one request.
+/// Answers one request of somebody; what is about a person's data is noted first, or not answered.
+pub async fn answer_to(
+    asker: &Asker,
+    log: &AccessLog,
+    engine: &Engine,
+    health: &HealthByName,
+    request: &Request,
+) -> Response {
+    let (command, person) = match request {
+        Request::Export { person } => ("export", person),
+        Request::Erase { person, yes: false } => ("erase", person),
+        Request::Erase { person, yes: true } => ("erase --yes", person),
+        _ => return answer(engine, health, request).await,
+    };
+    if let Err(error) = log.note(engine.clock.now(), command, asker, person) {
+        let message = format!(
+            "{}: {error}; nothing is answered without a line in the access log. Fix: let followupd write there",
+            log.path().display()
+        );
+        return Response::failed(Exit::State, message);
+    }
+    match request {
+        Request::Erase { person, yes } => {
+            let erased = erase::erase(engine, Some(log.data_dir()), person, *yes).await;
+            erased.unwrap_or_else(failed)
+        }
+        _ => answer(engine, health, request).await,
+    }
+}
+
+/// Answers one request, without noting it anywhere.
 pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -> Response {
     let answered = match request {
         Request::Status => status::status(engine, health).await,
         Request::Doctor => doctor::doctor(engine).await,
         Request::Export { person } => export::export(engine, person).await,
+        Request::Erase { person, yes } => erase::erase(engine, None, person, *yes).await,
         Request::Why { what, at: None } => explain::why(engine, what).await,
         Request::Why { what, at: Some(at) } => past::why_at(engine, what, *at).await,
         Request::Bundle { what, at } => past::bundle(engine, what, *at).await,
@@ -180,6 +227,9 @@ pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -
         Request::Reject { keys } => approve::reject(engine, keys).await,
         Request::Undo { run } => undo::undo(engine, run).await,
     };
-    answered
-        .unwrap_or_else(|error| Response::failed(error.exit(), format!("{:#}", anyhow::Error::from(error))))
+    answered.unwrap_or_else(failed)
+}
+
+fn failed(error: QueryError) -> Response {
+    Response::failed(error.exit(), format!("{:#}", anyhow::Error::from(error)))
 }

@@ -202,24 +202,35 @@ impl WriteBack<'_> {
         let given_up = self
             .store
             .with(move |store| {
-                let epoch = store.ledger().epoch();
-                let given_up: Vec<Option<Timestamp>> =
-                    keys.iter().map(|key| store.ledger().given_up_at(key)).collect();
-                let sent: Vec<Entry> = keys
-                    .into_iter()
-                    .map(|key| step::before_create(key, sent_at, epoch))
+                let ledger = store.ledger();
+                // Whoever was erased, or said no, since the plan gets no task.
+                let is_open = |key: &TaskKey| ledger.task(key).is_some_and(|row| row.closed.is_none());
+                let wanted = keys.into_iter().filter(is_open);
+                let given_up: BTreeMap<TaskKey, Option<Timestamp>> = wanted
+                    .map(|key| (key.clone(), ledger.given_up_at(&key)))
+                    .collect();
+                let epoch = ledger.epoch();
+                let sent: Vec<Entry> = given_up
+                    .keys()
+                    .map(|key| step::before_create(key.clone(), sent_at, epoch))
                     .collect();
                 store.record(&sent)?;
                 Ok(given_up)
             })
             .await?;
-        let outcomes = self.connector.create_tasks(drafts, now).await;
+        let drafts: Vec<TaskDraft> = drafts
+            .iter()
+            .filter(|draft| given_up.contains_key(&draft.key))
+            .cloned()
+            .collect();
+        let outcomes = self.connector.create_tasks(&drafts, now).await;
         let mut unknown = BTreeMap::new();
         let mut there = Vec::new();
         let mut met = Vec::new();
         let mut entries = Vec::new();
-        for ((draft, outcome), given_up_at) in drafts.iter().zip(outcomes).zip(given_up) {
+        for (draft, outcome) in drafts.iter().zip(outcomes) {
             let key = draft.key.clone();
+            let given_up_at = given_up.get(&key).copied().flatten();
             entries.extend(step::after_create(draft, &outcome, given_up_at, now));
             match outcome {
                 CreateOutcome::Done(task) => {

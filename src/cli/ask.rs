@@ -2,6 +2,7 @@
 
 use super::{Common, context, output};
 use crate::{
+    access_log::{AccessLog, Asker},
     control,
     exit::{Exit, Failure},
     health,
@@ -51,7 +52,9 @@ pub(super) async fn response_of(common: &Common, request: &Request) -> anyhow::R
     telemetry::start("warn", false);
     let opened = context::open(common).await?;
     let health = health::load(opened.app.data_dir());
-    let response = queries::answer(opened.app.engine(), &health, request).await;
+    let log = AccessLog::of(opened.app.data_dir())?;
+    let engine = opened.app.engine();
+    let response = queries::answer_to(&Asker::own(), &log, engine, &health, request).await;
     opened.app.close()?;
     Ok(response)
 }

@@ -20,7 +20,7 @@ pub(super) fn person(person: &str) -> anyhow::Result<String> {
     }
     if person.contains('@') {
         output::error(
-            "an address as an argument shows in process lists; `why-not -` reads it from standard input",
+            "an address as an argument shows in process lists; `-` in its place reads it from standard input",
         );
     }
     Ok(person.trim().to_owned())

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Common, context, output, progress::Bars};
 use crate::{
+    access_log::AccessLog,
     control, daemon,
     engine::{CycleReport, Trouble},
     exit::{Exit, Failure},
@@ -113,6 +114,7 @@ async fn run_until_told(
     let every: Vec<SignedDuration> = opened.app.poll_every();
     let data_dir: Arc<std::path::Path> = Arc::from(opened.app.data_dir());
     let socket = control::bind(&data_dir)?;
+    let log = AccessLog::of(&data_dir)?;
     let health = match opened.app.config().health_listen {
         Some(address) => Some(metrics_endpoint::bind(address).await?),
         None => None,
@@ -122,7 +124,7 @@ async fn run_until_told(
         helpers.spawn(follow_sandbox(sandbox, stop.clone()));
     }
     let engine = opened.app.into_engine();
-    helpers.spawn(control::serve(Arc::clone(&engine), socket));
+    helpers.spawn(control::serve(Arc::clone(&engine), socket, log));
     if let Some(listener) = health {
         helpers.spawn(metrics_endpoint::serve(Arc::clone(&engine), listener));
     }

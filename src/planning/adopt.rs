@@ -104,12 +104,13 @@ pub fn established_entries(
 /// no record.
 ///
 /// A task whose creation was thought lost, or never to have happened, may appear late: then it is ours all the same, and
-/// if its row was closed meanwhile it is taken up again, so that it is withdrawn.
+/// if its row was closed meanwhile it is taken up again, so that it is withdrawn. What was about somebody who was erased
+/// stays unknown: the admin was told its key.
 pub fn adopted_entries(ledger: &Ledger, task: &Task, now: Timestamp) -> Vec<Entry> {
     let known = task.key.as_ref().map(|key| ledger.task(key));
     match known {
         Some(None) => put_back(task, now).unwrap_or_default(),
-        Some(Some(row)) if row.remote().is_some() => Vec::new(),
+        Some(Some(row)) if row.remote().is_some() || row.is_erased() => Vec::new(),
         Some(Some(row)) if row.closed.is_none() => step::met(row, task, now),
         Some(Some(_)) if task.status == TaskStatus::Open => put_back(task, now).unwrap_or_default(),
         _ => Vec::new(),

@@ -86,7 +86,8 @@ fn gather(store: &mut Store, person: &str) -> Result<Found, StoreError> {
         .into_iter()
         .filter(|person| human.contains(&person.id))
         .collect();
-    if people.is_empty() {
+    // Of somebody the CRM deleted, what was logged and decided may still be there.
+    if store.traces(&human)?.is_empty() {
         return Ok(Ok(None));
     }
     let decisions = decisions(store, &human);

@@ -17,6 +17,7 @@ mod day_of_faults;
 mod decisions;
 mod demo;
 mod doctor;
+mod erase;
 mod etiquette;
 mod export;
 mod failures;

@@ -12,6 +12,7 @@ use followup_fuzz::{Seeds, fire};
 use followup_rules::{calendar::Calendar, policy::Policy};
 use followup_store::{SimJournal, SimKv, Store};
 use followupd::{
+    access_log::AccessLog,
     clock::Clock,
     control,
     engine::Engine,
@@ -56,7 +57,8 @@ fn what_is_asked_over_the_control_socket() {
         let _context = runtime.enter();
         let listener = control::bind(folder.path()).unwrap();
         let engine = Arc::clone(&engine);
-        runtime.handle().spawn(control::serve(engine, listener))
+        let log = AccessLog::of(folder.path()).unwrap();
+        runtime.handle().spawn(control::serve(engine, listener, log))
     };
     fire(&Seeds::of("control"), 1_500, |input| {
         let mut line: Vec<u8> = input.iter().copied().filter(|byte| *byte != b'\n').collect();
