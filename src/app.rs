@@ -150,6 +150,17 @@ pub fn state_failure(error: StoreError) -> Failure {
     Failure::new(Exit::State, format!("{:#}", anyhow::Error::from(error)))
 }
 
+/// A connection by itself, for questions before there is any state: it reads records of nobody.
+///
+/// # Errors
+/// A [`Failure`] with its exit status and the fix.
+pub fn lone_connector(config: &Config, connection: &ConnectionConfig) -> anyhow::Result<Arc<dyn Connector>> {
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+    // Subject lines are not looked at, so nothing is hashed under this key.
+    let hash = subject_key::keyed(Vec::new());
+    connector(connection, &TokenPlace::of(config), &transport, &hash)
+}
+
 fn connector(
     connection: &ConnectionConfig,
     place: &TokenPlace,
@@ -263,6 +274,28 @@ fn mapping<T>(
     };
     let text = std::fs::read_to_string(path).map_err(|error| vec![problem(error.to_string())])?;
     read(&text).map_err(|messages| messages.into_iter().map(problem).collect())
+}
+
+/// The text of the mapping in force for a connection: its own file's, else the built-in one.
+///
+/// # Errors
+/// A [`Failure`] with the fix when the file cannot be read.
+pub fn mapping_text(connection: &ConnectionConfig) -> Result<String, Failure> {
+    let Some(path) = &connection.mapping_file else {
+        let text = match connection.provider {
+            Provider::Hubspot => Mapping::builtin_text(),
+            Provider::Salesforce => followup_salesforce::Mapping::builtin_text(),
+            Provider::Zoho => followup_zoho::Mapping::builtin_text(),
+        };
+        return Ok(text.to_owned());
+    };
+    std::fs::read_to_string(path).map_err(|error| {
+        let message = format!(
+            "{}: {error}. Fix: let this user read the mapping file",
+            path.display()
+        );
+        Failure::new(Exit::Usage, message)
+    })
 }
 
 /// Problems of the mapping files a configuration names.

@@ -21,6 +21,7 @@ mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod digest;
+mod discover;
 mod doctor;
 mod erase;
 mod explain;
@@ -191,6 +192,10 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// What words a CRM uses for statuses, stages and outcomes, which of them the mapping speaks of, and a draft of a mapping
+    /// file that speaks of all.
+    #[command(after_help = EXIT_HELP)]
+    Discover(discover::DiscoverArgs),
     /// What a code of a message means, its usual cause, and what mends it; without a code, all of them.
     #[command(after_help = EXIT_HELP)]
     ExplainError {
@@ -349,6 +354,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Import(command) => import::import(&command),
         Command::Init(args) => init::init(&args),
         Command::Doctor { common } => doctor::doctor(&common),
+        Command::Discover(args) => discover::discover(&args),
         Command::ExplainError { code, json } => explain_error::explain_error(code.as_deref(), json),
         Command::Export { common, person } => {
             let request = Request::Export {

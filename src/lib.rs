@@ -21,6 +21,7 @@ pub mod import;
 pub mod lifecycle;
 pub mod login;
 pub mod loopback;
+pub mod mapping_draft;
 pub mod metrics_endpoint;
 pub mod planning;
 pub mod private_file;

@@ -14,6 +14,7 @@ pub mod approve;
 pub mod audit;
 pub mod backtest;
 pub mod digest;
+pub mod discover;
 pub mod doctor;
 pub mod erase;
 pub mod explain;
@@ -33,6 +34,11 @@ pub enum Request {
     Status,
     /// What the connections say that should be mended.
     Doctor,
+    /// What words an org uses, and what the mapping makes of them.
+    Discover {
+        /// The connection.
+        connection: String,
+    },
     /// Everything that is kept about a person.
     Export {
         /// A record id or an e-mail address.
@@ -158,15 +164,20 @@ pub enum QueryError {
     /// The last part of something did not work.
     #[error("{0}")]
     Unfinished(String),
+    /// A CRM does not answer, or refuses.
+    #[error(transparent)]
+    Connection(#[from] followup_core::ConnectorError),
     /// A record id cannot be read.
     #[error(transparent)]
     Id(#[from] followup_core::IdError),
 }
 
 impl QueryError {
-    const fn exit(&self) -> Exit {
+    /// How a command ends that gets it.
+    pub const fn exit(&self) -> Exit {
         match self {
             Self::Store(_) | Self::Unfinished(_) => Exit::State,
+            Self::Connection(_) => Exit::Connection,
             Self::NotFound(_) => Exit::Differs,
             Self::Usage(_) | Self::Id(_) => Exit::Usage,
         }
@@ -211,6 +222,7 @@ pub async fn answer(engine: &Engine, health: &HealthByName, request: &Request) -
     let answered = match request {
         Request::Status => status::status(engine, health).await,
         Request::Doctor => doctor::doctor(engine).await,
+        Request::Discover { connection } => discover::discover(engine, connection).await,
         Request::Export { person } => export::export(engine, person).await,
         Request::Erase { person, yes } => erase::erase(engine, None, person, *yes).await,
         Request::Why { what, at: None } => explain::why(engine, what).await,

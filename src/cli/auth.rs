@@ -95,7 +95,7 @@ pub(super) fn auth(command: &AuthCommand) -> anyhow::Result<Exit> {
 }
 
 /// The configuration as it is before a login, and one connection of it.
-fn find<'a>(config: &'a Config, name: &str) -> Result<&'a ConnectionConfig, Failure> {
+pub(super) fn find<'a>(config: &'a Config, name: &str) -> Result<&'a ConnectionConfig, Failure> {
     let found = config
         .connections
         .values()

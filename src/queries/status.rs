@@ -35,6 +35,9 @@ pub struct Status {
     pub lists: BTreeMap<String, u64>,
     /// Records set aside.
     pub quarantine: u64,
+    /// People whom the CRMs deleted and who were forgotten here since the cache was last read anew.
+    #[serde(default)]
+    pub forgotten: u64,
     /// Records that the last sweeps brought although the other lanes should have, of all connections; should be 0.
     /// Null until a sweep has ended.
     pub sweep_missed: Option<u64>,
@@ -263,6 +266,7 @@ fn gather(
         queue: queue(store),
         lists: lists(store),
         quarantine: store.quarantine()?.len() as u64,
+        forgotten: store.forgotten()?.people,
         sweep_missed,
         frozen: store.ledger().frozen().map(health::frozen_words),
         counts: BTreeMap::from([

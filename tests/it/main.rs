@@ -16,6 +16,7 @@ mod crms;
 mod day_of_faults;
 mod decisions;
 mod demo;
+mod discover;
 mod doctor;
 mod erase;
 mod etiquette;
