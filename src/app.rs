@@ -80,6 +80,7 @@ impl App {
             policy: Arc::new(policy),
             team: config.team.clone(),
             links,
+            keep_deleted: config.keep_deleted,
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),

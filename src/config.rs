@@ -152,6 +152,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// What may be kept or shown.
     pub privacy: PrivacyConfig,
+    /// How long people are kept whom the CRMs have deleted; `None`: for good.
+    pub keep_deleted: Option<SignedDuration>,
     /// Where health questions and metrics are answered; `None`: nowhere.
     pub health_listen: Option<std::net::SocketAddr>,
     /// What logs look like.

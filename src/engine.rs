@@ -12,7 +12,7 @@ use followup_store::{
     StoreError,
     ledger::{Entry, FreezeReason},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,6 +28,7 @@ mod known;
 mod learned;
 mod link;
 mod report;
+mod retention;
 mod troubled;
 
 pub(crate) use report::trouble_of;
@@ -71,6 +72,8 @@ pub struct Engine {
     pub team: TeamSettings,
     /// The configured connections.
     pub links: Vec<Link>,
+    /// How long people are kept whom the CRMs have deleted; `None`: for good.
+    pub keep_deleted: Option<SignedDuration>,
     /// Set when the process should end.
     pub stop: CancellationToken,
     /// Connections that wait for their next cycle: as many as there are means that nothing needs to move.
@@ -151,6 +154,7 @@ impl Engine {
             report.trouble = report.trouble.max(Trouble::CutShort);
         }
         self.remember_quota(link).await?;
+        self.forget_deleted(now).await?;
         report.api_calls = link
             .connector
             .usage()

@@ -26,6 +26,12 @@ pub(super) fn print(status: &Status) {
         pairs(&status.counts),
         status.quarantine
     ));
+    if status.forgotten > 0 {
+        output::line(&format!(
+            "forgotten, since the CRMs deleted them: {} people",
+            status.forgotten
+        ));
+    }
     let tasks = if status.outbox.is_empty() {
         "none".to_owned()
     } else {

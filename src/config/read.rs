@@ -6,13 +6,19 @@ use std::{
 };
 
 use followup_core::Absence;
-use followup_rules::problem::{
-    document::{Document, Node, Value},
-    fields::{Fields, Reader},
+use followup_rules::{
+    policy::Span,
+    problem::{
+        document::{Document, Node, Value},
+        fields::{Fields, Reader},
+    },
 };
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::Mode;
+
+/// As long as the slowest bin of a CRM can give a record back (HubSpot's, 90 days).
+const KEEP_DELETED_MIN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
@@ -29,6 +35,7 @@ pub(super) struct Raw {
     pub(super) key_file: Option<Placed<PathBuf>>,
     pub(super) show_subjects: Option<bool>,
     pub(super) classify_bodies: Option<bool>,
+    pub(super) keep_deleted: Option<SignedDuration>,
     pub(super) health_listen: Option<Placed<String>>,
     pub(super) log_level: Option<String>,
     pub(super) log_is_json: Option<bool>,
@@ -106,6 +113,13 @@ impl Raw {
                 privacy.read("classify_bodies", Reader::flag),
             );
             privacy.finish();
+        }
+        if let Some(retention) = top.fields("retention") {
+            set(
+                &mut self.keep_deleted,
+                retention.read("deleted_people", keep_deleted),
+            );
+            retention.finish();
         }
         if let Some(health) = top.fields("health") {
             set(&mut self.health_listen, layer.placed(&health, "listen"));
@@ -345,6 +359,34 @@ fn duration(reader: &Reader<'_>, node: &Node, path: &str) -> Option<SignedDurati
         );
     }
     parsed
+}
+
+/// `"90d"`: how long what is left of deleted people is kept.
+fn keep_deleted(reader: &Reader<'_>, node: &Node, path: &str) -> Option<SignedDuration> {
+    let parsed = match &node.value {
+        Value::Text(text) => Span::parse(text).ok(),
+        _ => None,
+    };
+    let Some(Span::Calendar(keep)) = parsed else {
+        let message = "a time to keep something needs its unit".to_owned();
+        reader.report(
+            "missing_unit",
+            node.offset,
+            path,
+            message,
+            "write it as \"180d\"".to_owned(),
+        );
+        return None;
+    };
+    if keep < KEEP_DELETED_MIN {
+        let message = "too short: a CRM keeps what was deleted in its bin (HubSpot for 90 days) and can put it back, and \
+                       whoever comes back is judged by what was logged before"
+            .to_owned();
+        let fix = "write \"90d\" or more; one person at once is what `followupd erase` is for".to_owned();
+        reader.report("bad_value", node.offset, path, message, fix);
+        return None;
+    }
+    Some(keep)
 }
 
 /// `["2026-12-24", "2027-01-02"]`, both days included.

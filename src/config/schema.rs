@@ -20,6 +20,7 @@ const STRANGE: &str = "zzzzzzzzzzzzzzzz";
 const TABLES: &[(&str, &[&str])] = &[
     ("", &[]),
     ("[privacy]", &["privacy"]),
+    ("[retention]", &["retention"]),
     ("[health]", &["health"]),
     ("[log]", &["log"]),
     ("[calendar]", &["calendar"]),
@@ -108,6 +109,10 @@ fn of_key(place: &str, key: &str) -> Value {
             text("error, warn, info, debug, or a filter such as followupd=debug,info"),
         ),
         ("log.format", words(&["text", "json"])),
+        (
+            "retention.deleted_people",
+            json!({"type": "string", "pattern": "^[0-9]+d$", "description": "90d or more; left out: for good"}),
+        ),
         (
             "health.listen",
             text("address and port of this machine, for example 127.0.0.1:9464"),

@@ -88,6 +88,7 @@ pub(super) fn validate(
             show_subjects: raw.show_subjects.unwrap_or(false),
             classify_bodies: raw.classify_bodies.unwrap_or(false),
         },
+        keep_deleted: raw.keep_deleted,
         health_listen,
         log: LogConfig {
             level: raw.log_level.unwrap_or_else(|| "info".to_owned()),

@@ -61,6 +61,7 @@ pub(super) fn engine(
             owners: BTreeMap::new(),
         },
         links: links.collect::<anyhow::Result<_>>()?,
+        keep_deleted: None,
         stop: CancellationToken::new(),
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),

@@ -106,6 +106,7 @@ impl World {
             links,
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
+            keep_deleted: None,
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),
         }
     }

@@ -31,6 +31,7 @@ mod login;
 mod observability;
 mod policy_test;
 mod report;
+mod retention;
 mod salesforce;
 mod support;
 mod sweep;

@@ -108,6 +108,7 @@ impl World {
                 owners: BTreeMap::new(),
             },
             links: vec![Link::new(Arc::new(hubspot), Mode::Enforce, None)],
+            keep_deleted: None,
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),

@@ -226,6 +226,7 @@ fn daemon(sandbox: &Sandbox, links: Vec<Link>) -> Engine {
         links,
         stop: CancellationToken::new(),
         waiting: AtomicUsize::new(0),
+        keep_deleted: None,
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
     }
 }

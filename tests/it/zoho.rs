@@ -84,6 +84,7 @@ impl Company {
             links: vec![link],
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
+            keep_deleted: None,
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),
         };
         let company = Self {

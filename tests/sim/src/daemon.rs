@@ -99,6 +99,7 @@ impl Process {
                 owners: BTreeMap::new(),
             },
             links,
+            keep_deleted: None,
             stop: CancellationToken::new(),
             waiting: AtomicUsize::new(0),
             plan_turn: tokio::sync::Mutex::new(Outbox::default()),

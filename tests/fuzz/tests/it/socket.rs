@@ -38,6 +38,7 @@ fn engine() -> Engine {
             owners: BTreeMap::new(),
         },
         links: Vec::new(),
+        keep_deleted: None,
         stop: CancellationToken::new(),
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
