@@ -6,7 +6,7 @@ use super::Draft;
 use crate::ledger::Entry;
 
 impl Draft<'_> {
-    /// Keeps earlier owners where the CRM tells only the present one, and journals a change of owner.
+    /// Keeps earlier owners where the CRM tells only the present one, if only since when, and journals a change of owner.
     pub(super) fn carry_owner_history(&mut self, record: &mut Record, old: Option<&Record>) {
         let before = old
             .and_then(ownership)
@@ -17,29 +17,36 @@ impl Draft<'_> {
             Record::Deal(deal) => (&deal.owner, &mut deal.owner_history, deal.stamp.modified_at),
             _ => return,
         };
-        if !history.is_empty() {
+        if history.len() > 1 {
             return;
         }
+        let told_from = history.first().map(|spell| spell.from);
         let mut spells = self.journalled_spells(&id);
         let mut news = Vec::new();
         if spells.is_empty() {
-            if let Some((before, earlier, since)) = before {
-                spells = earlier;
-                if spells.is_empty() && before != *owner {
-                    news.push(OwnerSpell {
-                        owner: before,
-                        from: since,
-                    });
-                }
-            } else {
+            let Some((before, earlier, since)) = before else {
                 return;
+            };
+            if before == *owner {
+                if earlier.len() > history.len() {
+                    *history = earlier;
+                }
+                return;
+            }
+            // What the CRM told of the owner before it tells no more.
+            news = earlier;
+            if news.is_empty() {
+                news.push(OwnerSpell {
+                    owner: before,
+                    from: since,
+                });
             }
         }
         let last = news.last().or_else(|| spells.last());
         if let Some(last) = last
             && last.owner != *owner
         {
-            let from = modified_at.max(last.from);
+            let from = told_from.unwrap_or(modified_at).max(last.from);
             news.push(OwnerSpell {
                 owner: owner.clone(),
                 from,

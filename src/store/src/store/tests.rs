@@ -436,20 +436,59 @@ fn owner_history_outlives_the_loss_of_the_cache() {
     );
 }
 
+/// A person as a CRM tells them that says who owns it, and of these owners since when.
+fn told(modified: i64, owner: &str, spells: &[(&str, i64)]) -> Record {
+    let mut ann = person(ANN, modified);
+    ann.owner = Some(OwnerId(id(owner)));
+    ann.owner_history = spells
+        .iter()
+        .map(|(owner, from)| followup_core::OwnerSpell {
+            owner: Some(OwnerId(id(owner))),
+            from: at(*from),
+        })
+        .collect();
+    Record::Person(ann)
+}
+
+fn spells_of_ann(store: &Store) -> Vec<(Option<OwnerId>, Timestamp)> {
+    let Some(Record::Person(ann)) = store.get(&id(ANN)).unwrap() else {
+        panic!("the person is there");
+    };
+    let spells = ann.owner_history.into_iter();
+    spells.map(|spell| (spell.owner, spell.from)).collect()
+}
+
 #[test]
 fn a_history_the_crm_tells_is_kept_as_told_and_not_journalled() {
     let (mut store, _, journal) = simulated();
     let entries = journal.len();
-    for (modified, by) in [(10, REP), (20, "hub:owner:6")] {
-        let mut ann = person(ANN, modified);
-        ann.owner = Some(OwnerId(id(by)));
-        ann.owner_history = vec![followup_core::OwnerSpell {
-            owner: ann.owner.clone(),
-            from: at(modified),
-        }];
-        commit(&mut store, vec![Record::Person(ann)]);
-    }
+    let (first, second) = ((REP, 10), ("hub:owner:6", 20));
+    commit(&mut store, vec![told(10, REP, &[first])]);
+    commit(&mut store, vec![told(20, "hub:owner:6", &[first, second])]);
     assert_eq!(journal.len(), entries);
+    assert_eq!(spells_of_ann(&store).len(), 2);
+}
+
+#[test]
+fn who_was_owner_before_is_known_where_the_crm_tells_only_since_when_the_present_one_is() {
+    let (mut store, _, journal) = simulated();
+    let entries = journal.len();
+    commit(&mut store, vec![told(10, REP, &[(REP, 5)])]);
+    commit(&mut store, vec![told(12, REP, &[(REP, 5)])]);
+    assert_eq!(journal.len(), entries, "nothing changed");
+    commit(&mut store, vec![told(22, "hub:owner:6", &[("hub:owner:6", 20)])]);
+    assert_eq!(journal.len(), entries + 2, "the spell before and the change");
+    let both = [
+        (Some(OwnerId(id(REP))), at(5)),
+        (Some(OwnerId(id("hub:owner:6"))), at(20)),
+    ];
+    assert_eq!(spells_of_ann(&store), both);
+    commit(&mut store, vec![told(30, "hub:owner:6", &[("hub:owner:6", 20)])]);
+    assert_eq!(journal.len(), entries + 2);
+    assert_eq!(spells_of_ann(&store), both, "another change of the record");
+    commit(&mut store, vec![told(41, REP, &[(REP, 40)])]);
+    assert_eq!(journal.len(), entries + 3);
+    assert_eq!(spells_of_ann(&store)[2..], [(Some(OwnerId(id(REP))), at(40))]);
 }
 
 #[test]
