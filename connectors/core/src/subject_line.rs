@@ -1,6 +1,10 @@
-//! Subject lines: the two things that may be learned from one before it is hashed or dropped.
+//! Subject lines: the three things that may be learned from one before it is hashed or dropped.
 //!
-//! Both run at the edge (in a connector, or when a test case is loaded), so that no subject line travels inward.
+//! All run at the edge (in a connector, or when a test case is loaded), so that no subject line travels inward.
+
+mod leave;
+
+pub use leave::return_on;
 
 /// Turns a normalized subject line into its keyed hash.
 pub type SubjectHash = dyn Fn(&str) -> String + Send + Sync;

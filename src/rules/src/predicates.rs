@@ -97,13 +97,14 @@ pub(crate) fn passes_ball(activity: &Activity, facts: &Facts) -> bool {
         && !activity.is_auto_reply
 }
 
-/// A message from the buyer that a human wrote.
+/// A message from the buyer that a human wrote. A subject line that tells of an absence with its end is no human's, whether
+/// or not the CRM has a flag for it.
 pub(crate) const fn is_reply(activity: &Activity) -> bool {
     matches!(activity.direction, Direction::In)
         && is_message(activity.kind)
         && !is_machine(activity)
         && !activity.is_auto_reply
-        && !activity.is_out_of_office
+        && !is_away_notice(activity)
         && !activity.is_bounce
 }
 

@@ -72,6 +72,7 @@ pub(super) fn map_email(
     email.thread = object.text("hs_email_thread_id").map(str::to_owned);
     if let Some(subject) = object.text("hs_email_subject") {
         email.looks_automatic = subject_line::looks_automatic(subject);
+        email.return_on = subject_line::return_on(subject, email.at);
         let normalized = subject_line::normalize(subject);
         email.subject_hash = (!normalized.is_empty()).then(|| (context.subject_hash)(&normalized));
     }

@@ -76,6 +76,7 @@ pub(super) fn map_logged(context: &Context<'_>, row: &Row) -> Result<Activity, S
 fn take_subject(context: &Context<'_>, subject: Option<&str>, mail: &mut Activity) {
     let Some(subject) = subject else { return };
     mail.looks_automatic = subject_line::looks_automatic(subject);
+    mail.return_on = subject_line::return_on(subject, mail.at);
     let normalized = subject_line::normalize(subject);
     mail.subject_hash = (!normalized.is_empty()).then(|| (context.subject_hash)(&normalized));
 }

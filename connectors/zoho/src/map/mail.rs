@@ -74,6 +74,7 @@ impl Context<'_> {
         mail.is_to_owner = direction != Direction::In || !to.is_empty() || copied.is_empty();
         if let Some(subject) = row.text("subject") {
             mail.looks_automatic = subject_line::looks_automatic(subject);
+            mail.return_on = subject_line::return_on(subject, mail.at);
             let normalized = subject_line::normalize(subject);
             mail.subject_hash = (!normalized.is_empty()).then(|| (self.subject_hash)(&normalized));
         }
