@@ -23,7 +23,7 @@ use crate::{engine::Rhythm, sync::Silent};
 const BEGINS_AT: &str = "2026-11-02T08:00:00Z";
 
 /// Situations of people known to one CRM, in each: every kind of the checked-in mix at least once.
-const SITUATIONS: u32 = 120;
+const SITUATIONS: u32 = 150;
 
 /// Situations of people known to both of two CRMs.
 const SHARED_SITUATIONS: u32 = 40;

@@ -57,6 +57,7 @@ pub const MARKED_RULES: &[&str] = &[
     "next-attempt",
     "attempts-exhausted",
     "one-channel",
+    "proposal-waiting",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

@@ -5,6 +5,7 @@
 //! before its reminder, the answer comes within two minutes.
 
 mod attempts;
+mod deals;
 mod inquiries;
 mod meetings;
 mod quiet;
@@ -20,6 +21,7 @@ pub(crate) type Play = fn(&mut Script<'_>);
 /// Kinds of people known to one CRM.
 pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
+    deals::KINDS,
     inquiries::KINDS,
     meetings::KINDS,
     quiet::KINDS,
@@ -40,6 +42,7 @@ mod rule {
     pub(super) const NO_SHOW: &str = "no-show";
     pub(super) const MEETING_RECAP: &str = "meeting-recap";
     pub(super) const ATTEMPTS_EXHAUSTED: &str = "attempts-exhausted";
+    pub(super) const PROPOSAL_WAITING: &str = "proposal-waiting";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -68,6 +71,10 @@ mod wait {
     pub(super) const NO_SHOW: SignedDuration = SignedDuration::from_mins(4 * 60 + 30);
     /// Office days until somebody decides what becomes of a lead whose attempts are used up.
     pub(super) const DECIDE: u32 = 5;
+    /// Office days until somebody asks what became of a proposal.
+    pub(super) const PROPOSAL: u32 = 3;
+    /// Office days from then until it is asked again.
+    pub(super) const PROPOSAL_AGAIN: u32 = 5;
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.

@@ -208,8 +208,8 @@ mod tests {
     fn every_minimum_is_met_by_a_large_enough_run() {
         let mix = Mix::checked_in().unwrap();
         let rng = &mut fastrand::Rng::with_seed(1);
-        let drawn = mix.draw(120, |_| true, rng);
-        assert_eq!(drawn.len(), 120);
+        let drawn = mix.draw(150, |_| true, rng);
+        assert_eq!(drawn.len(), 150);
         for kind in &mix.alone {
             let n = drawn.iter().filter(|(name, _)| *name == kind.entry.name).count();
             assert!(
