@@ -58,6 +58,7 @@ pub const MARKED_RULES: &[&str] = &[
     "attempts-exhausted",
     "one-channel",
     "proposal-waiting",
+    "gone-quiet",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

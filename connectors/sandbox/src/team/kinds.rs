@@ -43,6 +43,7 @@ mod rule {
     pub(super) const MEETING_RECAP: &str = "meeting-recap";
     pub(super) const ATTEMPTS_EXHAUSTED: &str = "attempts-exhausted";
     pub(super) const PROPOSAL_WAITING: &str = "proposal-waiting";
+    pub(super) const GONE_QUIET: &str = "gone-quiet";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -75,6 +76,8 @@ mod wait {
     pub(super) const PROPOSAL: u32 = 3;
     /// Office days from then until it is asked again.
     pub(super) const PROPOSAL_AGAIN: u32 = 5;
+    /// Office days from the first unanswered try until a small deal has gone quiet.
+    pub(super) const QUIET: u32 = 7;
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.
