@@ -351,6 +351,8 @@ pub trait Crm {
     fn add_deal(&mut self, at: Timestamp, deal: NewDeal) -> String;
     /// Moves a deal.
     fn move_deal(&mut self, at: Timestamp, deal: &str, step: DealStep);
+    /// Gives a deal to another owner.
+    fn give_deal(&mut self, at: Timestamp, deal: &str, owner: &str);
     /// A human's task; answers its id.
     fn add_task(&mut self, at: Timestamp, task: NewTask) -> String;
     /// Does something to a task.

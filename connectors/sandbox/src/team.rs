@@ -59,6 +59,7 @@ pub const MARKED_RULES: &[&str] = &[
     "one-channel",
     "proposal-waiting",
     "gone-quiet",
+    "handover",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

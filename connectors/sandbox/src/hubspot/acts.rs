@@ -385,6 +385,11 @@ impl Crm for Portal {
         );
     }
 
+    fn give_deal(&mut self, at: Timestamp, deal: &str, owner: &str) {
+        let pair = ("hubspot_owner_id", owner.to_owned());
+        self.set(Kind::Deal, deal, at, &[pair], Source::User(None));
+    }
+
     fn add_task(&mut self, at: Timestamp, task: NewTask) -> String {
         let record = values([
             ("hs_timestamp", instant(to_millis(task.due_at))),

@@ -415,6 +415,19 @@ impl Crm for Org {
         );
     }
 
+    fn give_deal(&mut self, at: Timestamp, deal: &str, owner: &str) {
+        if let Some(id) = id::parse(deal).filter(|id| self.is_live(Kind::Opportunity, id)) {
+            let by = self.integration_user.clone();
+            self.commit(
+                Kind::Opportunity,
+                Some(&id),
+                vec![text("OwnerId", owner)],
+                &by,
+                at,
+            );
+        }
+    }
+
     fn add_task(&mut self, at: Timestamp, task: NewTask) -> String {
         let by = self.actor(Some(&task.owner));
         let mut changes = self.links(&task.people, &task.deals);

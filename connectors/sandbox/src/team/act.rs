@@ -76,6 +76,8 @@ pub(crate) enum Act {
     Deal { who: usize, owner: String },
     /// The deal moves.
     MoveDeal(DealStep),
+    /// The deal gets another owner.
+    GiveDeal { owner: String },
     /// A human writes a task.
     HumanTask {
         who: usize,
@@ -142,7 +144,11 @@ pub(crate) fn carry_out(
         Act::Call { .. } | Act::Note { .. } | Act::Meeting { .. } | Act::MeetingEnds(_) => {
             on_activity(act, situation, scene, crm)
         }
-        Act::Deal { .. } | Act::MoveDeal(_) | Act::HumanTask { .. } | Act::OnReminder { .. } => {
+        Act::Deal { .. }
+        | Act::MoveDeal(_)
+        | Act::GiveDeal { .. }
+        | Act::HumanTask { .. }
+        | Act::OnReminder { .. } => {
             on_deal_or_task(act, situation, scene, crm);
             Added::NOTHING
         }
@@ -389,6 +395,11 @@ fn on_deal_or_task(act: Act, situation: &mut Situation, scene: Scene, crm: &mut 
         Act::MoveDeal(step) => {
             for deal in deals_in(situation, site) {
                 crm.move_deal(at, &deal, step);
+            }
+        }
+        Act::GiveDeal { owner } => {
+            for deal in deals_in(situation, site) {
+                crm.give_deal(at, &deal, &owner);
             }
         }
         Act::HumanTask { who, owner, due_at } => {

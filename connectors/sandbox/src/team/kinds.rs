@@ -6,6 +6,7 @@
 
 mod attempts;
 mod deals;
+mod handovers;
 mod inquiries;
 mod meetings;
 mod quiet;
@@ -22,6 +23,7 @@ pub(crate) type Play = fn(&mut Script<'_>);
 pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
     deals::KINDS,
+    handovers::KINDS,
     inquiries::KINDS,
     meetings::KINDS,
     quiet::KINDS,
@@ -44,6 +46,7 @@ mod rule {
     pub(super) const ATTEMPTS_EXHAUSTED: &str = "attempts-exhausted";
     pub(super) const PROPOSAL_WAITING: &str = "proposal-waiting";
     pub(super) const GONE_QUIET: &str = "gone-quiet";
+    pub(super) const HANDOVER: &str = "handover";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -78,6 +81,10 @@ mod wait {
     pub(super) const PROPOSAL_AGAIN: u32 = 5;
     /// Office days from the first unanswered try until a small deal has gone quiet.
     pub(super) const QUIET: u32 = 7;
+    /// Office days a new owner has.
+    pub(super) const HANDOVER: u32 = 2;
+    /// The same where a lead came to the company, in the morning: half a working day, and half an hour for late mail.
+    pub(super) const HANDOVER_OF_REQUEST: SignedDuration = SignedDuration::from_mins(4 * 60 + 30);
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.
@@ -208,6 +215,7 @@ mod tests {
                     | Act::Merge { .. }
                     | Act::Convert { .. }
                     | Act::MoveDeal(_)
+                    | Act::GiveDeal { .. }
                     | Act::HumanTask { .. }
                     | Act::Person { .. } => true,
                     _ => false,

@@ -368,6 +368,13 @@ impl Crm for Tenant {
         self.commit(Module::Deals, Some(deal), vec![text("Stage", stage)], &by, at);
     }
 
+    fn give_deal(&mut self, at: Timestamp, deal: &str, owner: &str) {
+        if self.store.live(Module::Deals, deal).is_some() {
+            let by = self.own_user.clone();
+            self.commit(Module::Deals, Some(deal), vec![text("Owner", owner)], &by, at);
+        }
+    }
+
     fn add_task(&mut self, at: Timestamp, task: NewTask) -> String {
         let by = self.actor(Some(&task.owner));
         let due_on = self.date_of(task.due_at);

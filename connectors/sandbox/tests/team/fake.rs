@@ -167,6 +167,10 @@ impl Crm for FakeCrm {
         self.note(at, &format!("{deal} {step:?}"));
     }
 
+    fn give_deal(&mut self, at: Timestamp, deal: &str, owner: &str) {
+        self.note(at, &format!("{deal} to {owner}"));
+    }
+
     fn add_task(&mut self, at: Timestamp, task: NewTask) -> String {
         self.note(at, &format!("{task:?}"));
         self.push_task(at, None, task)
