@@ -60,6 +60,7 @@ pub const MARKED_RULES: &[&str] = &[
     "proposal-waiting",
     "gone-quiet",
     "handover",
+    "back-from-leave",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

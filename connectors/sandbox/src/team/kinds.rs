@@ -8,6 +8,7 @@ mod attempts;
 mod deals;
 mod handovers;
 mod inquiries;
+mod leave;
 mod meetings;
 mod quiet;
 mod remote;
@@ -25,6 +26,7 @@ pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     deals::KINDS,
     handovers::KINDS,
     inquiries::KINDS,
+    leave::KINDS,
     meetings::KINDS,
     quiet::KINDS,
     remote::KINDS,
@@ -47,6 +49,7 @@ mod rule {
     pub(super) const PROPOSAL_WAITING: &str = "proposal-waiting";
     pub(super) const GONE_QUIET: &str = "gone-quiet";
     pub(super) const HANDOVER: &str = "handover";
+    pub(super) const BACK_FROM_LEAVE: &str = "back-from-leave";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.

@@ -46,6 +46,22 @@ impl Script<'_> {
         );
     }
 
+    /// The buyer's mailbox answers in thread `main` by itself, its subject line saying until when they are away.
+    pub(crate) fn mailbox_tells_leave(&mut self, at: Timestamp, last_day: Timestamp) {
+        let subject = format!("Out of office until {}", last_day.strftime("%-d %B"));
+        let (to, thread) = (self.rep.email.clone(), self.thread("main"));
+        self.act(
+            at,
+            Act::MailIn {
+                who: 0,
+                to,
+                subject,
+                thread,
+                is_auto_reply: false,
+            },
+        );
+    }
+
     /// The rep writes to the buyer in `thread`.
     pub(crate) fn writes(&mut self, at: Timestamp, thread: &str) {
         self.mail_out(at, self.rep.email.clone(), thread, Outbound::Human);
