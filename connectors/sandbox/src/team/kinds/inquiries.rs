@@ -177,16 +177,17 @@ fn acknowledgement_only(s: &mut Script<'_>) {
     s.owes(rule::FIRST_TOUCH, from, answered);
 }
 
-/// The mail never arrived, so nobody has answered; there is a number to call.
+/// The mail never arrived, which is told first: there is a number to call. By the time the inquiry has waited too long, as
+/// nobody has answered it, the reminder is there and says that as well.
 fn first_mail_bounced(s: &mut Script<'_>) {
     let day = s.day(0);
     let asked = s.some_time(day, (10, 11));
-    let from = asked + wait::OTHER;
-    let called = from + s.some_minutes(wait::HANDLING);
+    let bounced = asked + SignedDuration::from_mins(45);
+    let called = asked + wait::OTHER + s.some_minutes(wait::HANDLING);
     s.asks(asked, FormKind::Other);
-    s.writes_in_vain(asked + SignedDuration::from_mins(45));
+    s.writes_in_vain(bounced);
     s.calls(called, CallResult::Connected);
-    s.owes(rule::FIRST_TOUCH, from, called);
+    s.owes(rule::BOUNCED_ADDRESS, bounced + wait::LATE_MAIL, called);
 }
 
 fn note_is_no_answer(s: &mut Script<'_>) {
