@@ -62,6 +62,7 @@ pub const MARKED_RULES: &[&str] = &[
     "handover",
     "back-from-leave",
     "bounced-address",
+    "re-engaged",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

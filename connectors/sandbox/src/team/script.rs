@@ -163,6 +163,11 @@ impl<'a> Script<'a> {
         SignedDuration::from_mins(self.rng.i64(between.0..=between.1))
     }
 
+    /// In the morning of an office day six weeks before the fortnight.
+    pub(crate) fn six_weeks_ago(&self) -> Timestamp {
+        self.calendar.time(0, 10, 10) - SignedDuration::from_hours(6 * 7 * 24)
+    }
+
     /// When the next attempt is owed after one at `at` that got no answer: `days` office days later, when late mail has
     /// shown, or the morning after that.
     pub(crate) fn try_again_from(&self, at: Timestamp, days: u32) -> Timestamp {
