@@ -32,6 +32,7 @@ use crate::{
     wire::Row,
 };
 
+pub(crate) use details::Whose;
 pub(crate) use walk::Walked;
 
 /// How far back deletions are asked for by a connection that has asked for none yet.

@@ -19,7 +19,7 @@ use crate::{
     Zoho,
     api::{Turn, is_absent},
     map::{CALL_TASK, Details, map_user},
-    pull::Fault,
+    pull::{Fault, Whose},
     schema::{Module, STREAMS, module_of},
     view::View,
     wire::Row,
@@ -151,11 +151,16 @@ impl Zoho {
         view: &View,
         turn: Turn,
     ) -> Result<BTreeMap<String, Task>, ConnectorError> {
-        let records = self
-            .mapped(Stream::Tasks, Module::Tasks, rows, view, turn)
-            .await?;
-        Ok(records
-            .into_iter()
+        let read = async {
+            let mut details = self.details(Module::Tasks, rows, view, turn).await?;
+            details.bodies = self.bodies(rows, Whose::Ours, view, turn).await?;
+            Ok::<_, Fault>(details)
+        };
+        let details = read.await.map_err(ConnectorError::from)?;
+        let context = self.context(view, &details, turn.now);
+        Ok(rows
+            .iter()
+            .filter_map(|row| context.map(Stream::Tasks, Module::Tasks, row).ok().flatten())
             .filter_map(|record| match record {
                 Record::Task(task) => Some((task.id.record().native_id.clone(), task)),
                 _ => None,

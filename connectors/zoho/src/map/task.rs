@@ -15,7 +15,7 @@ impl Context<'_> {
         row.text(&self.mapping.key_field)
             .map(|key| TaskKey(key.to_owned()))
             .or_else(|| row.text("Subject").and_then(key_in_text))
-            .or_else(|| row.text("Description").and_then(key_in_text))
+            .or_else(|| key_in_text(self.body(row)))
     }
 
     /// The whole text; lists may cut it.

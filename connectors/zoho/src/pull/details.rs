@@ -24,6 +24,15 @@ const SINGLE_MAX: usize = 20;
 /// Lists show no more than so many characters of a long text; what is shorter is whole.
 const SHOWN_MAX: usize = 490;
 
+/// Which tasks are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those that show our key.
+    Marked,
+    /// All of them: they were asked for by number. A key may be hidden: cut off with the text, or edited out of the subject.
+    Ours,
+}
+
 impl Zoho {
     pub(crate) async fn details(
         &self,
@@ -43,22 +52,24 @@ impl Zoho {
             _ => {}
         }
         if module == Module::Tasks {
-            details.bodies = self.bodies(rows, view, turn).await?;
+            details.bodies = self.bodies(rows, Whose::Marked, view, turn).await?;
         }
         Ok(details)
     }
 
     /// Whole texts of our own tasks, where a list may have cut them.
-    async fn bodies(
+    pub(crate) async fn bodies(
         &self,
         rows: &[Row],
+        whose: Whose,
         view: &View,
         turn: Turn,
     ) -> Result<BTreeMap<String, String>, CallError> {
         let none = Details::default();
         let context = self.context(view, &none, turn.now);
         let mut bodies = BTreeMap::new();
-        for row in rows.iter().filter(|row| context.key(row).is_some()) {
+        let is_ours = |row: &&Row| whose == Whose::Ours || context.key(row).is_some();
+        for row in rows.iter().filter(is_ours) {
             let (Ok(id), Some(shown)) = (row.id(), row.text("Description")) else {
                 continue;
             };

@@ -281,29 +281,57 @@ async fn a_converted_leads_task_moves_to_the_contact_and_the_deal() {
     }
 }
 
+/// Far more than lists show.
+fn long(mut draft: TaskDraft) -> TaskDraft {
+    draft.body = "Ana asked for pricing, twice, and again. ".repeat(30);
+    draft
+}
+
 #[tokio::test(start_paused = true)]
 async fn texts_longer_than_lists_show_are_not_taken_for_a_humans_edit() {
+    for is_cut in [false, true] {
+        let (org, owner, lead) = org().await;
+        org.change(|org| org.rich_descriptions = is_cut);
+        let connector = org.connector();
+        let task = created(&org, &connector, long(draft(&org, "k1", &owner, lead))).await;
+        let fields = task.fields.clone().expect("ours");
+        assert!(fields.body.ends_with("rule=first-touch]"), "{}", fields.body);
+        let rename = TaskChange {
+            subject: Some("Reply to Ana Prova, twice".to_owned()),
+            append: Some("One more line.".to_owned()),
+            ..change(&task)
+        };
+        let outcomes = connector.amend_tasks(&[rename], org.now()).await;
+        let [WriteOutcome::Done(Some(task))] = outcomes.as_slice() else {
+            panic!("{outcomes:?}");
+        };
+        let body = &task.fields.as_ref().expect("ours").body;
+        assert!(body.ends_with("One more line."), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_text_stays_whole_when_the_rep_took_the_key_out_of_the_subject() {
     let (org, owner, lead) = org().await;
+    org.change(|org| {
+        org.rich_descriptions = true;
+        org.custom_fields.clear();
+    });
     let connector = org.connector();
-    let mut long = draft(&org, "k1", &owner, lead);
-    long.body = "Ana asked for pricing, twice, and again. ".repeat(30);
-    let task = created(&org, &connector, long).await;
-    let fields = task.fields.clone().expect("ours");
-    assert!(fields.body.ends_with("rule=first-touch]"), "{}", fields.body);
-    let rename = TaskChange {
-        subject: Some("Reply to Ana Prova, twice".to_owned()),
-        append: Some("One more line.".to_owned()),
+    let task = created(&org, &connector, long(draft(&org, "k1", &owner, lead))).await;
+    let id = task.id.record().native_id.clone();
+    org.update("Tasks", &id, json!({"Subject": "Ring Ana on Tuesday"}))
+        .await;
+    let let_go = TaskChange {
+        append: Some("No longer needed.".to_owned()),
+        closing: Some(Closing::LetGo),
         ..change(&task)
     };
-    let outcomes = connector.amend_tasks(&[rename], org.now()).await;
-    let [WriteOutcome::Done(Some(task))] = outcomes.as_slice() else {
-        panic!("{outcomes:?}");
-    };
+    let outcomes = connector.amend_tasks(&[let_go], org.now()).await;
+    assert!(matches!(outcomes[..], [WriteOutcome::Done(_)]), "{outcomes:?}");
+    let body = crate::support::text(&org.one("Tasks", &id).await, "Description");
     assert!(
-        task.fields
-            .as_ref()
-            .expect("ours")
-            .body
-            .ends_with("One more line.")
+        body.contains("key=k1") && body.ends_with("No longer needed."),
+        "{body}"
     );
 }
