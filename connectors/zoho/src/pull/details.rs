@@ -61,14 +61,14 @@ impl Zoho {
     pub(crate) async fn bodies(
         &self,
         rows: &[Row],
-        whose: Whose,
+        which: Whose,
         view: &View,
         turn: Turn,
     ) -> Result<BTreeMap<String, String>, CallError> {
         let none = Details::default();
         let context = self.context(view, &none, turn.now);
         let mut bodies = BTreeMap::new();
-        let is_ours = |row: &&Row| whose == Whose::Ours || context.key(row).is_some();
+        let is_ours = |row: &&Row| which == Whose::Ours || context.key(row).is_some();
         for row in rows.iter().filter(is_ours) {
             let (Ok(id), Some(shown)) = (row.id(), row.text("Description")) else {
                 continue;
