@@ -48,7 +48,9 @@ impl Words for ZohoWords {
                 if select.contains(" from Tasks where ") && select.contains(" in (") {
                     seen.look = Look::ByKey(select);
                 } else {
-                    seen.is_poll = true;
+                    // The history of stages goes with whatever read the deal: a poll, or the look at an open task's records,
+                    // which may go on when polls may not.
+                    seen.is_poll = !select.contains(" from DealHistory ");
                 }
             }
             (&Method::GET, ["Tasks", key]) => seen.look = Look::ByKey((*key).to_owned()),
