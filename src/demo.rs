@@ -138,7 +138,7 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
             zoho: ZohoSwitches {
                 people: if options.with_zoho { SITUATIONS } else { 0 },
                 edition: ZohoEdition::Enterprise,
-                seats: 30,
+                seats: 120,
                 ..ZohoSwitches::default()
             },
             ..Switches::default()

@@ -309,6 +309,8 @@ pub enum Feature {
     Queues,
     /// Which conversation a mail belongs to.
     Threads,
+    /// Mails by themselves, not record by record.
+    MailStream,
     /// Which record another one was merged into.
     MergeTrace,
 }

@@ -177,7 +177,11 @@ impl Crm for Org {
         match feature {
             // Neither a message nor an event has a field for it; a lead always has an owner, if only a queue.
             Feature::AbsenceFlag | Feature::MeetingResult | Feature::Ownerless => false,
-            Feature::Conversion | Feature::Queues | Feature::Threads | Feature::MergeTrace => true,
+            Feature::Conversion
+            | Feature::Queues
+            | Feature::MailStream
+            | Feature::Threads
+            | Feature::MergeTrace => true,
         }
     }
 

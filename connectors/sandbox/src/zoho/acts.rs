@@ -158,11 +158,12 @@ impl Crm for Tenant {
     fn shows(&self, feature: Feature) -> bool {
         match feature {
             // Neither a mail nor a meeting has a field for it; a lead always has an owner, and owners are users alone;
-            // lists of mails have no conversation; a merged record is deleted like any other.
+            // mails are lists of a record, without a conversation; a merged record is deleted like any other.
             Feature::AbsenceFlag
             | Feature::MeetingResult
             | Feature::Ownerless
             | Feature::Queues
+            | Feature::MailStream
             | Feature::Threads
             | Feature::MergeTrace => false,
             Feature::Conversion => true,
