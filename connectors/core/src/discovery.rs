@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deal::StageKind;
+
+/// What a mapping file may say of a source, for people.
+pub const SOURCES: &str =
+    "demo, pricing, contact-us, content-download, chat, event, referral, import, list, api, other";
+
+/// What a mapping file may say of how a call ended, for people.
+pub const CALL_OUTCOMES: &str =
+    "connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown";
+
 /// What a look at an org's lists and fields brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discovery {
@@ -104,6 +114,16 @@ impl WordList {
         }
     }
 
+    /// The field for our key is a word of the mapping like any other: the list that says that `object` has none of that
+    /// name.
+    pub fn without_key_field(key_field: &str, object: &str) -> Self {
+        let what = "the field that carries followupd's key on tasks";
+        let choices = format!("the name of a field of {object}");
+        let mut list = Self::new("tasks.key_field", what, &choices, Place::Seen);
+        list.missing.push(format!("tasks.key_field: {key_field}"));
+        list
+    }
+
     /// Adds a word once; `neutral` is what would be written of it so that nothing changes.
     pub fn add(&mut self, word: &str, label: Option<&str>, means: Option<String>, neutral: &str) {
         if word.is_empty() || self.words.iter().any(|known| known.word == word) {
@@ -154,6 +174,15 @@ impl OrgWord {
         let pattern = pattern.to_lowercase();
         let label = self.label.as_deref().unwrap_or_default().to_lowercase();
         self.word.to_lowercase().contains(&pattern) || label.contains(&pattern)
+    }
+}
+
+/// What the mapping makes of an open stage that stands in one of its lists; `None` = in none of them.
+pub fn stage_meaning(kind: StageKind) -> Option<String> {
+    match kind {
+        StageKind::Proposal => Some("a proposal is out".to_owned()),
+        StageKind::Late => Some("close to signing".to_owned()),
+        StageKind::Open => None,
     }
 }
 

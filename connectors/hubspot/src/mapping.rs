@@ -7,7 +7,10 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use followup_core::{CallOutcome, MeetingResult, SeenWords, Source, StageKind};
+use followup_core::{
+    CallOutcome, MeetingResult, SeenWords, Source, StageKind,
+    discovery::{CALL_OUTCOMES, SOURCES},
+};
 use serde::Deserialize;
 
 /// The mapping the program is built with.
@@ -309,8 +312,7 @@ fn known<T>(
 }
 
 fn source(word: &str) -> Result<Source, &'static str> {
-    Source::parse(word)
-        .ok_or("demo, pricing, contact-us, content-download, chat, event, referral, import, list, api, other")
+    Source::parse(word).ok_or(SOURCES)
 }
 
 fn call_outcome(word: &str) -> Result<CallOutcome, &'static str> {
@@ -323,7 +325,7 @@ fn call_outcome(word: &str) -> Result<CallOutcome, &'static str> {
         "missed" => CallOutcome::Missed,
         "declined" => CallOutcome::Declined,
         "unknown" => CallOutcome::Unknown,
-        _ => return Err("connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown"),
+        _ => return Err(CALL_OUTCOMES),
     })
 }
 

@@ -1,6 +1,6 @@
 //! An org's own words: picklists of the describe, the setup tables of statuses and stages, and custom fields.
 
-use followup_core::{ConnectorError, CustomField, Discovery, Place, Unread, WordList};
+use followup_core::{ConnectorError, CustomField, Discovery, Unread, WordList};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -85,7 +85,7 @@ impl Salesforce {
             .flat_map(|(_, wire)| &wire.fields)
             .any(|field| field.name.eq_ignore_ascii_case(key_field));
         if !has_key {
-            found.lists.push(without_key(key_field));
+            found.lists.push(WordList::without_key_field(key_field, "Task"));
         }
         Ok(found)
     }
@@ -127,17 +127,4 @@ impl Salesforce {
         }
         Ok(tables)
     }
-}
-
-/// The field for our key is a word of the mapping like any other.
-fn without_key(key_field: &str) -> WordList {
-    let what = "the field that carries followupd's key on tasks";
-    let mut list = WordList::new(
-        "tasks.key_field",
-        what,
-        "the name of a field of Task",
-        Place::Seen,
-    );
-    list.missing.push(format!("tasks.key_field: {key_field}"));
-    list
 }

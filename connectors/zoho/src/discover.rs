@@ -1,6 +1,6 @@
 //! An org's own words: pick lists of fields, stages of pipelines, and custom fields. Costs a credit for each module.
 
-use followup_core::{ConnectorError, CustomField, DealState, Discovery, Place, Unread, WordList};
+use followup_core::{ConnectorError, CustomField, DealState, Discovery, Unread, WordList};
 use followup_transport::{Call, CallError};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -89,7 +89,7 @@ impl Zoho {
             .iter()
             .any(|(module, field)| *module == Module::Tasks && field.api_name == key_field);
         if sees_tasks && !has_key {
-            found.lists.push(without_key(key_field));
+            found.lists.push(WordList::without_key_field(key_field, "Tasks"));
         }
         Ok(found)
     }
@@ -120,17 +120,4 @@ fn choices(fields: &[(Module, FieldWire)], module: Module, name: &str) -> Vec<St
         })
         .filter(|word| word != NONE)
         .collect()
-}
-
-/// The field for our key is a word of the mapping like any other.
-fn without_key(key_field: &str) -> WordList {
-    let what = "the field that carries followupd's key on tasks";
-    let mut list = WordList::new(
-        "tasks.key_field",
-        what,
-        "the name of a field of Tasks",
-        Place::Seen,
-    );
-    list.missing.push(format!("tasks.key_field: {key_field}"));
-    list
 }

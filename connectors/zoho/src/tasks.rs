@@ -152,11 +152,13 @@ impl Zoho {
         turn: Turn,
     ) -> Result<BTreeMap<String, Task>, ConnectorError> {
         let read = async {
-            let mut details = self.details(Module::Tasks, rows, view, turn).await?;
-            details.bodies = self.bodies(rows, Whose::Ours, view, turn).await?;
-            Ok::<_, Fault>(details)
+            Ok(Details {
+                whats: self.learn_whats(rows, turn).await?,
+                bodies: self.bodies(rows, Whose::Ours, view, turn).await?,
+                ..Details::default()
+            })
         };
-        let details = read.await.map_err(ConnectorError::from)?;
+        let details = read.await.map_err(|fault: Fault| ConnectorError::from(fault))?;
         let context = self.context(view, &details, turn.now);
         Ok(rows
             .iter()

@@ -1,6 +1,9 @@
 //! What the mapping makes of a portal's own lists, for whoever adapts it.
 
-use followup_core::{MeetingResult, OrgWord, Place, StageKind, WordList};
+use followup_core::{
+    MeetingResult, OrgWord, Place, WordList,
+    discovery::{CALL_OUTCOMES, stage_meaning},
+};
 
 use super::Mapping;
 
@@ -65,8 +68,7 @@ impl Mapping {
     /// Outcomes of calls.
     pub(crate) fn call_dispositions<'w>(&self, words: impl Iterator<Item = (&'w str, &'w str)>) -> WordList {
         let what = "call outcomes (Settings > Calling > Call setup)";
-        let choices = "connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown";
-        let mut list = WordList::new("calls.dispositions", what, choices, Place::Table);
+        let mut list = WordList::new("calls.dispositions", what, CALL_OUTCOMES, Place::Table);
         for (word, label) in words {
             let means = self.dispositions.get(&word.to_lowercase());
             let means = means.map(|outcome| outcome.as_str().to_owned());
@@ -126,11 +128,8 @@ impl Mapping {
         let choices = "deals.proposal_stages, deals.late_stages";
         let mut list = WordList::new(name, what, choices, Place::Seen);
         for (word, label) in words {
-            let means = match self.stage_kind(word, Some(label)) {
-                StageKind::Proposal => Some("a proposal is out".to_owned()),
-                StageKind::Late => Some("close to signing".to_owned()),
-                StageKind::Open => self.seen.meaning(name, word),
-            };
+            let means =
+                stage_meaning(self.stage_kind(word, Some(label))).or_else(|| self.seen.meaning(name, word));
             list.add(word, Some(label), means, "");
         }
         let fits = |word: &str, known: &OrgWord| {

@@ -1,13 +1,12 @@
 //! What the mapping makes of an org's own lists, for whoever adapts it.
 
-use followup_core::{OrgWord, Place, StageKind, WordList};
+use followup_core::{
+    OrgWord, Place, WordList,
+    discovery::{CALL_OUTCOMES, SOURCES, stage_meaning},
+};
 
 use super::{Logged, Mapping};
 use crate::org::Choice;
-
-/// What may be written of a source.
-const SOURCES: &str =
-    "demo, pricing, contact-us, content-download, chat, event, referral, import, list, api, other";
 
 impl Mapping {
     /// Statuses of leads that are not converted.
@@ -88,8 +87,7 @@ impl Mapping {
     /// Outcomes of calls, where the org made a list of them.
     pub(crate) fn call_dispositions(&self, words: &[String]) -> WordList {
         let what = "call results (Setup > Object Manager > Task > Fields > Call Result)";
-        let choices = "connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown";
-        let mut list = WordList::new("calls.dispositions", what, choices, Place::Patterns);
+        let mut list = WordList::new("calls.dispositions", what, CALL_OUTCOMES, Place::Patterns);
         for word in words {
             let lower = word.to_lowercase();
             let found = self
@@ -110,11 +108,7 @@ impl Mapping {
         let choices = "deals.proposal_stages, deals.late_stages";
         let mut list = WordList::new(name, what, choices, Place::Seen);
         for word in words {
-            let means = match self.stage_kind(word) {
-                StageKind::Proposal => Some("a proposal is out".to_owned()),
-                StageKind::Late => Some("close to signing".to_owned()),
-                StageKind::Open => self.seen.meaning(name, word),
-            };
+            let means = stage_meaning(self.stage_kind(word)).or_else(|| self.seen.meaning(name, word));
             list.add(word, None, means, "");
         }
         let holds = |word: &str, known: &OrgWord| known.holds(word);

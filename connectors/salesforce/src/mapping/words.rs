@@ -1,12 +1,14 @@
 //! The words a mapping file may use, each with its meaning.
 
-use followup_core::{CallOutcome, Direction, Source};
+use followup_core::{
+    CallOutcome, Direction, Source,
+    discovery::{CALL_OUTCOMES, SOURCES},
+};
 
 use super::{Capture, Sight};
 
 pub(super) fn source(word: &str) -> Result<Source, &'static str> {
-    Source::parse(word)
-        .ok_or("demo, pricing, contact-us, content-download, chat, event, referral, import, list, api, other")
+    Source::parse(word).ok_or(SOURCES)
 }
 
 pub(super) fn call_outcome(word: &str) -> Result<CallOutcome, &'static str> {
@@ -19,7 +21,7 @@ pub(super) fn call_outcome(word: &str) -> Result<CallOutcome, &'static str> {
         "missed" => CallOutcome::Missed,
         "declined" => CallOutcome::Declined,
         "unknown" => CallOutcome::Unknown,
-        _ => return Err("connected, voicemail, no-answer, busy, wrong-number, missed, declined, unknown"),
+        _ => return Err(CALL_OUTCOMES),
     })
 }
 

@@ -17,7 +17,10 @@ mod remote;
 mod replies;
 mod shared;
 
+use jiff::Timestamp;
+
 use super::script::Script;
+use crate::crm::CallResult;
 
 /// Writes one situation.
 pub(crate) type Play = fn(&mut Script<'_>);
@@ -98,6 +101,15 @@ mod wait {
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.
     pub(super) const SOON: (i64, i64) = (32, 50);
+}
+
+/// A reminder is owed to the rep from `from`, and the usual time after it came they reach the buyer by phone; answers when
+/// that is.
+fn owes_until_called(s: &mut Script<'_>, rule: &'static str, from: Timestamp) -> Timestamp {
+    let called = from + s.some_minutes(wait::HANDLING);
+    s.calls(called, CallResult::Connected);
+    s.owes(rule, from, called);
+    called
 }
 
 #[cfg(test)]

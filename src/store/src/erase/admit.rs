@@ -8,7 +8,7 @@ use followup_core::{PersonId, Quarantined, Record, Task};
 use crate::{
     erase::is_erased,
     error::StoreError,
-    keys::{self, table},
+    keys::table,
     ledger::{ERASED, Ledger},
     view::View,
 };
@@ -46,21 +46,14 @@ pub(crate) fn admit(view: &View<'_>, ledger: &Ledger, record: &Record) -> Result
             Admitted::Whole
         });
     }
-    let people = match record {
-        Record::Deal(deal) => &deal.people,
-        Record::Activity(activity) => &activity.people,
-        Record::Task(task) => &task.people,
-        Record::Owner(_) | Record::Account(_) | Record::Person(_) => {
-            return Ok(Admitted::Whole);
-        }
-    };
+    let people = people_of(record);
     let mut others = Vec::new();
     for person in people {
-        let is_erased = match view.rid(person.record())? {
-            Some(rid) => view.has(&keys::of(table::ERASED, rid))?,
+        let is_gone = match view.rid(person.record())? {
+            Some(rid) => is_erased(view, rid)?,
             None => false,
         };
-        if !is_erased {
+        if !is_gone {
             others.push(person.clone());
         }
     }
@@ -75,6 +68,16 @@ fn is_about_nobody(ledger: &Ledger, task: &Task) -> bool {
     let by_key = task.key.as_ref().and_then(|key| ledger.task(key));
     let row = by_key.or_else(|| ledger.task_by_remote(&task.id));
     row.is_some_and(|row| row.is_erased() || row.subject.native_id == ERASED)
+}
+
+/// The people a record is linked with.
+pub(crate) fn people_of(record: &Record) -> &[PersonId] {
+    match record {
+        Record::Deal(deal) => &deal.people,
+        Record::Activity(activity) => &activity.people,
+        Record::Task(task) => &task.people,
+        Record::Owner(_) | Record::Account(_) | Record::Person(_) => &[],
+    }
 }
 
 /// A record with these people only; `None` if it would be about nobody and nothing then.

@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use followup_core::{ActivityKind, PersonId, Record, RecordRef};
 use jiff::Timestamp;
 
-use super::{Traces, admit::with_people, is_named_in, named::Named};
+use super::{
+    Traces,
+    admit::{people_of, with_people},
+    is_named_in,
+    named::Named,
+};
 use crate::{
     codec, commit,
     error::StoreError,
@@ -79,15 +84,6 @@ fn unname(record: &mut Record, named: &Named) {
         Record::Account(account) if named.is_in(&account.name) => account.name = format!("account {number}"),
         Record::Task(task) if is_named_in(task, named) => task.fields = None,
         _ => {}
-    }
-}
-
-fn people_of(record: &Record) -> &[PersonId] {
-    match record {
-        Record::Deal(deal) => &deal.people,
-        Record::Activity(activity) => &activity.people,
-        Record::Task(task) => &task.people,
-        Record::Owner(_) | Record::Account(_) | Record::Person(_) => &[],
     }
 }
 

@@ -7,7 +7,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, DealStep, FormKind, PersonChange, PersonOrigin, TaskAct},
     team::{act::Act, script::Script},
@@ -66,9 +66,7 @@ fn second_attempt_forgotten(s: &mut Script<'_>) {
     let day = s.day(1);
     let tried = tried_at_once(s, day, (10, 14));
     let from = s.try_again_from(tried, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// The rep follows the plan without being told.
@@ -88,9 +86,7 @@ fn voicemail_then_mail(s: &mut Script<'_>) {
     let mailed = early(s, day + 1);
     s.writes(mailed, "main");
     let from = s.try_again_from(mailed, wait::THIRD_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// Two calls and no mail: that the other channel is open belongs in the one reminder, not in a second one.
@@ -116,18 +112,14 @@ fn second_attempt_by_colleague(s: &mut Script<'_>) {
     s.colleague_writes(again, "colleague");
     s.owes(rule::NEXT_ATTEMPT, first_from, again);
     let from = s.try_again_from(again, wait::THIRD_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 fn second_attempt_over_weekend(s: &mut Script<'_>) {
     let friday = s.friday(1);
     let tried = tried_at_once(s, friday, (10, 14));
     let from = s.try_again_from(tried, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// Nobody is reminded after hours: the morning after is soon enough.
@@ -138,9 +130,7 @@ fn attempt_near_closing(s: &mut Script<'_>) {
     s.asks(asked, FormKind::ContactUs);
     s.calls_in_vain(tried);
     let from = s.try_again_from(tried, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 fn lead_answers_in_time(s: &mut Script<'_>) {
@@ -183,9 +173,7 @@ fn lead_asks_again_after_reminder(s: &mut Script<'_>) {
     s.asks(asked, FormKind::Pricing);
     s.owes_until_moot(rule::NEXT_ATTEMPT, first_from, asked);
     let from = asked + wait::REQUEST;
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::FIRST_TOUCH, from, called);
+    owes_until_called(s, rule::FIRST_TOUCH, from);
 }
 
 /// A mailbox thanked for the mail, not the buyer: the attempt still stands alone.
@@ -194,9 +182,7 @@ fn automatic_reply_is_no_answer(s: &mut Script<'_>) {
     let mailed = mailed_in_time(s, day);
     s.mailbox_answers(mailed + SignedDuration::from_secs(90), "main", false);
     let from = s.try_again_from(mailed, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// Who is known to be away is left alone until they are back.
@@ -276,9 +262,7 @@ fn stranger_mailed_once(s: &mut Script<'_>) {
     let mailed = s.some_time(day, (10, 14));
     s.writes(mailed, "main");
     let from = s.try_again_from(mailed, wait::STRANGER_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// Nobody chases a customer who need not answer.

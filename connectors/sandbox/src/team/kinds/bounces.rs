@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, PersonChange},
     team::script::Script,
@@ -31,9 +31,7 @@ fn bounced_address_rung(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets(day, false);
     let from = comes_back(s, day) + wait::LATE_MAIL;
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::BOUNCED_ADDRESS, from, called);
+    owes_until_called(s, rule::BOUNCED_ADDRESS, from);
     s.watched_until(s.calendar.time(day + 2, 15, 0));
 }
 
@@ -41,9 +39,7 @@ fn bounced_address_on_deal(s: &mut Script<'_>) {
     let day = s.day(2);
     s.meets_with_deal(day);
     let from = comes_back(s, day) + wait::LATE_MAIL;
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::BOUNCED_ADDRESS, from, called);
+    owes_until_called(s, rule::BOUNCED_ADDRESS, from);
     s.watched_until(s.calendar.time(day + 2, 15, 0));
 }
 

@@ -8,7 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, DealStep, TaskAct},
     team::script::Script,
@@ -90,9 +90,7 @@ fn proposal_asked_about_again(s: &mut Script<'_>) {
     let after = s.some_minutes(wait::HANDLING);
     s.owes_until_rep(rule::PROPOSAL_WAITING, from, after, TaskAct::Complete);
     let again_from = s.try_again_from(sent, wait::PROPOSAL + wait::PROPOSAL_AGAIN);
-    let called = again_from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::PROPOSAL_WAITING, again_from, called);
+    owes_until_called(s, rule::PROPOSAL_WAITING, again_from);
 }
 
 /// The buyer rings about it, and the clock begins anew; they sign before it runs out.
@@ -131,9 +129,7 @@ fn deal_gone_quiet(s: &mut Script<'_>) {
     let day = s.day(8);
     let mailed = tries_four_times(s, day);
     let from = s.try_again_from(mailed, wait::QUIET);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::GONE_QUIET, from, called);
+    owes_until_called(s, rule::GONE_QUIET, from);
     s.watched_until(s.calendar.time(day + 8, 16, 30));
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, FormKind, PersonChange, PersonOrigin},
     team::{act::Act, script::Script},
@@ -59,9 +59,7 @@ fn demo_mailed_after_reminder(s: &mut Script<'_>) {
 /// The second attempt is forgotten as well, and the rep gets through after the reminder.
 fn reached_on_second_attempt(s: &mut Script<'_>, tried: jiff::Timestamp) {
     let from = s.try_again_from(tried, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// What the colleague leaves open, if it was a mail, is the owner's again.

@@ -5,9 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
-    crm::{CallResult, FormKind, PersonChange},
+    crm::{FormKind, PersonChange},
     team::script::Script,
 };
 
@@ -49,9 +49,7 @@ fn back_forgotten(s: &mut Script<'_>) {
     let day = s.day(5);
     let last = asks_and_leaves(s, day);
     let from = s.calendar.time(last + 2, 9, 0);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::BACK_FROM_LEAVE, from, called);
+    owes_until_called(s, rule::BACK_FROM_LEAVE, from);
     s.watched_until(s.calendar.time(day + 5, 12, 0));
 }
 

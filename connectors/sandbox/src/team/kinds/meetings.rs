@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, MeetingEnd, PersonOrigin},
     team::{act::Act, script::Script},
@@ -146,9 +146,7 @@ fn meeting_recap_on_deal(s: &mut Script<'_>) {
     s.speaks(day);
     let ended = meets_tomorrow(s, day, MeetingEnd::Held);
     let from = s.calendar.later(ended, 1) + wait::LATE_MAIL;
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::MEETING_RECAP, from, called);
+    owes_until_called(s, rule::MEETING_RECAP, from);
 }
 
 fn meeting_recap_sent_in_time(s: &mut Script<'_>) {
@@ -199,9 +197,7 @@ fn attempts_used_up(s: &mut Script<'_>) {
     let day = s.day(7);
     let last = writes_three_times(s, day);
     let from = s.try_again_from(last, wait::DECIDE);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::ATTEMPTS_EXHAUSTED, from, called);
+    owes_until_called(s, rule::ATTEMPTS_EXHAUSTED, from);
 }
 
 /// The stranger answers before the week is over.

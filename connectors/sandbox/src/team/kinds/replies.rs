@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, DealStep},
     team::script::Script,
@@ -117,9 +117,7 @@ fn deal_buyer_writes_again_later(s: &mut Script<'_>) {
     s.buyer_writes(wrote_again, "main");
     s.owes(rule::NEXT_ATTEMPT, try_from, wrote_again);
     let from_again = wrote_again + wait::DEAL_REPLY;
-    let called = from_again + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::REPLY_WAITING, from_again, called);
+    owes_until_called(s, rule::REPLY_WAITING, from_again);
 }
 
 /// The reminder goes with the deal; the farewell by phone settles the mail itself.

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Play, rule, wait};
+use super::{Play, owes_until_called, rule, wait};
 use crate::{
     crm::{CallResult, FormKind, PersonChange, PersonOrigin, TaskAct},
     team::{act::Act, script::Script},
@@ -139,9 +139,7 @@ fn call_logged_twice(s: &mut Script<'_>) {
     s.calls(tried, CallResult::Voicemail);
     s.there(|s| s.calls(tried + SignedDuration::from_secs(40), CallResult::Voicemail));
     let from = s.try_again_from(tried, wait::SECOND_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 /// Both CRMs sync the mailbox: every mail is in both.
@@ -257,9 +255,7 @@ fn second_attempt_in_the_other(s: &mut Script<'_>) {
     s.there(|s| s.writes(again, "main"));
     s.owes(rule::NEXT_ATTEMPT, first_from, again);
     let from = s.try_again_from(again, wait::THIRD_TRY);
-    let called = from + s.some_minutes(wait::HANDLING);
-    s.calls(called, CallResult::Connected);
-    s.owes(rule::NEXT_ATTEMPT, from, called);
+    owes_until_called(s, rule::NEXT_ATTEMPT, from);
 }
 
 fn meeting_booked_in_the_other(s: &mut Script<'_>) {

@@ -17,39 +17,23 @@ impl Script<'_> {
 
     /// The buyer writes to `to` in `thread`.
     pub(crate) fn buyer_writes_to(&mut self, at: Timestamp, to: String, thread: &str) {
-        let (subject, thread) = (format!("Re: {}", topic(thread)), self.thread(thread));
-        self.act(
-            at,
-            Act::MailIn {
-                who: 0,
-                to,
-                subject,
-                thread,
-                is_auto_reply: false,
-            },
-        );
+        self.mail_in(at, to, format!("Re: {}", topic(thread)), thread, false);
     }
 
     /// The buyer's mailbox answers by itself; the CRM knows it or only the subject line tells.
     pub(crate) fn mailbox_answers(&mut self, at: Timestamp, thread: &str, is_flagged: bool) {
         let subject = format!("Automatic reply: {}", topic(thread));
-        let (to, thread) = (self.rep.email.clone(), self.thread(thread));
-        self.act(
-            at,
-            Act::MailIn {
-                who: 0,
-                to,
-                subject,
-                thread,
-                is_auto_reply: is_flagged,
-            },
-        );
+        self.mail_in(at, self.rep.email.clone(), subject, thread, is_flagged);
     }
 
     /// The buyer's mailbox answers in thread `main` by itself, its subject line saying until when they are away.
     pub(crate) fn mailbox_tells_leave(&mut self, at: Timestamp, last_day: Timestamp) {
         let subject = format!("Out of office until {}", last_day.strftime("%-d %B"));
-        let (to, thread) = (self.rep.email.clone(), self.thread("main"));
+        self.mail_in(at, self.rep.email.clone(), subject, "main", false);
+    }
+
+    fn mail_in(&mut self, at: Timestamp, to: String, subject: String, thread: &str, is_auto_reply: bool) {
+        let thread = self.thread(thread);
         self.act(
             at,
             Act::MailIn {
@@ -57,7 +41,7 @@ impl Script<'_> {
                 to,
                 subject,
                 thread,
-                is_auto_reply: false,
+                is_auto_reply,
             },
         );
     }
