@@ -265,18 +265,22 @@ impl WriteBack<'_> {
         Ok(unknown)
     }
 
-    /// Reads the linked records again by id and drops drafts whose records changed or vanished since the plan.
+    /// Reads the linked records again by id and drops drafts whose records changed or vanished since the plan, or cannot be
+    /// read.
     async fn still_true(
         &self,
         drafts: &[TaskDraft],
         now: Timestamp,
         applied: &mut Applied,
     ) -> Result<Vec<TaskDraft>, StoreError> {
-        let Some(changed) = self.read_again(linked(drafts), now, applied).await? else {
+        let Some(checked) = self.read_again(linked(drafts), now, applied).await? else {
             return Ok(Vec::new());
         };
-        applied.is_stale |= !changed.is_empty();
-        let is_same = |draft: &&TaskDraft| linked(std::slice::from_ref(*draft)).is_disjoint(&changed);
+        applied.is_stale |= !checked.changed.is_empty();
+        let is_same = |draft: &&TaskDraft| {
+            let linked = linked(std::slice::from_ref(*draft));
+            linked.is_disjoint(&checked.changed) && linked.is_disjoint(&checked.unread)
+        };
         Ok(drafts.iter().filter(is_same).cloned().collect())
     }
 

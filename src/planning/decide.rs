@@ -12,7 +12,9 @@ use followup_store::ledger::{Closed, Entry, GapEnd, GapRow, Ledger, RowState, Ta
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    PlanInputs, heard,
+    PlanInputs,
+    facts::is_same_subject,
+    heard,
     place::{Place, place, relinked},
 };
 
@@ -60,7 +62,12 @@ pub fn decide(
     remember_gaps(ledger, evaluation, context, &mut decision);
     move_rows(ledger, evaluation, facts, &mut decision);
     decision.entries.extend(heard::news(ledger, facts));
-    for task in &facts.own_tasks {
+    // A list stands among the facts once for each subject it names.
+    let judged = evaluation.subject.record();
+    let is_of_subject = |task: &&OwnTask| {
+        !is_bundle(&task.key) || is_same_subject(&facts.humans, task.subject.record(), judged)
+    };
+    for task in facts.own_tasks.iter().filter(is_of_subject) {
         let Some(verdict) = evaluation.tasks.get(&task.key) else {
             continue;
         };

@@ -46,6 +46,11 @@ pub fn human_with(gathered: &Gathered, record: &RecordRef) -> BTreeSet<PersonId>
     human_of(&gathered.humans, record)
 }
 
+/// Whether two records are one subject: the same one, or two of one human.
+pub(super) fn is_same_subject(humans: &[BTreeSet<PersonId>], a: &RecordRef, b: &RecordRef) -> bool {
+    human_of(humans, a).contains(&PersonId(b.clone()))
+}
+
 fn human_of(humans: &[BTreeSet<PersonId>], record: &RecordRef) -> BTreeSet<PersonId> {
     let id = PersonId(record.clone());
     humans
@@ -79,7 +84,7 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
             };
             let own = own_task(ledger, row, &seen);
             own_tasks.push(if row.is_list() {
-                listed(own, id, ledger, row, &about)
+                listed(own, id, ledger, row, &gathered.humans)
             } else {
                 own
             });
@@ -103,19 +108,20 @@ fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Fa
     })
 }
 
-/// A list as each subject it names sees it: a task about the subject, with the gaps of those judged with it.
+/// A list as each subject it names sees it: a task about the subject, with that subject's gaps alone. What else it names
+/// is judged beside it, and is nobody's to end but its own subject's.
 fn listed(
     list: OwnTask,
     subject: &RecordRef,
     ledger: &Ledger,
     row: &TaskRow,
-    about: &BTreeSet<RecordRef>,
+    humans: &[BTreeSet<PersonId>],
 ) -> OwnTask {
     let gaps = row.gaps.iter().filter_map(|id| ledger.gap(id));
     OwnTask {
         subject: subject_of(subject),
         gaps: gaps
-            .filter(|gap| about.contains(&gap.subject))
+            .filter(|gap| is_same_subject(humans, &gap.subject, subject))
             .filter_map(gap_key)
             .collect(),
         ..list

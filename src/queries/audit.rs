@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use followup_core::{ConnectionId, Gone, Record, RecordKind, RecordRef, Stream};
+use followup_core::{ConnectionId, Gone, RecordKind, RecordRef, Reread, Stream};
 use followup_metrics::share;
 use followup_store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -173,10 +173,11 @@ async fn audit_link(
                     return Ok(audited);
                 }
             };
-            if fresh.is_empty() {
+            if fresh.records.is_empty() {
                 told.not_readable += batch.len() as u64;
                 continue;
             }
+            told.not_readable += fresh.unread.len() as u64;
             let (of, asked) = (connection.clone(), batch.to_vec());
             let compared = engine
                 .store
@@ -204,17 +205,19 @@ fn compare(
     store: &mut Store,
     connection: &ConnectionId,
     asked: &[RecordRef],
-    fresh: &[Record],
+    fresh: &Reread,
     read_to: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<KindAudit, StoreError> {
     let there: BTreeMap<&RecordRef, Timestamp> = fresh
+        .records
         .iter()
         .map(|record| (record.id(), record.stamp().modified_at))
         .collect();
     let mut gone = Vec::new();
-    for id in asked.iter().filter(|id| id.connection == *connection) {
-        if !there.contains_key(id) && store.tombstone(id)?.is_none() {
+    let missing = fresh.missing(asked);
+    for id in missing.into_iter().filter(|id| id.connection == *connection) {
+        if store.tombstone(id)?.is_none() {
             gone.push(Gone {
                 id: id.clone(),
                 merged_into: None,
@@ -222,7 +225,7 @@ fn compare(
             });
         }
     }
-    let news: BTreeSet<RecordRef> = store.refresh(fresh, &gone)?.into_iter().collect();
+    let news: BTreeSet<RecordRef> = store.refresh(&fresh.records, &gone)?.into_iter().collect();
     let changed = |is_meant: &dyn Fn(Timestamp) -> bool| {
         let differs = there
             .iter()

@@ -199,7 +199,11 @@ impl Erased {
             };
             match link.connector.read(&ids, now).await {
                 Ok(there) => {
-                    let there = there.iter().map(|record| record.id().clone());
+                    if !there.unread.is_empty() {
+                        let why = format!("{} of the records could not be read", there.unread.len());
+                        self.not_asked.insert(connection.to_string(), why);
+                    }
+                    let there = there.records.iter().map(|record| record.id().clone());
                     self.still_in_crm.extend(there.filter(|id| ids.contains(id)));
                 }
                 Err(error) => {

@@ -5,7 +5,7 @@
 //! that brings was missed by the other lanes; the rest is gone. Nothing is concluded from a pass that did not prove
 //! itself complete, and if a large part of a stream would go at once, writes freeze and an admin is asked.
 
-use followup_core::{ConnectorError, Lane, PageEnd, PullRequest, Record, RecordRef, Stream, Task};
+use followup_core::{ConnectorError, Lane, PageEnd, PullRequest, RecordRef, Stream, Task};
 use followup_store::{
     PageCommit, Place, Store, StoreError, SweepPart, SweepState,
     ledger::{Entry, FreezeReason},
@@ -282,8 +282,8 @@ impl Observer<'_> {
         now: Timestamp,
         swept: &mut Swept,
     ) -> Result<(), PullError> {
-        let back: Vec<Record> = self.connector.read(&asked, now).await?;
-        swept.own_tasks.extend(back.iter().filter_map(own_task));
+        let back = self.connector.read(&asked, now).await?;
+        swept.own_tasks.extend(back.records.iter().filter_map(own_task));
         let connection = self.connector.connection().clone();
         self.store
             .with(move |store: &mut Store| {

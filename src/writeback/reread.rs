@@ -11,6 +11,15 @@ use super::{Applied, WriteBack};
 /// Records of open tasks read again in one cycle.
 const RECHECKED_MAX: usize = 1_000;
 
+/// What reading records again told.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// Those that differ from what was known, or are gone.
+    pub(super) changed: BTreeSet<RecordRef>,
+    /// Those that nobody can tell anything about now.
+    pub(super) unread: BTreeSet<RecordRef>,
+}
+
 impl WriteBack<'_> {
     /// Reads the records that open tasks are about again by id: no poll tells of a deletion in time, and a task must
     /// not outlive what it is about.
@@ -46,13 +55,13 @@ impl WriteBack<'_> {
         Ok(())
     }
 
-    /// Reads records by id and takes in what they say; answers which of them differ, `None` if nobody knows.
+    /// Reads records by id and takes in what they say; `None` if nobody knows.
     pub(super) async fn read_again(
         &self,
         ids: BTreeSet<RecordRef>,
         now: Timestamp,
         applied: &mut Applied,
-    ) -> Result<Option<BTreeSet<RecordRef>>, StoreError> {
+    ) -> Result<Option<Checked>, StoreError> {
         let asked: Vec<RecordRef> = ids.into_iter().collect();
         let fresh = match self.connector.read(&asked, now).await {
             Ok(fresh) => fresh,
@@ -61,23 +70,23 @@ impl WriteBack<'_> {
                 return Ok(None);
             }
         };
-        let news = self
-            .store
+        self.store
             .with(move |store| {
-                let there: BTreeSet<_> = fresh.iter().map(|record| record.id().clone()).collect();
                 let mut gone = Vec::new();
-                for id in asked.into_iter().filter(|id| !there.contains(id)) {
-                    if store.tombstone(&id)?.is_none() {
+                for id in fresh.missing(&asked) {
+                    if store.tombstone(id)?.is_none() {
                         gone.push(Gone {
-                            id,
+                            id: id.clone(),
                             merged_into: None,
                             at: now,
                         });
                     }
                 }
-                store.refresh(&fresh, &gone)
+                Ok(Some(Checked {
+                    changed: store.refresh(&fresh.records, &gone)?.into_iter().collect(),
+                    unread: fresh.unread.into_iter().collect(),
+                }))
             })
-            .await?;
-        Ok(Some(news.into_iter().collect()))
+            .await
     }
 }

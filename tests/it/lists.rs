@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use followup_rules::policy::Policy;
 use followup_sandbox::{Fault, Switches};
+use followup_store::ledger::{GapRow, Ledger};
 use followupd::{
     config::Mode,
     engine::{CycleReport, Engine, Rhythm},
+    planning::{Outbox, Planned, plan_batch},
     queries::{HealthByName, Request, answer},
     sync::Silent,
     team::OwnerSettings,
@@ -60,6 +62,34 @@ impl Desk {
         cycle(&desk.engine).await;
         hours(49).await;
         (desk, deals)
+    }
+
+    /// One person stands on every deal.
+    async fn share(&self, deals: &[String]) {
+        let contact = json!({"properties": {
+            "email": "kim@example.com", "lastname": "Kim", "hubspot_owner_id": self.world.owner,
+        }});
+        let contact = self
+            .world
+            .ask("POST", "/crm/objects/2026-09/contacts", &contact)
+            .await;
+        let contact = contact["id"].as_str().unwrap();
+        for deal in deals {
+            let path = format!("/crm/v4/objects/deals/{deal}/associations/default/contacts/{contact}");
+            self.world.ask("PUT", &path, &Value::Null).await;
+        }
+    }
+
+    /// The rep's own next step on a deal.
+    async fn plan_step(&self, deal: &str) {
+        let at = self.world.sandbox.now() + jiff::SignedDuration::from_hours(48);
+        let task = json!({"properties": {
+            "hs_timestamp": at.to_string(), "hs_task_subject": "Send the drawings", "hs_task_status": "NOT_STARTED",
+            "hubspot_owner_id": self.world.owner,
+        }, "associations": [{"to": {"id": deal}, "types": [
+            {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 216}]}]});
+        let made = self.world.ask("POST", "/crm/objects/2026-09/tasks", &task).await;
+        assert!(made["id"].is_string(), "{made}");
     }
 
     async fn deal(&self, number: usize) -> String {
@@ -181,6 +211,36 @@ async fn three_deals_without_a_next_step_are_one_task_that_follows_them_until_th
         "COMPLETED",
         "followed up, not withdrawn"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settled_entry_ends_none_of_what_the_list_names_beside_it() {
+    let (desk, deals) = Desk::with_deals(3, Switches::default()).await;
+    desk.share(&deals).await;
+    desk.rest().await;
+    desk.plan_step(&deals[0]).await;
+    desk.rest().await;
+    let lists = desk.lists().await;
+    let list = lists
+        .iter()
+        .find(|list| list.subject.contains("2 deals"))
+        .unwrap();
+    assert_eq!(list.deals, sorted(&deals[1..]));
+
+    let now = desk.world.sandbox.now();
+    let inputs = desk.engine.inputs(now).await.unwrap();
+    let judged_anew = desk.engine.store.with(move |store| {
+        let before = store.ledger().clone();
+        store.mark_all_dirty()?;
+        let (mut outbox, mut planned) = (Outbox::default(), Planned::default());
+        while plan_batch(store, &inputs, now, &mut outbox, &mut planned)? {}
+        assert!(planned.evaluated >= 3, "{planned:?}");
+        Ok((before, store.ledger().clone()))
+    });
+    let (before, after) = judged_anew.await.unwrap();
+    let gaps = |ledger: &Ledger| -> Vec<GapRow> { ledger.gaps().map(|(_, gap)| gap.clone()).collect() };
+    assert_eq!(gaps(&after), gaps(&before));
+    assert_eq!(gaps(&before).iter().filter(|gap| gap.end.is_none()).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -234,6 +234,24 @@ pub struct Related {
     pub read_to: Timestamp,
 }
 
+/// Records read again by id. Whatever was asked for and stands in neither list is not there any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reread {
+    /// As they are now.
+    pub records: Vec<Record>,
+    /// Those of which nothing can be told: the login may not read them, this CRM has no such record, or what came was not
+    /// understood.
+    pub unread: Vec<RecordRef>,
+}
+
+impl Reread {
+    /// Of what was asked for, what is not there any more.
+    pub fn missing<'a>(&self, asked: &'a [RecordRef]) -> Vec<&'a RecordRef> {
+        let told: BTreeSet<&RecordRef> = self.records.iter().map(Record::id).chain(&self.unread).collect();
+        asked.iter().filter(|id| !told.contains(id)).collect()
+    }
+}
+
 /// Whether a stream can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -334,12 +352,9 @@ pub trait Connector: Send + Sync {
         })))
     }
 
-    /// Reads records again by id, by a route that is not an eventually consistent index. Missing ones are left out.
-    fn read<'a>(
-        &'a self,
-        ids: &'a [RecordRef],
-        now: Timestamp,
-    ) -> Future<'a, Result<Vec<Record>, ConnectorError>>;
+    /// Reads records again by id, by a route that is not an eventually consistent index.
+    fn read<'a>(&'a self, ids: &'a [RecordRef], now: Timestamp)
+    -> Future<'a, Result<Reread, ConnectorError>>;
 
     /// Finds our own tasks by key, deleted ones included where the vendor keeps them, by a route that is not an
     /// eventually consistent index.

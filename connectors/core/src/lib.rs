@@ -26,7 +26,7 @@ pub use activity::{Activity, ActivityKind, CallOutcome, Direction, Meeting, Meet
 pub use batch::Batch;
 pub use connector::{
     Capability, Connector, Cursor, Future, Gone, Lane, Page, PageEnd, Probe, ProbeProblem, PullRequest,
-    Quarantined, Related, RelatedRequest, SpentQuota, Stream, StreamAccess, Usage,
+    Quarantined, Related, RelatedRequest, Reread, SpentQuota, Stream, StreamAccess, Usage,
 };
 pub use deal::{Deal, DealState, StageEntry, StageKind};
 pub use discovery::{CustomField, Discovery, OrgWord, Place, SeenWords, Unread, WordList};

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use followup_core::{
     ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page, Probe,
-    Provider, PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
+    Provider, PullRequest, RecordRef, Reread, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
     WriteOutcome, normalize_email,
 };
 use followup_transport::{
@@ -209,7 +209,7 @@ impl Connector for Hubspot {
         &'a self,
         ids: &'a [RecordRef],
         now: Timestamp,
-    ) -> Future<'a, Result<Vec<Record>, ConnectorError>> {
+    ) -> Future<'a, Result<Reread, ConnectorError>> {
         Box::pin(self.read_records(ids, now))
     }
 

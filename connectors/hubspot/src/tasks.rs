@@ -10,7 +10,7 @@ mod create;
 mod find;
 mod relink;
 
-use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Stream, Task};
+use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Reread, Stream, Task};
 use followup_transport::{Call, CallError, Cause, Priority};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -123,12 +123,12 @@ impl Hubspot {
         &self,
         ids: &[RecordRef],
         now: Timestamp,
-    ) -> Result<Vec<Record>, ConnectorError> {
+    ) -> Result<Reread, ConnectorError> {
         let turn = Turn {
             priority: Priority::Write,
             now,
         };
-        let mut records = Vec::with_capacity(ids.len());
+        let mut read = Reread::default();
         for kind in RecordKind::ALL {
             let of_kind: Vec<String> = ids
                 .iter()
@@ -141,12 +141,17 @@ impl Hubspot {
             let Some((stream, schema)) =
                 schema::stream_of(*kind).and_then(|stream| Some((stream, schema::of(stream)?)))
             else {
+                let of_kind = ids.iter().filter(|id| id.kind == *kind);
+                read.unread.extend(of_kind.cloned());
                 continue;
             };
             let raw = self.api.read(schema, &of_kind, false, turn).await?;
-            records.extend(self.batch(stream, schema, &raw, turn).await?.records);
+            let batch = self.batch(stream, schema, &raw, turn).await?;
+            read.records.extend(batch.records);
+            read.unread
+                .extend(batch.quarantined.into_iter().map(|set_aside| set_aside.id));
         }
-        Ok(records)
+        Ok(read)
     }
 
     /// Maps task objects, with their links.

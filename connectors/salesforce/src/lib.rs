@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use followup_core::{
     ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page, Probe,
-    Provider, PullRequest, Record, RecordRef, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
+    Provider, PullRequest, RecordRef, Reread, SpentQuota, Stream, TaskChange, TaskDraft, TaskQuery, Usage,
     WriteOutcome,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
@@ -168,7 +168,7 @@ impl Connector for Salesforce {
         &'a self,
         ids: &'a [RecordRef],
         now: Timestamp,
-    ) -> Future<'a, Result<Vec<Record>, ConnectorError>> {
+    ) -> Future<'a, Result<Reread, ConnectorError>> {
         Box::pin(self.read_records(ids, now))
     }
 

@@ -10,7 +10,7 @@ mod find;
 
 use std::collections::BTreeMap;
 
-use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Stream, Task};
+use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Reread, Stream, Task};
 use followup_transport::Priority;
 use jiff::Timestamp;
 
@@ -22,6 +22,23 @@ use crate::{
     schema::{self, Table, prefix},
     wire::Row,
 };
+
+/// The table a record is a row of; `None` for kinds that Salesforce has not.
+fn table_of(id: &RecordRef) -> Option<Table> {
+    Some(match id.kind {
+        RecordKind::Owner if id.native_id.starts_with(prefix::QUEUE) => Table::Group,
+        RecordKind::Owner => Table::User,
+        RecordKind::Lead => Table::Lead,
+        RecordKind::Contact => Table::Contact,
+        RecordKind::Account => Table::Account,
+        RecordKind::Deal => Table::Opportunity,
+        RecordKind::Email if id.native_id.starts_with(prefix::TASK) => Table::Task,
+        RecordKind::Email => Table::EmailMessage,
+        RecordKind::Call | RecordKind::Task => Table::Task,
+        RecordKind::Meeting => Table::Event,
+        _ => return None,
+    })
+}
 
 /// A turn of the write side.
 pub(crate) const fn turn(now: Timestamp) -> Turn {
@@ -37,15 +54,15 @@ impl Salesforce {
         &self,
         ids: &[RecordRef],
         now: Timestamp,
-    ) -> Result<Vec<Record>, ConnectorError> {
+    ) -> Result<Reread, ConnectorError> {
         let turn = turn(now);
         let view = self.view(turn).await?;
-        let mut records = Vec::with_capacity(ids.len());
+        let mut read = Reread::default();
         for ((kind, table), ids) in self.by_table(ids) {
-            if view.org.closed(table).is_some() {
-                continue;
-            }
-            let Some(stream) = schema::stream_of(kind) else {
+            let stream = schema::stream_of(kind).filter(|_| view.org.closed(table).is_none());
+            let Some(stream) = stream else {
+                let record = |id| RecordRef::new(self.config.connection.clone(), kind, id);
+                read.unread.extend(ids.iter().map(|id| record(id)));
                 continue;
             };
             let fields = self.fields(table, &view);
@@ -58,31 +75,23 @@ impl Salesforce {
                 .map_err(ConnectorError::from)?;
             let context = self.context(&view, &details, turn);
             for row in live {
-                if let Ok(Mapped::Record(record)) = context.map(stream, table, row) {
-                    records.push(*record);
+                match context.map(stream, table, row) {
+                    Ok(Mapped::Record(record)) => read.records.push(*record),
+                    Ok(Mapped::Gone(_) | Mapped::Nothing) => {}
+                    Err(_) => read.unread.extend(row.id().map(|id| context.record(kind, id))),
                 }
             }
         }
-        Ok(records)
+        read.unread
+            .extend(ids.iter().filter(|id| table_of(id).is_none()).cloned());
+        Ok(read)
     }
 
     /// Ids by the table their records are rows of, which for mails and owners shows in the id.
     fn by_table(&self, ids: &[RecordRef]) -> BTreeMap<(RecordKind, Table), Vec<String>> {
         let mut by_table: BTreeMap<(RecordKind, Table), Vec<String>> = BTreeMap::new();
         for id in ids.iter().filter(|id| id.connection == self.config.connection) {
-            let table = match id.kind {
-                RecordKind::Owner if id.native_id.starts_with(prefix::QUEUE) => Table::Group,
-                RecordKind::Owner => Table::User,
-                RecordKind::Lead => Table::Lead,
-                RecordKind::Contact => Table::Contact,
-                RecordKind::Account => Table::Account,
-                RecordKind::Deal => Table::Opportunity,
-                RecordKind::Email if id.native_id.starts_with(prefix::TASK) => Table::Task,
-                RecordKind::Email => Table::EmailMessage,
-                RecordKind::Call | RecordKind::Task => Table::Task,
-                RecordKind::Meeting => Table::Event,
-                _ => continue,
-            };
+            let Some(table) = table_of(id) else { continue };
             by_table
                 .entry((id.kind, table))
                 .or_default()

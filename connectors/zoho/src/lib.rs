@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use followup_core::{
     ActivityKind, ConnectionId, Connector, ConnectorError, CreateOutcome, Discovery, FoundTask, Future, Page,
-    Probe, Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, SpentQuota, Stream, TaskChange,
+    Probe, Provider, PullRequest, RecordRef, Related, RelatedRequest, Reread, SpentQuota, Stream, TaskChange,
     TaskDraft, TaskQuery, Usage, WriteOutcome, subject_line::SubjectHash,
 };
 use followup_transport::{Budget, Client, ClientParts, Guarded, SendLimits, TokenSource, Transport};
@@ -143,7 +143,7 @@ impl Connector for Zoho {
         &'a self,
         ids: &'a [RecordRef],
         now: Timestamp,
-    ) -> Future<'a, Result<Vec<Record>, ConnectorError>> {
+    ) -> Future<'a, Result<Reread, ConnectorError>> {
         Box::pin(self.read_records(ids, now))
     }
 

@@ -12,7 +12,7 @@ mod row;
 
 use std::collections::BTreeMap;
 
-use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Stream, Task};
+use followup_core::{ConnectorError, Record, RecordKind, RecordRef, Reread, Stream, Task};
 use jiff::Timestamp;
 
 use crate::{
@@ -25,26 +25,31 @@ use crate::{
     wire::Row,
 };
 
+/// The id of the row that a record is read from: a call to be made is a task of ours and a row of calls.
+fn row_id(id: &RecordRef) -> &str {
+    id.native_id.strip_prefix(CALL_TASK).unwrap_or(&id.native_id)
+}
+
 impl Zoho {
     /// Reads records again by id, as they are now. Those that are gone are left out; mails cannot be read that way.
     pub(crate) async fn read_records(
         &self,
         ids: &[RecordRef],
         now: Timestamp,
-    ) -> Result<Vec<Record>, ConnectorError> {
+    ) -> Result<Reread, ConnectorError> {
         let turn = Turn::write(now);
         let view = self.view(turn).await?;
-        let mut by_module: BTreeMap<(Module, Stream), Vec<String>> = BTreeMap::new();
+        let mut by_module: BTreeMap<(Module, Stream), Vec<&RecordRef>> = BTreeMap::new();
         let mut owners: Vec<String> = Vec::new();
+        let mut read = Reread::default();
         for id in ids.iter().filter(|id| id.connection == self.config.connection) {
-            let scheduled = id.native_id.strip_prefix(CALL_TASK);
-            let module = match (id.kind, scheduled) {
-                (RecordKind::Owner, _) => {
+            let module = match id.kind {
+                RecordKind::Owner => {
                     owners.push(id.native_id.clone());
                     continue;
                 }
-                (RecordKind::Task, Some(_)) => Some(Module::Calls),
-                (kind, _) => Module::of_kind(kind),
+                RecordKind::Task if row_id(id) != id.native_id => Some(Module::Calls),
+                kind => Module::of_kind(kind),
             };
             let stream = module.and_then(|module| {
                 STREAMS
@@ -52,25 +57,38 @@ impl Zoho {
                     .copied()
                     .find(|stream| module_of(*stream) == Some(module))
             });
-            if let (Some(module), Some(stream)) = (module, stream) {
-                let id = scheduled.unwrap_or(&id.native_id).to_owned();
+            let is_open = |module: &Module| self.closed(*module, &view, now).is_none();
+            if let (Some(module), Some(stream)) = (module.filter(is_open), stream) {
                 by_module.entry((module, stream)).or_default().push(id);
+            } else {
+                read.unread.push(id.clone());
             }
         }
-        let mut records = Vec::with_capacity(ids.len());
         for ((module, stream), asked) in by_module {
-            if self.closed(module, &view, now).is_some() {
-                continue;
+            let row_ids: Vec<String> = asked.iter().map(|id| row_id(id).to_owned()).collect();
+            let rows = self.rows_by_id(module, &row_ids, &view, turn).await?;
+            let details = self
+                .details(module, &rows, &view, turn)
+                .await
+                .map_err(|fault: Fault| ConnectorError::from(fault))?;
+            let context = self.context(&view, &details, now);
+            for row in &rows {
+                let is_row = |id: &&&RecordRef| row.id().is_ok_and(|row| row == row_id(id));
+                match context.map(stream, module, row) {
+                    Ok(record) => read.records.extend(record),
+                    Err(_) => read
+                        .unread
+                        .extend(asked.iter().filter(is_row).map(|id| (*id).clone())),
+                }
             }
-            let rows = self.rows_by_id(module, &asked, &view, turn).await?;
-            records.extend(self.mapped(stream, module, &rows, &view, turn).await?);
         }
         // A call is a to-do or a logged one, never both.
-        records.retain(|record| ids.contains(record.id()));
+        read.records.retain(|record| ids.contains(record.id()));
         if !owners.is_empty() {
-            records.extend(self.owners_by_id(&owners, &view, turn).await?);
+            read.records
+                .extend(self.owners_by_id(&owners, &view, turn).await?);
         }
-        Ok(records)
+        Ok(read)
     }
 
     /// Rows with everything that is wanted of them.
@@ -95,25 +113,6 @@ impl Zoho {
             }
         }
         Ok(self.api.by_ids(module, &plain.join(","), ids, turn).await?)
-    }
-
-    async fn mapped(
-        &self,
-        stream: Stream,
-        module: Module,
-        rows: &[Row],
-        view: &View,
-        turn: Turn,
-    ) -> Result<Vec<Record>, ConnectorError> {
-        let details = self
-            .details(module, rows, view, turn)
-            .await
-            .map_err(|fault: Fault| ConnectorError::from(fault))?;
-        let context = self.context(view, &details, turn.now);
-        Ok(rows
-            .iter()
-            .filter_map(|row| context.map(stream, module, row).ok().flatten())
-            .collect())
     }
 
     async fn owners_by_id(

@@ -150,8 +150,9 @@ impl<'a> Draft<'a> {
 
     /// Records that a sweep missed, looked up by id: `back` are there all the same, the others are gone.
     pub(crate) fn missing(&mut self, part: &SweepPart<'_>) -> Result<(), StoreError> {
-        let there: BTreeSet<&RecordRef> = part.back.iter().map(Record::id).collect();
-        for record in part.back {
+        let records = &part.back.records;
+        let there: BTreeSet<&RecordRef> = records.iter().map(Record::id).chain(&part.back.unread).collect();
+        for record in records {
             self.record(record, Arrival::Listed)?;
         }
         let vanished = sweep::resolve(&mut self.view, part, &there)?;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::{ConnectionId, Gone, PageEnd, Record, RecordKind, RecordRef, Stream};
+use followup_core::{ConnectionId, Gone, PageEnd, Record, RecordKind, RecordRef, Reread, Stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,8 @@ pub struct SweepPart<'a> {
     pub stream: Stream,
     /// What was looked up.
     pub asked: &'a [RecordRef],
-    /// What is there all the same.
-    pub back: &'a [Record],
+    /// What is there all the same, and what nobody can tell anything about: that is not taken for gone.
+    pub back: &'a Reread,
 }
 
 impl SweepState {
@@ -183,7 +183,8 @@ pub(crate) fn resolve(
     for id in part.asked {
         let Some(rid) = view.rid(id)? else { continue };
         if there.contains(id) {
-            sweep.found += u64::from(mark(view, rid)? != Some(sweep.pass));
+            let is_back = !part.back.unread.contains(id);
+            sweep.found += u64::from(is_back && mark(view, rid)? != Some(sweep.pass));
             set_mark(view, rid, sweep.pass)?;
             continue;
         }

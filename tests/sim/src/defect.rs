@@ -11,8 +11,8 @@ use std::{
 
 use followup_core::{
     ActivityKind, ConnectionId, Connector, ConnectorError, CreateOutcome, Cursor, FoundTask, Future, Page,
-    PageEnd, Probe, Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, SpentQuota, Stream,
-    TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, Usage, WriteOutcome,
+    PageEnd, Probe, Provider, PullRequest, Record, RecordRef, Related, RelatedRequest, Reread, SpentQuota,
+    Stream, TaskChange, TaskDraft, TaskKey, TaskQuery, TaskStatus, Usage, WriteOutcome,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -228,7 +228,7 @@ impl Connector for Wrong {
         &'a self,
         ids: &'a [RecordRef],
         now: Timestamp,
-    ) -> Future<'a, Result<Vec<Record>, ConnectorError>> {
+    ) -> Future<'a, Result<Reread, ConnectorError>> {
         self.inner.read(ids, now)
     }
 

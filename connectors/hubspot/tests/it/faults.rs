@@ -152,12 +152,14 @@ async fn records_are_read_again_by_id_and_missing_ones_are_left_out() {
         record(RecordKind::Contact, &gone),
         record(RecordKind::Contact, "999999999"),
     ];
-    let records = connector(&scene).read(&ids, scene.now()).await.unwrap();
-    let read: Vec<&str> = records
+    let reread = connector(&scene).read(&ids, scene.now()).await.unwrap();
+    let read: Vec<&str> = reread
+        .records
         .iter()
         .map(|record| record.id().native_id.as_str())
         .collect();
     assert_eq!(read, [other.as_str()]);
+    assert_eq!(reread.missing(&ids), [&ids[1], &ids[2]]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,7 +132,10 @@ async fn an_answer_that_shows_no_row_in_place_of_one_does_not_say_that_it_is_gon
     let id = org.create("Contact", json!({"LastName": "Prova"})).await;
     let ids = [record(RecordKind::Contact, &id)];
     let connector = org.connector();
-    assert_eq!(connector.read(&ids, org.now()).await.expect("read").len(), 1);
+    assert_eq!(
+        connector.read(&ids, org.now()).await.expect("read").records.len(),
+        1
+    );
     org.faults(&[(
         "POST /services/data/*/composite/sobjects/Contact",
         "ok_with_error",
@@ -140,7 +143,10 @@ async fn an_answer_that_shows_no_row_in_place_of_one_does_not_say_that_it_is_gon
     )]);
     let read = connector.read(&ids, org.now()).await;
     assert!(matches!(read, Err(ConnectorError::Decode { .. })), "{read:?}");
-    assert_eq!(connector.read(&ids, org.now()).await.expect("read").len(), 1);
+    assert_eq!(
+        connector.read(&ids, org.now()).await.expect("read").records.len(),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -252,6 +252,25 @@ async fn r27_no_secret_of_a_login_shows_in_an_error_even_if_the_org_repeats_it()
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_an_object_the_login_does_not_see_nothing_is_told() {
+    let org = Org::with(|org| {
+        org.hidden_objects.insert("Lead".to_owned());
+    });
+    let asked = [
+        record(RecordKind::Lead, "00Q000000000001AAA"),
+        record(RecordKind::Contact, "003000000000001AAA"),
+        record(RecordKind::Note, "002000000000001AAA"),
+    ];
+    let reread = org.connector().read(&asked, org.now()).await.expect("read");
+    assert_eq!(reread.unread, [asked[0].clone(), asked[2].clone()]);
+    assert_eq!(
+        reread.missing(&asked),
+        [&asked[1]],
+        "the contact is not there any more"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_does_not_see_everybodys_records_concludes_nothing_from_their_absence() {
     let org = Org::with(|org| org.view_all_data = false);
     let connector = org.connector();

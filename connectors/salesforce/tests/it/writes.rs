@@ -378,7 +378,7 @@ async fn a_reminder_that_went_off_is_no_edit() {
         .read(&[task.id.record().clone()], scene.org.now())
         .await
         .unwrap();
-    let [Record::Task(now)] = read.as_slice() else {
+    let [Record::Task(now)] = read.records.as_slice() else {
         panic!("{read:?}");
     };
     assert!(!change(&task).baseline.is_edited(now));

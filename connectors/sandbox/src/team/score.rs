@@ -13,7 +13,11 @@ use super::{
     pace::{Pace, pace},
     situation::{Ending, Expect, Site, Situation},
 };
-use crate::crm::{Crm, TaskAct, TaskState, TaskView};
+use crate::crm::{Crm, Feature, TaskAct, TaskState, TaskView};
+
+/// Where each record tells its own mails, those of everybody are read again within this time: two hours, and some where the
+/// credits of a day are short (`docs/zoho.md`).
+const MAIL_ROUND: SignedDuration = SignedDuration::from_hours(3);
 
 /// How one kind of situation fared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -133,6 +137,7 @@ impl Team {
                 .collect();
             let mut judge = Judge {
                 situation,
+                crms,
                 now,
                 tolerance,
                 score,
@@ -173,6 +178,7 @@ impl Score {
 /// One situation under judgement.
 struct Judge<'a> {
     situation: &'a Situation,
+    crms: &'a [&'a dyn Crm],
     now: Timestamp,
     tolerance: SignedDuration,
     score: &'a mut Score,
@@ -215,7 +221,7 @@ impl Judge<'_> {
 
     /// Takes the reminder of `expect` out of `spare` and judges it.
     fn one_expected(&mut self, expect: &Expect, spare: &mut Vec<Found<'_>>) {
-        let latest = expect.from + self.tolerance;
+        let latest = expect.from + self.tolerance + self.mail_round(expect);
         let in_time = |found: &Found<'_>| (expect.from..=latest).contains(&found.task.created_at);
         let is_optional = expect.until.is_some_and(|until| until <= latest);
         if let Some(place) = spare.iter().position(in_time) {
@@ -231,6 +237,17 @@ impl Judge<'_> {
                 "{} owed from {} has no reminder by {latest}",
                 expect.rule, expect.from
             ));
+        }
+    }
+
+    /// How much later a reminder may come because nobody reads the mail it rests on before.
+    fn mail_round(&self, expect: &Expect) -> SignedDuration {
+        let has_stream = |crm: &&dyn Crm| crm.shows(Feature::MailStream);
+        let is_read_by_record = self.crms.get(expect.site.0).is_some_and(|crm| !has_stream(crm));
+        if expect.is_told_by_mail && is_read_by_record {
+            MAIL_ROUND
+        } else {
+            SignedDuration::ZERO
         }
     }
 

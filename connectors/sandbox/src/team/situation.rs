@@ -66,6 +66,8 @@ pub(crate) struct Expect {
     pub(crate) ending: Ending,
     /// A subject line the rep wrote over ours, which must stay.
     pub(crate) renamed: Option<String>,
+    /// Only a mail tells of it, of somebody whom nothing else points at.
+    pub(crate) is_told_by_mail: bool,
 }
 
 /// What a rep does once a reminder is on their list.

@@ -1,6 +1,6 @@
 //! Reading: every row arrives, whatever the route, and nothing is read twice for nothing.
 
-use followup_core::{Connector as _, DealState, Lane, Record, RecordKind, Stream, TaskStatus};
+use followup_core::{Connector as _, DealState, Lane, Record, RecordKind, Reread, Stream, TaskStatus};
 use followup_testkit::read;
 use followup_zoho::Zoho;
 use jiff::SignedDuration;
@@ -279,7 +279,7 @@ async fn a_call_still_to_be_made_is_a_to_do_until_it_was_made() {
         .read(std::slice::from_ref(&todo), org.now())
         .await
         .expect("read");
-    assert_eq!(back.len(), 1);
+    assert_eq!(back.records.len(), 1);
     let swept = read(&connector, Stream::Tasks, Lane::Sweep, None, org.now()).await;
     assert!(swept.seen.contains(&todo), "a sweep of tasks sees it");
     org.advance(SignedDuration::from_hours(25));
@@ -296,7 +296,7 @@ async fn a_call_still_to_be_made_is_a_to_do_until_it_was_made() {
     assert_eq!(made.outcome, Some(followup_core::CallOutcome::Connected));
     assert!(hot.gone.iter().any(|gone| gone.id == todo));
     let back = connector.read(&[todo], org.now()).await.expect("read");
-    assert!(back.is_empty(), "the to-do is no more");
+    assert_eq!(back, Reread::default(), "the to-do is no more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,6 +326,17 @@ async fn r24_a_module_the_login_may_not_read_closes_its_stream_alone() {
         );
     }
     connector.pull(pull(Stream::Contacts)).await.expect("open");
+    let asked = [
+        record(RecordKind::Deal, "5725767000000000001"),
+        record(RecordKind::Contact, "5725767000000000002"),
+    ];
+    let reread = connector.read(&asked, org.now()).await.expect("read");
+    assert_eq!(reread.unread, asked[..1], "nothing is known of the deal");
+    assert_eq!(
+        reread.missing(&asked),
+        [&asked[1]],
+        "and the contact is not there"
+    );
     org.change(|org| org.forbidden_modules.clear());
     org.advance(SignedDuration::from_mins(61));
     let again = followup_core::PullRequest {

@@ -343,7 +343,7 @@ async fn r25_no_address_grows_past_what_servers_take() {
     .await;
     let asked: Vec<_> = ids.iter().map(|id| record(RecordKind::Contact, id)).collect();
     let found = connector.read(&asked, org.now()).await.expect("read");
-    assert_eq!(found.len(), ids.len());
+    assert_eq!(found.records.len(), ids.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,7 @@ fn bounced_address_rung(s: &mut Script<'_>) {
     s.meets(day, false);
     let from = comes_back(s, day) + wait::LATE_MAIL;
     owes_until_called(s, rule::BOUNCED_ADDRESS, from);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 2, 15, 0));
 }
 
@@ -40,6 +41,7 @@ fn bounced_address_on_deal(s: &mut Script<'_>) {
     s.meets_with_deal(day);
     let from = comes_back(s, day) + wait::LATE_MAIL;
     owes_until_called(s, rule::BOUNCED_ADDRESS, from);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 2, 15, 0));
 }
 
@@ -51,6 +53,7 @@ fn bounced_address_disqualified(s: &mut Script<'_>) {
     let seen_through = from + s.some_minutes(wait::HANDLING);
     s.change(seen_through, PersonChange::Disqualified);
     s.owes_until_moot(rule::BOUNCED_ADDRESS, from, seen_through);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 2, 15, 0));
 }
 

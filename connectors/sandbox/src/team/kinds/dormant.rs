@@ -44,6 +44,7 @@ fn dormant_lead_writes(s: &mut Script<'_>) {
     let answered = from + s.some_minutes(wait::HANDLING);
     s.follows_up(answered);
     s.owes(rule::RE_ENGAGED, from, answered);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 1, 15, 30));
 }
 
@@ -55,6 +56,7 @@ fn dormant_lead_waits(s: &mut Script<'_>) {
     let answered = s.calendar.later(wrote, 1) + wait::LATE_MAIL + s.some_minutes(wait::HANDLING);
     s.follows_up(answered);
     s.owes(rule::RE_ENGAGED, from, answered);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 2, 12, 0));
 }
 
@@ -65,6 +67,7 @@ fn dormant_lead_disqualified(s: &mut Script<'_>) {
     let seen_through = from + s.some_minutes(wait::HANDLING);
     s.change(seen_through, PersonChange::Disqualified);
     s.owes_until_moot(rule::RE_ENGAGED, from, seen_through);
+    s.told_by_mail();
     s.watched_until(s.calendar.time(day + 2, 12, 0));
 }
 

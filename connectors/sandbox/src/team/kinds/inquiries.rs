@@ -186,6 +186,7 @@ fn first_mail_bounced(s: &mut Script<'_>) {
     s.writes_in_vain(bounced);
     s.calls(called, CallResult::Connected);
     s.owes(rule::BOUNCED_ADDRESS, bounced + wait::LATE_MAIL, called);
+    s.told_by_mail();
 }
 
 fn note_is_no_answer(s: &mut Script<'_>) {

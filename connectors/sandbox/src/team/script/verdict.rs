@@ -47,6 +47,7 @@ impl Script<'_> {
             list_of: self.rep.email.clone(),
             ending,
             renamed: None,
+            is_told_by_mail: false,
         });
         self.watched_until(until.unwrap_or(from));
     }
@@ -60,6 +61,14 @@ impl Script<'_> {
             act,
             is_planned: false,
         });
+    }
+
+    /// The latest expected reminder rests on a mail alone, of somebody whom nothing else points at: where each record
+    /// tells its own mails, it comes once theirs are read again.
+    pub(crate) fn told_by_mail(&mut self) {
+        if let Some(expect) = self.situation.expects.last_mut() {
+            expect.is_told_by_mail = true;
+        }
     }
 
     /// The latest expected reminder belongs to the colleague.

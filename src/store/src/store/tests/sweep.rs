@@ -1,6 +1,6 @@
 //! Sweeps: what a pass saw, what it may conclude, and what a crash leaves of it.
 
-use followup_core::{Page, PageEnd};
+use followup_core::{Page, PageEnd, Reread};
 
 use super::*;
 use crate::{SimJournal, SimKv, SweepPart, SweepState};
@@ -60,6 +60,14 @@ fn state(store: &Store) -> SweepState {
 }
 
 fn settle(store: &mut Store, asked: &[&str], back: &[Record]) -> Committed {
+    let back = Reread {
+        records: back.to_vec(),
+        unread: Vec::new(),
+    };
+    settle_with(store, asked, &back)
+}
+
+fn settle_with(store: &mut Store, asked: &[&str], back: &Reread) -> Committed {
     let asked: Vec<RecordRef> = asked.iter().map(|text| id(text)).collect();
     let connection = hub();
     store
@@ -281,6 +289,26 @@ fn a_long_stream_is_compared_slice_by_slice() {
         }
     }
     assert_eq!((found, looked_at, slices), (24, 25, 3));
+}
+
+#[test]
+fn what_nobody_can_tell_anything_about_is_not_gone() {
+    let (mut store, _, _) = simulated();
+    filled(&mut store, 3);
+    pass(&mut store, &["hub:contact:0"], &[]);
+    let unread = Reread {
+        records: Vec::new(),
+        unread: vec![id("hub:contact:1")],
+    };
+    let settled = settle_with(&mut store, &["hub:contact:1", "hub:contact:2"], &unread);
+    assert_eq!(settled.gone, 1);
+    assert!(store.get(&id("hub:contact:1")).unwrap().is_some());
+    assert!(
+        missing(&store).is_empty(),
+        "it is not asked for again in this pass"
+    );
+    let ended = store.end_sweep(&hub(), Stream::Contacts).unwrap();
+    assert_eq!(ended.missed, Some(0));
 }
 
 #[test]
