@@ -63,6 +63,9 @@ fn human_of(humans: &[BTreeSet<PersonId>], record: &RecordRef) -> BTreeSet<Perso
 fn facts(store: &Store, record: &RecordRef, mut gathered: Gathered) -> Result<Facts, StoreError> {
     add_named(store, &mut gathered)?;
     let mut about: BTreeSet<RecordRef> = BTreeSet::from([record.clone()]);
+    // Also by what was merged away: a task about that is a task about the human.
+    let of_humans = gathered.humans.iter().flatten();
+    about.extend(of_humans.map(|person| person.record().clone()));
     about.extend(gathered.people.iter().map(|person| person.id.record().clone()));
     about.extend(gathered.deals.iter().map(|deal| deal.id.record().clone()));
     let known: BTreeMap<&RecordRef, &Task> = gathered

@@ -100,13 +100,16 @@ pub(crate) struct Judged<'a> {
 }
 
 /// The gaps that were open on a subject at an earlier instant, held ones included, as far as today's records tell: what
-/// was written later is left out, tasks stand as they stood.
+/// was written later is left out, tasks stand as they stood. What the rep had put off was open all the same.
 ///
 /// The rules that ask this themselves are left out.
 pub(crate) fn gaps_at(subject: &Subject, facts: &Facts, context: &Context<'_>, at: Timestamp) -> Vec<Gap> {
     let mut facts = facts.clone();
     facts.own_tasks.retain(|task| task.created_at <= at);
     for task in &mut facts.own_tasks {
+        // Nobody knows any more when a due date was moved.
+        task.due_at = task.original_due_at;
+        task.said.clear();
         if task.completed_at.is_some_and(|completed_at| completed_at > at) {
             task.status = TaskStatus::Open;
             task.completed_at = None;

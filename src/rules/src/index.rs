@@ -108,6 +108,8 @@ pub(crate) struct Index<'a> {
     /// All humans, by shown id.
     pub(crate) humans: Vec<Human<'a>>,
     of_person: BTreeMap<&'a PersonId, usize>,
+    /// Records of a human that are not there any more: merged away, or deleted while another one stays.
+    of_former: BTreeMap<&'a PersonId, usize>,
     deals: BTreeMap<&'a DealId, &'a Deal>,
     same_person: BTreeMap<&'a OwnerId, OwnerId>,
     histories: RefCell<BTreeMap<(DealId, bool), Rc<History<'a>>>>,
@@ -138,6 +140,16 @@ impl<'a> Index<'a> {
                 of_person.insert(&record.id, position);
             }
         }
+        let mut of_former = BTreeMap::new();
+        for group in &facts.humans {
+            let position = group.iter().find_map(|id| of_person.get(id).copied());
+            let former = group.iter().filter(|id| !of_person.contains_key(id));
+            of_former.extend(
+                position
+                    .into_iter()
+                    .flat_map(|position| former.clone().map(move |id| (id, position))),
+            );
+        }
         let deals = facts.deals.iter().map(|deal| (&deal.id, deal)).collect();
         let joined = &context.calendars.same_person;
         let same_person = facts
@@ -149,6 +161,7 @@ impl<'a> Index<'a> {
             facts,
             humans,
             of_person,
+            of_former,
             deals,
             same_person,
             histories: RefCell::default(),
@@ -256,10 +269,14 @@ impl<'a> Index<'a> {
         history
     }
 
-    /// The subject under the record shown for it; `None` if none of its records is known.
+    /// The subject under the record shown for it, also by a record that is not there any more; `None` if none of its
+    /// records is known.
     pub(crate) fn resolve(&self, subject: &Subject) -> Option<Subject> {
         match subject {
-            Subject::Human(id) => self.human_of(id).map(Human::subject),
+            Subject::Human(id) => {
+                let former = || self.humans.get(*self.of_former.get(id)?);
+                self.human_of(id).or_else(former).map(Human::subject)
+            }
             Subject::Deal(id) => self.deal(id).map(|deal| Subject::Deal(deal.id.clone())),
         }
     }

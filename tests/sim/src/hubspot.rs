@@ -369,6 +369,12 @@ impl SimCrm for HubspotSim {
         is_others || used * 100 > share * 55
     }
 
+    fn is_used_up(&self) -> bool {
+        let stats = self.ground.sandbox.stats();
+        let left = stats.pointer("/quota/daily_remaining").and_then(Value::as_u64);
+        !self.plan.is_oauth() && left == Some(0)
+    }
+
     fn changed_by_us(&self, task: &str, near: Timestamp) -> bool {
         self.line.wire.books().changed_by_us(task, near)
     }

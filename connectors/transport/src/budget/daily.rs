@@ -117,15 +117,20 @@ impl Daily {
         Ok(())
     }
 
-    /// Until when a word about what is left holds: to the vendor's midnight, or, while that is not known, for an hour.
+    /// Until when a word about what is left holds: to the vendor's midnight or, while that is not known, for an hour. What
+    /// is told in the first hour of our day may still be about the vendor's last one: clocks differ.
     fn scarce_until(&self, now: Timestamp) -> Timestamp {
         if self.hours.is_some() {
             return self.told_at.map_or(now, |told_at| told_at + ASK_AGAIN);
         }
         let midnight = self.midnight_after(now);
-        match self.told_at {
-            Some(told_at) if !self.is_zone_known => midnight.min(told_at + ASK_AGAIN),
-            _ => midnight,
+        let is_doubtful = |told_at: &Timestamp| {
+            let an_hour_before = told_at.checked_sub(ASK_AGAIN).unwrap_or(Timestamp::MIN);
+            !self.is_zone_known || self.midnight_after(an_hour_before) <= *told_at
+        };
+        match self.told_at.filter(is_doubtful) {
+            Some(told_at) => midnight.min(told_at + ASK_AGAIN),
+            None => midnight,
         }
     }
 
@@ -296,6 +301,22 @@ mod tests {
             daily.check(Priority::Poll, 1, again),
             Err(at("2026-11-08T05:00:00Z"))
         );
+    }
+
+    #[test]
+    fn what_is_told_right_after_our_midnight_may_be_about_the_vendors_last_day() {
+        let mut daily = Daily::new(30_000, 10);
+        daily.set_zone(TimeZone::get("America/New_York").unwrap());
+        // Our clock is a minute ahead, and yesterday's allowance was used up.
+        let told_at = at("2026-11-08T05:00:10Z");
+        daily.observe(Some(30_000), Some(0), told_at);
+        daily.close(told_at);
+        let again = told_at + ASK_AGAIN;
+        assert_eq!(daily.check(Priority::Poll, 1, told_at), Err(again));
+        assert_eq!(daily.check(Priority::Poll, 1, again), Ok(()));
+        daily.observe(Some(30_000), Some(0), again);
+        let midnight = at("2026-11-09T05:00:00Z");
+        assert_eq!(daily.check(Priority::Poll, 1, again), Err(midnight), "it holds now");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use followup_rules::{
     owner_load, parse_marker,
     policy::Span,
     remote::{Said, Word},
-    render, render_into,
+    render, render_into, subjects_of,
 };
 
 use crate::world::{World, at, key_of_mail, key_of_person, owner, person};
@@ -34,6 +34,24 @@ fn a_touch_completes_the_task_and_names_the_record() {
     let call = world.call_out("c1", "16 11:00", "p1").id.record().clone();
     assert_eq!(world.verdict(), TaskVerdict::DoneEvidence(call));
     world.check(&[]);
+}
+
+#[test]
+fn a_task_about_a_record_that_was_merged_away_is_judged_with_the_human_who_stays() {
+    let mut world = asked("16 12:00");
+    task(&mut world).subject = Subject::Human(person("p0"));
+    world.same_human(&["p0", "p1"]);
+    assert_eq!(
+        subjects_of(&world.facts),
+        [Subject::Human(person("p1"))],
+        "one human, under what is there of it"
+    );
+    let evaluation = evaluate(&Subject::Human(person("p0")), &world.facts, &world.context());
+    assert_eq!(evaluation.subject, Subject::Human(person("p1")));
+    assert_eq!(
+        evaluation.tasks.values().collect::<Vec<_>>(),
+        [&TaskVerdict::Keep]
+    );
 }
 
 #[test]
