@@ -52,6 +52,15 @@ impl Disk {
         self.power.cut_after(writes);
     }
 
+    /// Calls a cut off that has not come yet; answers whether there is power.
+    pub fn spare(&self) -> bool {
+        let is_on = !self.power.is_cut();
+        if is_on {
+            self.power.restore();
+        }
+        is_on
+    }
+
     /// The process is gone: of what no sync covered, `kept` batches of the cache survive. Answers how many there were.
     pub fn crash(&self, kept: usize) -> usize {
         let unsynced = self.kv.unsynced();

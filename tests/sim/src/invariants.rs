@@ -157,6 +157,8 @@ pub struct Expected {
     pub situation: String,
     /// Native id of what it is about, once that exists.
     pub subject: String,
+    /// Every id that ever was its subject's.
+    pub subject_ids: Vec<String>,
     /// The rule; empty where nothing is expected.
     pub rule: String,
     /// Owed from here on.
@@ -178,6 +180,11 @@ impl Expected {
                 .unwrap_or_default()
                 .to_owned()
         };
+        let ids = |situation: &Value| -> Vec<String> {
+            let ids = situation.get("subject_ids").and_then(Value::as_array);
+            let texts = ids.into_iter().flatten().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
+        };
         let instant = |value: &Value, name: &str| value.get(name)?.as_str()?.parse::<Timestamp>().ok();
         let expects = situation
             .get("expect")
@@ -188,6 +195,7 @@ impl Expected {
             Some(Self {
                 situation: text(situation, "name"),
                 subject: text(situation, "subject"),
+                subject_ids: ids(situation),
                 rule: text(expect, "rule"),
                 from: instant(expect, "from")?,
                 until: instant(expect, "until"),
@@ -205,7 +213,7 @@ impl Expected {
 
     /// Whether a task hangs on its subject.
     pub fn is_about(&self, task: &TaskView) -> bool {
-        !self.subject.is_empty()
-            && (task.people.contains(&self.subject) || task.deals.contains(&self.subject))
+        let is_there = |id: &String| task.people.contains(id) || task.deals.contains(id);
+        self.subject_ids.iter().any(is_there)
     }
 }

@@ -197,7 +197,7 @@ fn on_people(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Cr
             for number in first..first + count {
                 let stranger = record(persona(number), PersonOrigin::Import, false, owner.clone());
                 let id = crm.add_person(at, stranger);
-                situation.records_mut(site).people_ever.insert(id);
+                situation.records_mut(site).people_ever.insert(id, None);
             }
             Added {
                 people: u64::from(count),
@@ -254,9 +254,9 @@ fn record(buyer: Persona, origin: PersonOrigin, is_customer: bool, owner: String
 /// Keeps the id; true if the situation had no such record before.
 fn remember(situation: &mut Situation, site: Site, who: usize, id: String) -> bool {
     let records = situation.records_mut(site);
-    let is_new = records.people_ever.insert(id.clone());
+    let before = records.people_ever.insert(id.clone(), Some(who));
     records.people.insert(who, id);
-    is_new
+    before.is_none()
 }
 
 /// Present id of a person in a CRM.

@@ -111,8 +111,8 @@ pub(crate) struct Situation {
 pub(crate) struct Records {
     /// Present id of the person in each slot.
     pub(crate) people: BTreeMap<usize, String>,
-    /// Every id any of its people ever had.
-    pub(crate) people_ever: BTreeSet<String>,
+    /// Every id any of its people ever had, with the slot; strangers have none.
+    pub(crate) people_ever: BTreeMap<String, Option<usize>>,
     /// The deal.
     pub(crate) deal: Option<String>,
     /// The latest meeting.
@@ -125,7 +125,7 @@ pub(crate) struct Records {
 
 impl Records {
     fn names_people_of(&self, task: &TaskView) -> bool {
-        task.people.iter().any(|id| self.people_ever.contains(id))
+        task.people.iter().any(|id| self.people_ever.contains_key(id))
     }
 
     fn names_deal_of(&self, task: &TaskView) -> bool {
@@ -150,6 +150,20 @@ impl Situation {
         match self.subject {
             Subject::Person(slot) => records.people.get(&slot).map(String::as_str),
             Subject::Deal => records.deal.as_deref(),
+        }
+    }
+
+    /// Every native id the subject ever had in a CRM: a second inquiry or a merge gives it a new one.
+    pub(crate) fn subject_ids(&self, site: Site) -> Vec<&str> {
+        let Some(records) = self.records(site) else {
+            return Vec::new();
+        };
+        match self.subject {
+            Subject::Person(slot) => {
+                let of_slot = records.people_ever.iter().filter(|(_, of)| **of == Some(slot));
+                of_slot.map(|(id, _)| id.as_str()).collect()
+            }
+            Subject::Deal => records.deal.as_deref().into_iter().collect(),
         }
     }
 

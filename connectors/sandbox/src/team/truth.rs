@@ -11,7 +11,7 @@ use crate::crm::{Crm, TaskState, TaskView};
 impl Team {
     /// What the script expects in one of its CRMs, and what stands on the reps' task lists there.
     ///
-    /// Ids are native ones; `subject` is null until the record exists. A reminder that a rep closes by hand has no
+    /// Ids are native ones; `subject` is null until the record exists, `subject_ids` are all it ever had. A reminder that a rep closes by hand has no
     /// `until` before they did.
     pub fn truth(&self, site: Site, crm: &dyn Crm) -> Value {
         let played = self
@@ -43,6 +43,7 @@ fn situation_json(situation: &Situation, site: Site) -> Value {
     json!({
         "name": situation.name,
         "subject": situation.subject_id(site),
+        "subject_ids": situation.subject_ids(site),
         "subject_kind": kind,
         "expect": expect,
     })

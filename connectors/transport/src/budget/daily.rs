@@ -316,7 +316,11 @@ mod tests {
         assert_eq!(daily.check(Priority::Poll, 1, again), Ok(()));
         daily.observe(Some(30_000), Some(0), again);
         let midnight = at("2026-11-09T05:00:00Z");
-        assert_eq!(daily.check(Priority::Poll, 1, again), Err(midnight), "it holds now");
+        assert_eq!(
+            daily.check(Priority::Poll, 1, again),
+            Err(midnight),
+            "it holds now"
+        );
     }
 
     #[test]

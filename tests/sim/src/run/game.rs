@@ -365,6 +365,10 @@ impl<'a> Game<'a> {
         for portal in 0..self.plan.portals.len() {
             self.world.end_all_trouble(portal);
         }
+        let is_cut_planned = self.crash.is_some_and(|crash| crash.is_power_cut);
+        if is_cut_planned && self.process.is_some() && self.world.shared.disk().spare() {
+            (self.crash, self.dying_since) = (None, None);
+        }
         self.world.jump(SignedDuration::ZERO);
         self.world.shared.trace.note(now, "# quiet");
         self.play_until(end + QUIET).await;
