@@ -85,7 +85,8 @@ impl LinkState {
     fn is_awaited(&self, now: Timestamp) -> bool {
         let is_stuck = self.reading_since.is_some_and(|since| since + PATIENCE < now);
         let is_soon = self.next_at.is_none_or(|at| at <= now + PATIENCE);
-        self.refused.is_none() && self.failing.is_empty() && is_soon && !is_stuck
+        let is_well = self.refused.is_none() && !self.is_out_of_reach && self.failing.is_empty();
+        is_well && is_soon && !is_stuck
     }
 }
 
@@ -210,6 +211,17 @@ mod tests {
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    #[test]
+    fn one_that_cannot_even_be_looked_at_is_not_awaited() {
+        let fresh = LinkState::default();
+        assert!(fresh.is_awaited(at(0)));
+        let out_of_reach = LinkState {
+            is_out_of_reach: true,
+            ..fresh
+        };
+        assert!(!out_of_reach.is_awaited(at(0)));
     }
 
     #[test]
