@@ -37,7 +37,8 @@ pub use troubled::{plan_health, told_since};
 /// Subjects judged in one turn of the store.
 const BATCH: usize = 200;
 
-/// A queued or blocked gap is looked at again after this long.
+/// A queued or blocked gap is looked at again at the next multiple of this, all at the same instants: each subject by its
+/// own clock, many of them would keep the daemon polling.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// Everything a plan needs besides the store.
@@ -279,8 +280,15 @@ fn wake_at(evaluation: &Evaluation, waits: bool, now: Timestamp) -> Option<Times
         _ => false,
     };
     let is_soon = waits || evaluation.gaps.iter().any(waits_for_room);
-    let soon = is_soon.then(|| now + LOOK_AGAIN);
+    let soon = is_soon.then(|| next_look(now));
     [evaluation.wake_at, soon].into_iter().flatten().min()
+}
+
+/// The next common instant at which what waits is looked at again.
+fn next_look(now: Timestamp) -> Timestamp {
+    let every = LOOK_AGAIN.as_secs();
+    let next = (now.as_second().div_euclid(every) + 1) * every;
+    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
 }
 
 /// A run that creates no more than this never trips the breaker.
@@ -325,5 +333,17 @@ pub fn subject_of(record: &RecordRef) -> Subject {
         Subject::Deal(followup_core::DealId(record.clone()))
     } else {
         Subject::Human(followup_core::PersonId(record.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_looked_at_again_at_common_instants() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let looks = [0, 7, 181, 299, 300].map(|second| next_look(at(second)).as_second());
+        assert_eq!(looks, [300, 300, 300, 300, 600]);
     }
 }
