@@ -67,6 +67,8 @@ pub struct Relation {
 struct Wanted {
     record: RecordRef,
     since: Option<Timestamp>,
+    /// A verdict waits for it.
+    is_first: bool,
 }
 
 impl Observer<'_> {
@@ -83,12 +85,19 @@ impl Observer<'_> {
                 .store
                 .with(move |store| wanted(store, &connection, kind, now, most))
                 .await?;
+            let mut awaited = Vec::new();
             for wanted in wanted {
                 if self.stop.is_cancelled() || relation.failure.is_some() {
-                    return Ok(relation);
+                    break;
                 }
+                let (record, is_first, before) = (wanted.record.clone(), wanted.is_first, relation.read);
                 self.relate_one(kind, wanted, now, &mut relation).await?;
+                if is_first && relation.read > before {
+                    awaited.push(record);
+                }
             }
+            // What waited for these is judged now: another connection's cycle may have put it off a moment ago.
+            self.store.with(move |store| store.mark_dirty(&awaited)).await?;
         }
         Ok(relation)
     }
@@ -196,9 +205,10 @@ impl Wants<'_> {
             .collect();
         chosen.sort_by_key(|(is_first, overdue, _)| Reverse((*is_first, *overdue)));
         chosen.truncate(most);
-        let wanted = chosen.into_iter().map(|(_, _, record)| Wanted {
+        let wanted = chosen.into_iter().map(|(is_first, _, record)| Wanted {
             since: marks.get(&record).copied(),
             record,
+            is_first,
         });
         wanted.collect()
     }

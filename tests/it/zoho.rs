@@ -25,7 +25,7 @@ use followupd::{
     clock::Clock,
     config::Mode,
     engine::{CycleReport, Engine, Link, Rhythm},
-    planning::Outbox,
+    planning::{Outbox, Planned, plan_batch},
     shared_store::{SharedStore, StoreThread},
     subject_key,
     sync::Silent,
@@ -109,6 +109,18 @@ impl Company {
             let report = self.cycle().await;
             assert!(report.errors.is_empty(), "{report:?}");
         }
+    }
+
+    /// Judges what is due, as the cycle of another connection would.
+    async fn plans(&self) {
+        let now = self.sandbox.now();
+        let inputs = self.engine.inputs(now).await.unwrap();
+        let plan = move |store: &mut Store| {
+            let (mut outbox, mut planned) = (Outbox::default(), Planned::default());
+            while plan_batch(store, &inputs, now, &mut outbox, &mut planned)? {}
+            Ok(planned.evaluated)
+        };
+        assert_eq!(self.engine.store.with(plan).await.unwrap(), 1);
     }
 
     fn acts<T>(&self, act: impl FnOnce(&mut dyn Crm, Timestamp) -> T) -> T {
@@ -209,6 +221,20 @@ async fn a_mail_only_its_lead_tells_of_keeps_a_task_from_being_written_and_close
     company.mails(REP, BUYER);
     company.polls_for(180).await;
     assert_eq!(company.states(), [TaskState::Done]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_its_mails_is_judged_by_the_cycle_that_reads_them() {
+    let company = Company::new(|_| {}).await;
+    company.asks();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    company.cycle().await;
+    tokio::time::sleep(Duration::from_mins(7)).await;
+    company.plans().await;
+    assert_eq!(company.states(), [], "its mails are not known up to the deadline");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    company.cycle().await;
+    assert_eq!(company.states(), [TaskState::Open]);
 }
 
 #[tokio::test(start_paused = true)]
