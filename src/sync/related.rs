@@ -18,8 +18,11 @@ use super::Observer;
 /// Part of the day's share that may go into reading record by record, in percent.
 const SHARE_PERCENT: u64 = 40;
 
-/// Once this part of the share is used, in percent, what is left is for the streams, for sweeps and for writing.
+/// Once this part of the share is used, in percent, only what a verdict or an open task waits for is read.
 const USED_PERCENT: u64 = 55;
+
+/// Once this part is used nothing is read any more: what is left is for the streams and for writing. Sweeps end here too.
+const USED_AT_MOST_PERCENT: u64 = 60;
 
 /// Records of one cycle, where the share is large or not known.
 const READS_PER_CYCLE: usize = 40;
@@ -69,6 +72,15 @@ struct Wanted {
     since: Option<Timestamp>,
     /// A verdict waits for it.
     is_first: bool,
+}
+
+/// How many records may be read now.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    /// Of what a verdict or an open task waits for.
+    urgent: usize,
+    /// Of all together.
+    all: usize,
 }
 
 impl Observer<'_> {
@@ -144,19 +156,28 @@ impl Observer<'_> {
     }
 
     /// How many records may be read now.
-    fn affordable(&self, last: Option<Timestamp>, now: Timestamp) -> usize {
+    fn affordable(&self, last: Option<Timestamp>, now: Timestamp) -> Most {
         let usage = self.connector.usage();
         let share = usage.daily_share;
         if share == 0 {
-            return READS_PER_CYCLE;
+            return Most {
+                urgent: READS_PER_CYCLE,
+                all: READS_PER_CYCLE,
+            };
         }
         let elapsed = last.map_or(86_400 / 24, |last| now.duration_since(last).as_secs());
         let elapsed = u64::try_from(elapsed).unwrap_or(0).min(86_400);
         let earned = share * SHARE_PERCENT / 100 * elapsed / 86_400;
-        let left = (share * USED_PERCENT / 100).saturating_sub(usage.daily_used);
-        usize::try_from(left.min(earned + 1))
-            .unwrap_or(READS_PER_CYCLE)
-            .min(READS_PER_CYCLE)
+        let most = |used_percent: u64| {
+            let left = (share * used_percent / 100).saturating_sub(usage.daily_used);
+            usize::try_from(left.min(earned + 1))
+                .unwrap_or(READS_PER_CYCLE)
+                .min(READS_PER_CYCLE)
+        };
+        Most {
+            urgent: most(USED_AT_MOST_PERCENT),
+            all: most(USED_PERCENT),
+        }
     }
 }
 
@@ -165,8 +186,35 @@ impl Observer<'_> {
 struct Want {
     /// A verdict waits for it.
     is_first: bool,
+    /// A verdict waits for it, or an open task of ours is about it.
+    is_urgent: bool,
     /// It is not read again within this time.
     rest: SignedDuration,
+}
+
+impl Want {
+    /// A verdict waits for it.
+    const VERDICT: Self = Self {
+        is_first: true,
+        is_urgent: true,
+        rest: FRESH,
+    };
+
+    /// An open task of ours is about it.
+    const OPEN_TASK: Self = Self {
+        is_first: false,
+        is_urgent: true,
+        rest: CHANGED,
+    };
+
+    /// Nobody waits for it.
+    const fn idle(rest: SignedDuration) -> Self {
+        Self {
+            is_first: false,
+            is_urgent: false,
+            rest,
+        }
+    }
 }
 
 /// The records of one connection that are worth reading.
@@ -185,11 +233,12 @@ impl Wants<'_> {
         }
         let known = self.by_record.entry(record).or_insert(want);
         known.is_first |= want.is_first;
+        known.is_urgent |= want.is_urgent;
         known.rest = known.rest.min(want.rest);
     }
 
     /// Those that have rested long enough, most urgent first.
-    fn chosen(self, most: usize) -> Vec<Wanted> {
+    fn chosen(self, most: Most) -> Vec<Wanted> {
         let (marks, now) = (self.marks, self.now);
         let overdue = |record: &RecordRef, rest: SignedDuration| {
             let Some(at) = marks.get(record) else {
@@ -197,18 +246,23 @@ impl Wants<'_> {
             };
             now.duration_since(*at).as_secs().saturating_mul(1_000) / rest.as_secs().max(1)
         };
-        let mut chosen: Vec<(bool, i64, RecordRef)> = self
+        let mut chosen: Vec<(i64, Want, RecordRef)> = self
             .by_record
             .into_iter()
-            .map(|(record, want)| (want.is_first, overdue(&record, want.rest), record))
-            .filter(|(_, overdue, _)| *overdue >= 1_000)
+            .map(|(record, want)| (overdue(&record, want.rest), want, record))
+            .filter(|(overdue, ..)| *overdue >= 1_000)
             .collect();
-        chosen.sort_by_key(|(is_first, overdue, _)| Reverse((*is_first, *overdue)));
-        chosen.truncate(most);
-        let wanted = chosen.into_iter().map(|(is_first, _, record)| Wanted {
+        chosen.sort_by_key(|(overdue, want, _)| Reverse((want.is_first, *overdue)));
+        let mut taken = 0;
+        chosen.retain(|(_, want, _)| {
+            let is_taken = taken < if want.is_urgent { most.urgent } else { most.all };
+            taken += usize::from(is_taken);
+            is_taken
+        });
+        let wanted = chosen.into_iter().map(|(_, want, record)| Wanted {
             since: marks.get(&record).copied(),
             record,
-            is_first,
+            is_first: want.is_first,
         });
         wanted.collect()
     }
@@ -220,7 +274,7 @@ fn wanted(
     connection: &ConnectionId,
     kind: ActivityKind,
     now: Timestamp,
-    most: usize,
+    most: Most,
 ) -> Result<Vec<Wanted>, StoreError> {
     let mut wants = Wants {
         connection,
@@ -228,31 +282,25 @@ fn wanted(
         by_record: BTreeMap::new(),
         now,
     };
-    if most == 0 {
+    if most.urgent == 0 {
         return Ok(Vec::new());
     }
     for record in wants.marks.keys().cloned().collect::<Vec<_>>() {
         if let Some(rest) = rest_of(store.get(&record)?.as_ref()) {
-            let is_first = false;
-            wants.add(record, Want { is_first, rest });
+            wants.add(record, Want::idle(rest));
         }
     }
     let open = store.ledger().tasks().filter(|row| row.is_live());
-    let open = open.map(|row| (row.subject.clone(), false, CHANGED));
+    let open = open.map(|row| (row.subject.clone(), Want::OPEN_TASK));
     let due = store.due(now + AHEAD, SUBJECTS)?;
-    let due = due.into_iter().map(|subject| (subject, true, FRESH));
+    let due = due.into_iter().map(|subject| (subject, Want::VERDICT));
     let dirty = store.dirty(SUBJECTS)?;
-    let dirty = dirty.into_iter().map(|subject| (subject, false, CHANGED));
-    let may_matter = dirty.map(|(subject, is_first, rest)| (subject, is_first, rest, false));
-    let matters_anyway = open
-        .take(SUBJECTS)
-        .chain(due)
-        .map(|(subject, is_first, rest)| (subject, is_first, rest, true));
-    for (subject, is_first, rest, matters_anyway) in matters_anyway.chain(may_matter) {
+    let dirty = dirty.into_iter().map(|subject| (subject, Want::idle(CHANGED)));
+    for (subject, want) in open.take(SUBJECTS).chain(due).chain(dirty) {
         let gathered = store.gather(&subject)?;
-        if matters_anyway || matters(&gathered, now) {
+        if want.is_urgent || matters(&gathered, now) {
             for record in records_of(&gathered, &subject) {
-                wants.add(record, Want { is_first, rest });
+                wants.add(record, want);
             }
         }
     }
@@ -352,4 +400,42 @@ pub fn marks(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use followup_core::RecordKind;
+
+    use super::*;
+
+    fn lead(connection: &ConnectionId, number: u32) -> RecordRef {
+        RecordRef::new(connection.clone(), RecordKind::Lead, number.to_string())
+    }
+
+    #[test]
+    fn what_nobody_waits_for_gives_way_to_verdicts_and_open_tasks() {
+        let connection = ConnectionId::new("zoho").unwrap();
+        let read = |most: Most| -> Vec<(RecordRef, bool)> {
+            let mut wants = Wants {
+                connection: &connection,
+                marks: BTreeMap::new(),
+                by_record: BTreeMap::new(),
+                now: Timestamp::UNIX_EPOCH,
+            };
+            wants.add(lead(&connection, 1), Want::idle(STALE));
+            wants.add(lead(&connection, 2), Want::OPEN_TASK);
+            wants.add(lead(&connection, 3), Want::idle(STALE));
+            wants.add(lead(&connection, 3), Want::VERDICT);
+            let chosen = wants.chosen(most).into_iter();
+            chosen.map(|wanted| (wanted.record, wanted.is_first)).collect()
+        };
+        let [idle, open, due] = [1, 2, 3].map(|number| lead(&connection, number));
+        let urgent = vec![(due.clone(), true), (open.clone(), false)];
+        assert_eq!(read(Most { urgent: 9, all: 0 }), urgent);
+        assert_eq!(read(Most { urgent: 1, all: 0 }), [(due.clone(), true)]);
+        assert_eq!(
+            read(Most { urgent: 9, all: 9 }),
+            [(due, true), (idle, false), (open, false)]
+        );
+    }
 }
