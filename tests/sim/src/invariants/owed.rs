@@ -73,7 +73,9 @@ pub fn walk_ons(scene: &Scene<'_>) -> Vec<(String, String)> {
         let Some(from) = walk_on.owed_from else { continue };
         let is_lost = scene.portal.lost_at.is_some_and(|lost| from < lost + FORGOTTEN);
         let due = scene.due(from, &scene.portal.weather);
-        let is_touched = walk_on.touched_at.is_some_and(|at| at <= due);
+        // What a full day holds back shows its reason only while it is owed: after a touch there is nothing left to ask about.
+        let until = if scene.is_capped { scene.now } else { due };
+        let is_touched = walk_on.touched_at.is_some_and(|at| at <= until);
         if is_lost
             || is_touched
             || walk_on.is_gone
