@@ -66,6 +66,7 @@ impl World {
             }
             if portal.crm.is_scarce() {
                 portal.weather.trouble(began_at, now + DAY_RECOVERY);
+                portal.scarce_until = Some(now + DAY_RECOVERY);
             }
             portal.crm.audit();
         });
@@ -213,7 +214,9 @@ impl World {
     pub(super) async fn check_rest(&self, engine: &Engine) -> Result<(), StoreError> {
         let now = self.now();
         for (index, crm) in self.crms().into_iter().enumerate() {
-            if crm.is_scarce() {
+            // Where the day was used up the CRM is asked again within the hour.
+            let scarce_until = self.portal(index).and_then(|portal| portal.scarce_until);
+            if crm.is_scarce() || scarce_until.is_some_and(|until| now < until) {
                 continue;
             }
             let before =

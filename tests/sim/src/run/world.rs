@@ -34,6 +34,8 @@ pub struct Portal {
     pub people: People,
     /// When anything was wrong.
     pub weather: Weather,
+    /// Until when the allowance may still be felt to have been used up.
+    pub scarce_until: Option<Timestamp>,
     /// When the daemon was first connected.
     pub connected_at: Timestamp,
     /// When the state directory was last lost.
@@ -94,6 +96,7 @@ impl World {
             crm,
             people: People::default(),
             weather: Weather::default(),
+            scarce_until: None,
             connected_at: plan.begins_at + CONNECTS_AFTER,
             lost_at: None,
             cycle_at: None,
