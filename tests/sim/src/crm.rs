@@ -122,6 +122,11 @@ pub trait SimCrm: Send + Sync {
     /// Whether others have left so little of the day that it is not ours.
     fn is_scarce(&self) -> bool;
 
+    /// Whether so much of the day was used that mails nobody waits for are not read one by one any more.
+    fn is_sparing(&self) -> bool {
+        false
+    }
+
     /// Whether nothing is left, so that not even a write is answered before the allowance frees.
     fn is_used_up(&self) -> bool {
         false

@@ -86,6 +86,8 @@ pub struct Scene<'a> {
     pub poll: SignedDuration,
     /// When anything was wrong in any CRM of the portal's world.
     pub weather: &'a Weather,
+    /// When mails that nobody waited for were not read in any CRM of the portal's world.
+    pub sparing: &'a Weather,
     /// Whether all CRMs of its world keep the script's instants to the minute.
     pub is_exact: bool,
     /// Whether the team's caps are so low that tasks wait in a queue.
@@ -124,6 +126,21 @@ impl Scene<'_> {
         } else {
             &self.portal.weather
         }
+    }
+
+    /// When an expected reminder must be there. What rests on a mail that nobody waited for comes later while the allowance
+    /// is kept for what somebody waits for.
+    pub fn due_of(&self, expected: &Expected) -> Timestamp {
+        let weather = self.weather_of(expected);
+        if !expected.rests_on_mail() {
+            return self.due(expected.from, weather);
+        }
+        let sparing = if expected.is_of_two() {
+            self.sparing
+        } else {
+            &self.portal.sparing
+        };
+        self.due(expected.from, &weather.clone().and(sparing))
     }
 
     /// Our own tasks about one subject.
@@ -209,6 +226,11 @@ impl Expected {
     /// Whether it is about somebody known to two CRMs.
     pub fn is_of_two(&self) -> bool {
         self.situation.starts_with("two-crms")
+    }
+
+    /// Whether it begins with a mail of the buyer's.
+    fn rests_on_mail(&self) -> bool {
+        self.rule == "reply-waiting"
     }
 
     /// Whether a task hangs on its subject.

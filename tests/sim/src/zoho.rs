@@ -338,9 +338,15 @@ impl SimCrm for ZohoSim {
         let (used, others) = self.quota();
         let left = self.daily_max().saturating_sub(used);
         let own = used.saturating_sub(others);
-        // The settled lane stops first, at six tenths of our own share, which the daemon counts by whole hours; mails are
-        // read up to a little less.
+        // The settled lane and mails that somebody waits for stop first, at six tenths of our own share, which the daemon
+        // counts by whole hours.
         left * 100 < self.daily_max() * 12 || own * 100 > self.share() * 57
+    }
+
+    fn is_sparing(&self) -> bool {
+        let (used, others) = self.quota();
+        // Other mails are read up to 55 percent.
+        used.saturating_sub(others) * 100 > self.share() * 52
     }
 
     fn is_used_up(&self) -> bool {

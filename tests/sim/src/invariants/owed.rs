@@ -19,7 +19,7 @@ pub fn scripted(scene: &Scene<'_>) {
         .iter()
         .filter(|expected| is_judged(scene, expected))
     {
-        let due = scene.due(expected.from, scene.weather_of(expected));
+        let due = scene.due_of(expected);
         let is_over = expected.until.is_some_and(|until| until <= due);
         if due >= scene.now || is_over {
             continue;
@@ -102,7 +102,8 @@ pub fn walk_ons(scene: &Scene<'_>) -> Vec<(String, String)> {
 /// The script's own marks, where nothing went wrong that could excuse anything.
 pub fn marks(scene: &Scene<'_>) {
     scene.shared.court.looked("D-2");
-    if !scene.portal.plan.is_exact() || !scene.portal.weather.was_always_clear() {
+    let was_calm = scene.portal.weather.was_always_clear() && scene.portal.sparing.was_always_clear();
+    if !scene.portal.plan.is_exact() || !was_calm {
         return;
     }
     let is_scripted = |problem: &&String| !problem.contains("is about nobody in the script");

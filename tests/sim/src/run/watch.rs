@@ -68,6 +68,9 @@ impl World {
                 portal.weather.trouble(began_at, now + DAY_RECOVERY);
                 portal.scarce_until = Some(now + DAY_RECOVERY);
             }
+            if portal.crm.is_sparing() {
+                portal.sparing.trouble(began_at, now + DAY_RECOVERY);
+            }
             portal.crm.audit();
         });
         self.look(index, |scene, portal_doubled, looked_at| {
@@ -98,9 +101,10 @@ impl World {
         };
         if let Some(portal) = self.portal(index) {
             let tasks = portal.crm.tasks();
-            let (weather, is_exact) = self.of_site(portal.plan.site);
+            let (weather, sparing, is_exact) = self.of_site(portal.plan.site);
             let scene = Scene {
                 weather: &weather,
+                sparing: &sparing,
                 is_exact,
                 portal: &portal,
                 shared: &self.shared,
@@ -118,12 +122,19 @@ impl World {
         });
     }
 
-    /// When anything was wrong in any CRM of a world, and whether all of them keep the script's instants.
-    fn of_site(&self, site: usize) -> (Weather, bool) {
+    /// When anything was wrong in any CRM of a world, when mails were read sparingly in any, and whether all of them keep
+    /// the script's instants.
+    fn of_site(&self, site: usize) -> (Weather, Weather, bool) {
         let portals = self.portals.borrow();
         let here = portals.iter().filter(|portal| portal.plan.site == site);
-        here.fold((Weather::default(), true), |(weather, is_exact), portal| {
-            (weather.and(&portal.weather), is_exact && portal.plan.is_exact())
+        let nothing = (Weather::default(), Weather::default(), true);
+        here.fold(nothing, |(weather, sparing, is_exact), portal| {
+            let is_exact = is_exact && portal.plan.is_exact();
+            (
+                weather.and(&portal.weather),
+                sparing.and(&portal.sparing),
+                is_exact,
+            )
         })
     }
 

@@ -34,6 +34,8 @@ pub struct Portal {
     pub people: People,
     /// When anything was wrong.
     pub weather: Weather,
+    /// When mails that nobody waited for were not read, since the allowance was wanted for more urgent things.
+    pub sparing: Weather,
     /// Until when the allowance may still be felt to have been used up.
     pub scarce_until: Option<Timestamp>,
     /// When the daemon was first connected.
@@ -96,6 +98,7 @@ impl World {
             crm,
             people: People::default(),
             weather: Weather::default(),
+            sparing: Weather::default(),
             scarce_until: None,
             connected_at: plan.begins_at + CONNECTS_AFTER,
             lost_at: None,
