@@ -238,6 +238,37 @@ async fn what_waited_for_its_mails_is_judged_by_the_cycle_that_reads_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_permission_taken_away_from_the_login_withdraws_no_task() {
+    let company = Company::new(|_| {}).await;
+    company.asks();
+    company.polls_for(15).await;
+    assert_eq!(company.states(), [TaskState::Open]);
+    let forbid = |modules: &[&str]| {
+        let mut switches = company.sandbox.zoho_switches();
+        switches.forbidden_modules = modules.iter().map(|module| (*module).to_owned()).collect();
+        company.sandbox.set_zoho_switches(switches);
+    };
+    forbid(&["Leads"]);
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        let report = company.cycle().await;
+        assert!(
+            report.errors.iter().any(|error| error.contains("leads")),
+            "{report:?}"
+        );
+    }
+    assert_eq!(
+        company.states(),
+        [TaskState::Open],
+        "nothing says that the lead is gone"
+    );
+    forbid(&[]);
+    tokio::time::sleep(Duration::from_mins(61)).await;
+    company.polls_for(15).await;
+    assert_eq!(company.states(), [TaskState::Open]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_mailbox_is_synced_nothing_is_concluded_from_silence() {
     let company = Company::new(|zoho| zoho.mailboxes_synced = false).await;
     company.asks();

@@ -61,8 +61,8 @@ impl Salesforce {
         for ((kind, table), ids) in self.by_table(ids) {
             let stream = schema::stream_of(kind).filter(|_| view.org.closed(table).is_none());
             let Some(stream) = stream else {
-                let record = |id| RecordRef::new(self.config.connection.clone(), kind, id);
-                read.unread.extend(ids.iter().map(|id| record(id)));
+                let record = |id: &String| RecordRef::new(self.config.connection.clone(), kind, id);
+                read.unread.extend(ids.iter().map(record));
                 continue;
             };
             let fields = self.fields(table, &view);
