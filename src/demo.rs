@@ -115,9 +115,9 @@ pub fn run(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Result<Figu
     runtime.block_on(simulate(options, narrate))
 }
 
-async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Result<Figures> {
-    let begins_at: Timestamp = BEGINS_AT.parse()?;
-    let sandbox = Sandbox::new(WorldConfig {
+/// The company that is simulated.
+fn world(options: &DemoOptions, begins_at: Timestamp) -> WorldConfig {
+    WorldConfig {
         seed: options.seed,
         people: SITUATIONS,
         as_of: begins_at,
@@ -147,7 +147,12 @@ async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Resu
             },
             ..Switches::default()
         },
-    });
+    }
+}
+
+async fn simulate(options: &DemoOptions, narrate: &dyn Fn(&str)) -> anyhow::Result<Figures> {
+    let begins_at: Timestamp = BEGINS_AT.parse()?;
+    let sandbox = Sandbox::new(world(options, begins_at));
     let crms_played = crms(options.with_zoho);
     let engine = crms::engine(&sandbox, &crms_played, options.seed, begins_at)?;
     let ends_at = begins_at + SignedDuration::from_hours(24 * i64::from(options.days));

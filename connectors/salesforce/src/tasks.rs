@@ -68,6 +68,15 @@ impl Salesforce {
             let fields = self.fields(table, &view);
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             let rows = self.api.retrieve(table, &fields, &ids, turn).await?;
+            let is_shown = |id: &&String| {
+                rows.iter()
+                    .any(|row| row.id().is_ok_and(|shown| shown == id.as_str()))
+            };
+            let absent: Vec<&String> = ids.iter().filter(|id| !is_shown(id)).collect();
+            if !absent.is_empty() && self.sight_lacks_now(turn).await?.is_some() {
+                let record = |id: &String| RecordRef::new(self.config.connection.clone(), kind, id);
+                read.unread.extend(absent.into_iter().map(record));
+            }
             let live: Vec<&Row> = rows.iter().filter(|row| !row.is_true("IsDeleted")).collect();
             let details = self
                 .details(stream, table, &live, &view, turn)

@@ -199,6 +199,12 @@ impl Salesforce {
         Ok(me)
     }
 
+    /// The same, asked anew: before a row that is not shown is taken for deleted.
+    pub(crate) async fn sight_lacks_now(&self, turn: Turn) -> Result<Option<String>, CallError> {
+        self.remembered().sight_lacks = Answer::Unasked;
+        self.sight_lacks(turn).await
+    }
+
     /// What the user lacks to see everybody's records. Rows it may not see are absent without a word, so that nobody
     /// seems to have answered who was answered long ago. An org that does not tell is believed to show everything.
     async fn sight_lacks(&self, turn: Turn) -> Result<Option<String>, CallError> {

@@ -271,6 +271,18 @@ async fn of_an_object_the_login_does_not_see_nothing_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_is_not_shown_any_more_is_not_gone_where_not_everything_is_shown() {
+    let org = Org::empty();
+    let asked = [record(RecordKind::Lead, "00Q000000000001AAA")];
+    let connector = org.connector();
+    let reread = connector.read(&asked, org.now()).await.expect("read");
+    assert_eq!(reread.missing(&asked), [&asked[0]], "everything is shown");
+    org.change(|org| org.view_all_data = false);
+    let reread = connector.read(&asked, org.now()).await.expect("read");
+    assert_eq!(reread.unread, asked, "the right was taken away a moment ago");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_does_not_see_everybodys_records_concludes_nothing_from_their_absence() {
     let org = Org::with(|org| org.view_all_data = false);
     let connector = org.connector();
