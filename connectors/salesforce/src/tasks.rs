@@ -59,9 +59,9 @@ impl Salesforce {
         let view = self.view(turn).await?;
         let mut read = Reread::default();
         for ((kind, table), ids) in self.by_table(ids) {
+            let record = |id: &String| RecordRef::new(self.config.connection.clone(), kind, id);
             let stream = schema::stream_of(kind).filter(|_| view.org.closed(table).is_none());
             let Some(stream) = stream else {
-                let record = |id: &String| RecordRef::new(self.config.connection.clone(), kind, id);
                 read.unread.extend(ids.iter().map(record));
                 continue;
             };
@@ -74,7 +74,6 @@ impl Salesforce {
             };
             let absent: Vec<&String> = ids.iter().filter(|id| !is_shown(id)).collect();
             if !absent.is_empty() && self.sight_lacks_now(turn).await?.is_some() {
-                let record = |id: &String| RecordRef::new(self.config.connection.clone(), kind, id);
                 read.unread.extend(absent.into_iter().map(record));
             }
             let live: Vec<&Row> = rows.iter().filter(|row| !row.is_true("IsDeleted")).collect();

@@ -143,12 +143,9 @@ impl<'a> Index<'a> {
         let mut of_former = BTreeMap::new();
         for group in &facts.humans {
             let position = group.iter().find_map(|id| of_person.get(id).copied());
+            let Some(position) = position else { continue };
             let former = group.iter().filter(|id| !of_person.contains_key(id));
-            of_former.extend(
-                position
-                    .into_iter()
-                    .flat_map(|position| former.clone().map(move |id| (id, position))),
-            );
+            of_former.extend(former.map(|id| (id, position)));
         }
         let deals = facts.deals.iter().map(|deal| (&deal.id, deal)).collect();
         let joined = &context.calendars.same_person;

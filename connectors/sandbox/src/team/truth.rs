@@ -11,8 +11,8 @@ use crate::crm::{Crm, TaskState, TaskView};
 impl Team {
     /// What the script expects in one of its CRMs, and what stands on the reps' task lists there.
     ///
-    /// Ids are native ones; `subject` is null until the record exists, `subject_ids` are all it ever had. A reminder that a rep closes by hand has no
-    /// `until` before they did.
+    /// Ids are native ones; `subject` is null until the record exists, `subject_ids` are all it ever had. A reminder that a
+    /// rep closes by hand has no `until` before they did.
     pub fn truth(&self, site: Site, crm: &dyn Crm) -> Value {
         let played = self
             .situations
