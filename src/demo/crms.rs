@@ -55,7 +55,8 @@ pub(super) fn engine(
     Ok(Engine {
         store: SharedStore::new(store, StoreThread::InPlace),
         clock: Clock::InProcess(Arc::new(move || clock.now())),
-        policy: Arc::new(marked()),
+        // Only what the script marks.
+        policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
         team: TeamSettings {
             calendar: Calendar::default(),
             owners: BTreeMap::new(),
@@ -66,13 +67,6 @@ pub(super) fn engine(
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
     })
-}
-
-/// Only what the script marks, each reminder by itself: it expects one for each person who is to be tried again.
-fn marked() -> Policy {
-    let mut policy = Policy::default().limited_to(MARKED_RULES);
-    policy.deals.list_from = 0;
-    policy
 }
 
 fn connector(

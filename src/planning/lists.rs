@@ -3,7 +3,8 @@
 //!
 //! A list is one task of an owner for many subjects, so it is decided about once all of them were judged together: every
 //! subject that an open list names joins the judgement of each of them ([`listed_with`]). What a list costs follows its
-//! own length, which is bounded, never the size of the org.
+//! own length, which is bounded, never the size of the org. What it names is listed from the moment it is true, but a new
+//! list is written in its owner's hours, because it rings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -327,6 +328,10 @@ impl Desk<'_> {
         }
         if self.inputs.ask_first.contains(&connection) && !self.ledger.is_approved(&bundle.key) {
             return; // proposed
+        }
+        let calendar = self.context.calendars.of(bundle.owner.as_ref());
+        if calendar.next_opening(self.context.now) > self.context.now {
+            return; // its reminder would ring at night; what it names is judged again at the opening
         }
         let draft = self.draft(bundle, place);
         let gaps = gap_ids(bundle);

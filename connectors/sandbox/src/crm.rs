@@ -361,6 +361,10 @@ pub trait Crm {
     fn act_on_task(&mut self, at: Timestamp, task: &str, act: TaskAct);
     /// Every task, deleted ones included, in the order of creation.
     fn tasks(&self) -> Vec<TaskView>;
+    /// Every body a task had and since when, oldest first; unless it says otherwise, none was ever changed.
+    fn bodies(&self, task: &TaskView) -> Vec<(Timestamp, String)> {
+        vec![(task.created_at, task.body.clone())]
+    }
 }
 
 /// Marks a follow-up key in a task's text, where no unique field holds it.

@@ -11,6 +11,7 @@
 //! - [`switches`]: vendor behaviour no source settles. [`faults`]: trouble on demand.
 //! - `observe`: what it holds, seen from outside the API. `control`: the `/_sandbox/…` paths. `consent`: the person at the consent page. [`mod@serve`]: the socket.
 
+mod bodies;
 mod clock;
 mod consent;
 mod control;

@@ -17,6 +17,7 @@ mod act;
 mod calendar;
 mod cast;
 mod casting;
+mod entries;
 mod kinds;
 mod mix;
 mod pace;
@@ -63,6 +64,7 @@ pub const MARKED_RULES: &[&str] = &[
     "back-from-leave",
     "bounced-address",
     "re-engaged",
+    "close-date-passed",
 ];
 
 /// Where an act stands in the order of the run: its instant, then the order of planning.

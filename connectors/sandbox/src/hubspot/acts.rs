@@ -433,4 +433,11 @@ impl Crm for Portal {
             .map(|task| self.task_view(task))
             .collect()
     }
+
+    fn bodies(&self, task: &TaskView) -> Vec<(Timestamp, String)> {
+        let record = parse(&task.id).and_then(|id| self.table(Kind::Task).get(&id));
+        let versions = record.map_or_else(Vec::new, |record| record.versions("hs_task_body"));
+        let bodies = versions.into_iter().rev();
+        bodies.map(|version| (version.at, version.value)).collect()
+    }
 }

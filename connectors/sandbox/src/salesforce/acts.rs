@@ -450,4 +450,8 @@ impl Crm for Org {
     fn tasks(&self) -> Vec<TaskView> {
         self.task_views()
     }
+
+    fn bodies(&self, task: &TaskView) -> Vec<(Timestamp, String)> {
+        self.task_bodies.of(task)
+    }
 }

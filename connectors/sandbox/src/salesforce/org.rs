@@ -14,7 +14,7 @@ use super::{
     store::{Cells, Store},
     switches::OrgSwitches,
 };
-use crate::crm::TaskView;
+use crate::{bodies::BodyHistory, crm::TaskView};
 
 /// Stages every org starts with: name, closed, won, probability, forecast category and its label.
 pub(crate) const STAGES: [(&str, bool, bool, f64, &str, &str); 8] = [
@@ -58,6 +58,8 @@ pub(crate) struct Org {
     pub(crate) described_at: Timestamp,
     /// To-dos that have left the recycle bin; nothing of the API shows them.
     pub(crate) purged_tasks: Vec<TaskView>,
+    /// What tasks said before it was changed, and since when; the API never says it.
+    pub(crate) task_bodies: BodyHistory,
     /// Reminders that were due went off.
     rung_at: Timestamp,
     /// Housekeeping was last done.
@@ -83,6 +85,7 @@ impl Org {
             acts_are_late: false,
             described_at: to_seconds(as_of),
             purged_tasks: Vec::new(),
+            task_bodies: BodyHistory::default(),
             rung_at: as_of,
             tidied_at: as_of,
         };

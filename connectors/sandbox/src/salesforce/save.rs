@@ -219,6 +219,9 @@ impl Org {
                 for parent in parents {
                     self.recount_last_activity(&parent, when.0);
                 }
+                if kind == Kind::Task {
+                    self.task_bodies.note(id, cells.text("Description"), when.0);
+                }
                 if kind == Kind::Task && self.switches.shared_activities {
                     self.relate(id, before, cells, by, when);
                 }

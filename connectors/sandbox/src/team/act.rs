@@ -1,6 +1,6 @@
 //! What people and systems do in a situation, carried out on any CRM.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     cast::{OUR_DOMAIN, Persona, persona},
@@ -73,7 +73,11 @@ pub(crate) enum Act {
     /// How it ended is recorded.
     MeetingEnds(MeetingEnd),
     /// A deal is opened.
-    Deal { who: usize, owner: String },
+    Deal {
+        who: usize,
+        owner: String,
+        close_on: Option<Date>,
+    },
     /// The deal moves.
     MoveDeal(DealStep),
     /// The deal gets another owner.
@@ -374,7 +378,7 @@ fn on_activity(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn 
 fn on_deal_or_task(act: Act, situation: &mut Situation, scene: Scene, crm: &mut dyn Crm) {
     let Scene { site, at } = scene;
     match act {
-        Act::Deal { who, owner } => {
+        Act::Deal { who, owner, close_on } => {
             let Some(person) = person_in(situation, site, who) else {
                 return;
             };
@@ -387,7 +391,7 @@ fn on_deal_or_task(act: Act, situation: &mut Situation, scene: Scene, crm: &mut 
                 owner,
                 people: vec![person],
                 amount: Some(12_000),
-                close_on: None,
+                close_on,
             };
             let opened = crm.add_deal(at, deal);
             situation.records_mut(site).deal = Some(opened);

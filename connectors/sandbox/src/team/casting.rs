@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     kinds::Play,
@@ -131,27 +131,52 @@ fn pairs(needs: &Needs, scale: &Scale, crms: &[&mut dyn Crm]) -> Vec<(Site, Site
         .collect()
 }
 
-/// The reminders of every rep and day, in all CRMs.
+/// Rules that have a list a week: what comes up in a week whose list is done waits for the next one, so the
+/// script keeps two such gaps of a rep a week apart.
+const WEEKLY: [&str; 1] = ["close-date-passed"];
+
+/// The reminders of every rep and day, in all CRMs; those of weekly lists by their instant as well.
 #[derive(Debug, Default)]
-pub(super) struct Lists(BTreeMap<(String, Date), u32>);
+pub(super) struct Lists {
+    by_day: BTreeMap<(String, Date), u32>,
+    weekly: BTreeMap<String, Vec<Timestamp>>,
+}
 
 impl Lists {
     /// Whether nobody would get too many.
     pub(super) fn have_room(&self, situation: &Situation) -> bool {
-        let mut more = self.0.clone();
-        days_of(situation).all(|day| {
+        let mut more = self.by_day.clone();
+        let has_room = days_of(situation).all(|day| {
             let reminders = more.entry(day).or_default();
             *reminders += 1;
             *reminders <= REMINDERS_A_DAY
-        })
+        });
+        has_room && weekly_of(situation).all(|(rep, at)| self.is_free(rep, at))
     }
 
     /// Puts a situation's reminders on them.
     pub(super) fn take(&mut self, situation: &Situation) {
         for day in days_of(situation) {
-            *self.0.entry(day).or_default() += 1;
+            *self.by_day.entry(day).or_default() += 1;
+        }
+        for (rep, at) in weekly_of(situation) {
+            self.weekly.entry(rep.to_owned()).or_default().push(at);
         }
     }
+
+    /// Nothing stands in a rep's weekly list within a week of `at`.
+    fn is_free(&self, rep: &str, at: Timestamp) -> bool {
+        let mut others = self.weekly.get(rep).into_iter().flatten();
+        others.all(|other| other.duration_since(at).abs() >= SignedDuration::from_hours(7 * 24))
+    }
+}
+
+/// What of a situation goes into weekly lists: whose, and when.
+fn weekly_of(situation: &Situation) -> impl Iterator<Item = (&str, Timestamp)> {
+    let expects = situation.expects.iter();
+    expects
+        .filter(|expect| WEEKLY.contains(&expect.rule))
+        .map(|expect| (expect.list_of.as_str(), expect.from))
 }
 
 fn days_of(situation: &Situation) -> impl Iterator<Item = (String, Date)> {

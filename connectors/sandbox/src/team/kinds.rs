@@ -11,6 +11,7 @@ mod dormant;
 mod handovers;
 mod inquiries;
 mod leave;
+mod lists;
 mod meetings;
 mod quiet;
 mod remote;
@@ -34,6 +35,7 @@ pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     handovers::KINDS,
     inquiries::KINDS,
     leave::KINDS,
+    lists::KINDS,
     meetings::KINDS,
     quiet::KINDS,
     remote::KINDS,
@@ -59,6 +61,7 @@ mod rule {
     pub(super) const BACK_FROM_LEAVE: &str = "back-from-leave";
     pub(super) const BOUNCED_ADDRESS: &str = "bounced-address";
     pub(super) const RE_ENGAGED: &str = "re-engaged";
+    pub(super) const CLOSE_DATE_PASSED: &str = "close-date-passed";
 }
 
 /// When a reminder is expected, as people at the company would tell a new colleague.
@@ -97,6 +100,8 @@ mod wait {
     pub(super) const HANDOVER: u32 = 2;
     /// The same where a lead came to the company, in the morning: half a working day, and half an hour for late mail.
     pub(super) const HANDOVER_OF_REQUEST: SignedDuration = SignedDuration::from_mins(4 * 60 + 30);
+    /// Office days from the day a deal was to close until somebody asks for another date.
+    pub(super) const CLOSE_DATE: u32 = 2;
     /// How long a rep takes after the reminder.
     pub(super) const HANDLING: (i64, i64) = (32, 90);
     /// How long a rep takes who has more to do that day.

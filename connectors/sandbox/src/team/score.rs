@@ -1,7 +1,8 @@
 //! The marks: what stands in the CRM, held against what the script expects.
 //!
 //! Only what is due at the instant of judging is judged, so a run may be stopped anywhere. Judged is what the CRM shows,
-//! never what the daemon says about itself.
+//! never what the daemon says about itself. Of an owner's list each entry is judged as a reminder of its own ([`super::entries`]);
+//! it may stand in another CRM than a task of its own would, because a list is in one.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
-    Team,
+    MARKED_RULES, Team,
+    cast::Rep,
+    entries::entries,
     pace::{Pace, pace},
     situation::{Ending, Expect, Site, Situation},
 };
@@ -68,11 +71,35 @@ pub struct Score {
 struct Found<'a> {
     site: Site,
     task: &'a TaskView,
+    /// It is an entry of a list.
+    is_entry: bool,
 }
 
 impl Found<'_> {
     fn is(&self, other: &Found<'_>) -> bool {
-        self.site == other.site && self.task.id == other.task.id
+        let this = (self.site, &self.task.id, &self.task.key, self.task.created_at);
+        this == (other.site, &other.task.id, &other.task.key, other.task.created_at)
+    }
+
+    /// It is about one of the situation's records.
+    fn concerns(&self, situation: &Situation) -> bool {
+        let mut sites = situation.sites.iter();
+        if self.is_entry {
+            sites.any(|site| situation.concerns(*site, self.task))
+        } else {
+            situation.concerns(self.site, self.task)
+        }
+    }
+
+    /// It is on the list of the person of whom it is expected.
+    fn is_on_list_of(&self, expect: &Expect, reps: &[Rep]) -> bool {
+        let owner = self.task.owner.as_deref().unwrap_or_default();
+        if self.is_entry {
+            let rep = reps.iter().find(|rep| rep.id(self.site) == owner);
+            rep.is_some_and(|rep| rep.email == expect.list_of)
+        } else {
+            owner == expect.owner
+        }
     }
 }
 
@@ -121,22 +148,36 @@ impl Team {
         let tasks: Vec<Vec<TaskView>> = crms.iter().map(|crm| crm.tasks()).collect();
         let all = tasks.iter().enumerate().flat_map(|(place, tasks)| {
             let site = Site(place);
-            tasks.iter().map(move |task| Found { site, task })
+            tasks.iter().map(move |task| Found {
+                site,
+                task,
+                is_entry: false,
+            })
         });
         let all = all.filter(|found| is_judged(found.site));
         let (ours, human): (Vec<_>, Vec<_>) = all.partition(|found| found.task.key.is_some());
-        // What an owner's list names changes as long as it is open: the script marks reminders of one subject.
-        let (lists, reminders): (Vec<_>, Vec<_>) = ours.into_iter().partition(|found| found.task.is_list());
-        score.tasks_created = count(reminders.len());
-        let is_of = |situation: &Situation, found: &Found<'_>| situation.concerns(found.site, found.task);
+        score.tasks_created = count(ours.len());
+        score.shared_keys(&ours);
+        let (lists, mut reminders): (Vec<_>, Vec<_>) =
+            ours.into_iter().partition(|found| found.task.is_list());
+        let listed: Vec<(Site, TaskView)> = lists.iter().flat_map(|list| listed(list, crms)).collect();
+        reminders.extend(listed.iter().map(|(site, task)| Found {
+            site: *site,
+            task,
+            is_entry: true,
+        }));
+        for list in lists {
+            score.count_closing(list.task.state);
+        }
         for situation in judged {
             let own: Vec<Found<'_>> = reminders
                 .iter()
                 .copied()
-                .filter(|found| is_of(situation, found))
+                .filter(|found| found.concerns(situation))
                 .collect();
             let mut judge = Judge {
                 situation,
+                reps: &self.reps,
                 crms,
                 now,
                 tolerance,
@@ -146,7 +187,7 @@ impl Team {
             judge.judge(&own, &human);
         }
         for found in &reminders {
-            if !self.situations.iter().any(|situation| is_of(situation, found)) {
+            if !self.situations.iter().any(|situation| found.concerns(situation)) {
                 score.wrong_tasks += 1;
                 score.problems.push(format!(
                     "task {} is about nobody in the script: {}",
@@ -154,8 +195,20 @@ impl Team {
                 ));
             }
         }
-        score.shared_keys(&[reminders, lists].concat());
     }
+}
+
+/// The entries of a list that are of rules the script speaks of.
+fn listed(list: &Found<'_>, crms: &[&dyn Crm]) -> Vec<(Site, TaskView)> {
+    let site = list.site;
+    let bodies = crms.get(site.0).map(|crm| crm.bodies(list.task));
+    let is_marked = |entry: &TaskView| {
+        let rule = entry.body.split('/').next().unwrap_or_default();
+        MARKED_RULES.contains(&rule)
+    };
+    let entries = entries(list.task, &bodies.unwrap_or_default());
+    let marked = entries.into_iter().filter(is_marked);
+    marked.map(|entry| (site, entry)).collect()
 }
 
 impl Score {
@@ -173,11 +226,20 @@ impl Score {
             }
         }
     }
+
+    fn count_closing(&mut self, state: TaskState) {
+        match state {
+            TaskState::Open => {}
+            TaskState::Done => self.tasks_closed_by_evidence += 1,
+            TaskState::Deferred | TaskState::Deleted => self.tasks_moot += 1,
+        }
+    }
 }
 
 /// One situation under judgement.
 struct Judge<'a> {
     situation: &'a Situation,
+    reps: &'a [Rep],
     crms: &'a [&'a dyn Crm],
     now: Timestamp,
     tolerance: SignedDuration,
@@ -198,10 +260,12 @@ impl Judge<'_> {
         for task in spare {
             self.unexpected(task, reminders);
         }
-        for task in reminders {
-            self.count_closing(*task);
+        for Found { site, task, .. } in reminders.iter().filter(|found| !found.is_entry) {
+            if self.situation.closed_by_rep(*site, task).is_none() {
+                self.score.count_closing(task.state);
+            }
         }
-        for Found { site, task } in human {
+        for Found { site, task, .. } in human {
             if self.situation.is_by_human(*site, task) && task.state != TaskState::Open {
                 self.wrong(&format!("a human's own task {} was closed", task.id));
             }
@@ -222,7 +286,10 @@ impl Judge<'_> {
     /// Takes the reminder of `expect` out of `spare` and judges it.
     fn one_expected(&mut self, expect: &Expect, spare: &mut Vec<Found<'_>>) {
         let latest = expect.from + self.tolerance + self.mail_round(expect);
-        let in_time = |found: &Found<'_>| (expect.from..=latest).contains(&found.task.created_at);
+        let in_time = |found: &Found<'_>| {
+            (expect.from..=latest).contains(&found.task.created_at)
+                && self.situation.is_about(expect, found.task)
+        };
         let is_optional = expect.until.is_some_and(|until| until <= latest);
         if let Some(place) = spare.iter().position(in_time) {
             let task = spare.remove(place);
@@ -251,19 +318,23 @@ impl Judge<'_> {
         }
     }
 
-    fn placed_right(&mut self, expect: &Expect, Found { site, task }: Found<'_>) {
-        if site != expect.site {
+    fn placed_right(&mut self, expect: &Expect, found: Found<'_>) {
+        let Found { site, task, is_entry } = found;
+        if site != expect.site && !is_entry {
             self.wrong(&format!(
                 "task {} is in CRM {}, not in {}",
                 task.id, site.0, expect.site.0
             ));
             return;
         }
-        if task.owner.as_deref() != Some(expect.owner.as_str()) {
+        if !found.is_on_list_of(expect, self.reps) {
             self.wrong(&format!(
                 "task {} is on the list of {:?}, not of {}",
                 task.id, task.owner, expect.owner
             ));
+        }
+        if is_entry {
+            return;
         }
         if !self.situation.is_about_subject(site, task) {
             self.wrong(&format!(
@@ -279,7 +350,7 @@ impl Judge<'_> {
         }
     }
 
-    fn closed_right(&mut self, expect: &Expect, Found { site, task }: Found<'_>) {
+    fn closed_right(&mut self, expect: &Expect, Found { site, task, is_entry }: Found<'_>) {
         if let Some(act) = self.situation.closed_by_rep(site, task) {
             let left_as = match act {
                 TaskAct::Complete => TaskState::Done,
@@ -316,8 +387,13 @@ impl Judge<'_> {
         }
         let is_done = task.state == TaskState::Done;
         match expect.ending {
+            // An entry is taken off whatever became of it, and a list was done if anything on it was.
+            _ if is_entry => {}
             Ending::Answered if !is_done => {
                 self.wrong(&format!("task {} was answered and is {:?}", task.id, task.state));
+            }
+            Ending::Never if is_done => {
+                self.wrong(&format!("task {} was left alone and counts as done", task.id));
             }
             Ending::Moot if is_done => self.wrong(&format!("task {} was moot and counts as done", task.id)),
             _ => {}
@@ -348,17 +424,6 @@ impl Judge<'_> {
                 "task {} of {} is not owed: {}",
                 task.id, task.created_at, task.subject
             ));
-        }
-    }
-
-    fn count_closing(&mut self, Found { site, task }: Found<'_>) {
-        if self.situation.closed_by_rep(site, task).is_some() {
-            return;
-        }
-        match task.state {
-            TaskState::Open => {}
-            TaskState::Done => self.score.tasks_closed_by_evidence += 1,
-            TaskState::Deferred | TaskState::Deleted => self.score.tasks_moot += 1,
         }
     }
 

@@ -18,6 +18,9 @@ use super::{
 /// Time after the last instant of a situation before everything about it is judged.
 const SETTLING: SignedDuration = SignedDuration::from_mins(30);
 
+/// Most buyers of one situation: each has a name of their own.
+const BUYERS_MAX: u32 = 4;
+
 /// Mail may show this long after it was written.
 const LATE_MAIL: SignedDuration = SignedDuration::from_mins(30);
 
@@ -35,7 +38,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) sites: Vec<Site>,
 }
 
-/// One situation in the making. Slot 0 is its buyer.
+/// One situation in the making. Slot 0 is its buyer; what happens, happens to them unless [`Script::about`] names another.
 pub(crate) struct Script<'a> {
     pub(crate) calendar: Calendar,
     rep: Rep,
@@ -45,6 +48,8 @@ pub(crate) struct Script<'a> {
     serial: u32,
     /// The CRM in which things happen now.
     here: Site,
+    /// To whom they happen, where the situation has several buyers.
+    about: Option<usize>,
     situation: Situation,
 }
 
@@ -78,6 +83,7 @@ impl<'a> Script<'a> {
             rng,
             serial,
             here,
+            about: None,
             situation,
         };
         script.buyer();
@@ -101,6 +107,18 @@ impl<'a> Script<'a> {
             .unwrap_or(home);
         play(self);
         self.here = home;
+    }
+
+    /// Everything in `play` happens to, and is owed about, the buyer in this slot.
+    pub(crate) fn about(&mut self, slot: usize, play: impl FnOnce(&mut Self)) {
+        let before = self.about.replace(slot);
+        play(self);
+        self.about = before;
+    }
+
+    /// The slot of the buyer to whom things happen.
+    pub(crate) fn who(&self) -> usize {
+        self.about.unwrap_or(0)
     }
 
     /// Owner id of the rep in charge.
@@ -132,7 +150,9 @@ impl<'a> Script<'a> {
     pub(crate) fn buyer(&mut self) -> usize {
         let slot = self.situation.personas.len();
         let nth = u32::try_from(slot).unwrap_or(0);
-        self.situation.personas.push(persona(self.serial * 2 + nth));
+        self.situation
+            .personas
+            .push(persona(self.serial * BUYERS_MAX + nth));
         slot
     }
 
@@ -198,6 +218,7 @@ impl<'a> Script<'a> {
     }
 
     fn thread(&self, name: &str) -> String {
-        format!("thread-{}-{name}", self.serial)
+        let of_buyer = self.about.map(|slot| format!("-{slot}")).unwrap_or_default();
+        format!("thread-{}{of_buyer}-{name}", self.serial)
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Ending {
     Moot,
     /// The rep closes it with their own hands.
     ByRep,
-    /// Nobody ever follows up.
+    /// Nobody ever follows up; it is withdrawn when it is too old.
     Never,
 }
 
@@ -56,6 +56,8 @@ pub(crate) struct Expect {
     pub(crate) from: Timestamp,
     /// The reminder has no reason to stay open after this; `None` while it has.
     pub(crate) until: Option<Timestamp>,
+    /// About the buyer in this slot, where the situation has several of whom something is owed.
+    pub(crate) about: Option<usize>,
     /// In which CRM.
     pub(crate) site: Site,
     /// Whose list it belongs on, by the owner id there.
@@ -128,6 +130,11 @@ impl Records {
         task.people.iter().any(|id| self.people_ever.contains_key(id))
     }
 
+    fn names_slot(&self, task: &TaskView, slot: usize) -> bool {
+        let slot_of = |id| self.people_ever.get(id).copied().flatten();
+        task.people.iter().any(|id| slot_of(id) == Some(slot))
+    }
+
     fn names_deal_of(&self, task: &TaskView) -> bool {
         self.deal.as_ref().is_some_and(|deal| task.deals.contains(deal))
     }
@@ -146,19 +153,24 @@ impl Situation {
 
     /// Native id of the subject in a CRM, once it exists there.
     pub(crate) fn subject_id(&self, site: Site) -> Option<&str> {
+        self.id_of(self.subject, site)
+    }
+
+    /// As [`Self::subject_id`], of any of its people, or of its deal.
+    pub(crate) fn id_of(&self, subject: Subject, site: Site) -> Option<&str> {
         let records = self.records(site)?;
-        match self.subject {
+        match subject {
             Subject::Person(slot) => records.people.get(&slot).map(String::as_str),
             Subject::Deal => records.deal.as_deref(),
         }
     }
 
-    /// Every native id the subject ever had in a CRM: a second inquiry or a merge gives it a new one.
-    pub(crate) fn subject_ids(&self, site: Site) -> Vec<&str> {
+    /// Every native id any of its people, or its deal, ever had in a CRM: a second inquiry or a merge gives a new one.
+    pub(crate) fn ids_of(&self, subject: Subject, site: Site) -> Vec<&str> {
         let Some(records) = self.records(site) else {
             return Vec::new();
         };
-        match self.subject {
+        match subject {
             Subject::Person(slot) => {
                 let of_slot = records.people_ever.iter().filter(|(_, of)| **of == Some(slot));
                 of_slot.map(|(id, _)| id.as_str()).collect()
@@ -179,6 +191,14 @@ impl Situation {
             Subject::Person(_) => records.names_people_of(task),
             Subject::Deal => records.names_deal_of(task),
         })
+    }
+
+    /// A task hangs on the buyer an expectation names, in whichever CRM; on any where it names none.
+    pub(crate) fn is_about(&self, expect: &Expect, task: &TaskView) -> bool {
+        let mut records = self.records.values();
+        expect
+            .about
+            .is_none_or(|slot| records.any(|records| records.names_slot(task, slot)))
     }
 
     /// A task was written by one of its people.

@@ -395,4 +395,8 @@ impl Crm for Tenant {
     fn tasks(&self) -> Vec<TaskView> {
         self.task_views()
     }
+
+    fn bodies(&self, task: &TaskView) -> Vec<(Timestamp, String)> {
+        self.task_bodies.of(task)
+    }
 }

@@ -45,6 +45,9 @@ impl Tenant {
         let id = id.map_or_else(|| self.store.mint(), str::to_owned);
         cells.set("id", Cell::text(id.clone()));
         self.store.put(module, &id, cells.clone(), at);
+        if module == Module::Tasks {
+            self.task_bodies.note(&id, cells.text("Description"), at);
+        }
         if module == Module::Deals {
             self.note_stage(&id, before.as_ref(), &cells, by, at);
         }

@@ -14,7 +14,10 @@ use super::{
     store::{Deletion, Store},
     switches::ZohoSwitches,
 };
-use crate::salesforce::{Cell, to_seconds};
+use crate::{
+    bodies::BodyHistory,
+    salesforce::{Cell, to_seconds},
+};
 
 /// Stages of the standard pipeline: name, probability, forecast type.
 pub(crate) const STAGES: [(&str, u8, &str); 9] = [
@@ -68,6 +71,8 @@ pub(crate) struct Tenant {
     pub(crate) own_user: String,
     /// Records merged away, and what stands for them now.
     pub(crate) merged: BTreeMap<String, String>,
+    /// What tasks said before it was changed, and since when; the API never says it.
+    pub(crate) task_bodies: BodyHistory,
     /// Ids of the fixed parts of the metadata, by their names.
     pub(crate) meta_ids: BTreeMap<String, String>,
     /// Records written with automation on.
@@ -132,6 +137,7 @@ impl Tenant {
             id,
             own_user,
             merged: BTreeMap::new(),
+            task_bodies: BodyHistory::default(),
             meta_ids: BTreeMap::new(),
             automated: 0,
             founded_at,

@@ -2,7 +2,8 @@
 //!
 //! For every connection a human or deal has records in, each kind of activity the rule looks for must be readable up to
 //! the deadline and the kind's guard. Kinds a connection does not log at all (short messages, chats) are not needed;
-//! mails, calls and meetings always are.
+//! mails, calls and meetings always are. A meeting that has ended since must be readable up to its end: what became of it is
+//! recorded then, and may be what is missed.
 //!
 //! Other connections may know the same person and not have been read yet. Those that are about to
 //! be read are waited for; one connection's trouble never delays another.
@@ -16,6 +17,7 @@ use super::{Case, Reading};
 use crate::{
     context::later,
     model::{EvidenceKind, Readable},
+    predicates,
 };
 
 /// How long mails may take to become visible, at most as long as the rule waits at all.
@@ -42,10 +44,14 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
         .map(|rule| rule.guard)
         .unwrap_or_default();
     let mine = connections_of(case);
+    let met_until = met_until(case, now);
     for connection in &mine {
         for kind in case.rule.needs(case.finding).iter().copied() {
             let guard = guard_of(kind).min(rule_guard);
-            let needed_to = later(case.finding.deadline_at, guard);
+            let mut needed_to = later(case.finding.deadline_at, guard);
+            if kind == EvidenceKind::Activity(ActivityKind::Meeting) {
+                needed_to = met_until.map_or(needed_to, |end| needed_to.max(end));
+            }
             match readable(case, connection, kind) {
                 Known::Missing => {
                     let detail = format!("{} of {connection} cannot be read", word(kind));
@@ -67,6 +73,16 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
         }
     }
     unread_elsewhere(case, &mine, rule_guard, now)
+}
+
+/// When the latest meeting with anybody of the subject ended, for rules that wait for meetings.
+fn met_until(case: &Case<'_, '_>, now: Timestamp) -> Option<Timestamp> {
+    let activities = case.people.iter().flat_map(|human| &human.activities);
+    let ends = activities
+        .filter_map(|activity| predicates::standing_meeting(activity))
+        .map(predicates::meeting_end);
+    ends.filter(|end| *end <= now && !case.rule.stands_beside_meetings())
+        .max()
 }
 
 /// A connection that does not know the person, yet: what it tells next may change that.

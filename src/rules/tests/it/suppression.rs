@@ -437,6 +437,17 @@ fn a_rule_needs_every_connection_the_human_has_records_in() {
 }
 
 #[test]
+fn what_became_of_a_meeting_is_read_before_anything_is_missed() {
+    let mut world = asked("16 12:00");
+    world.meeting("e1", "16 10:02", "17 10:00", "p1");
+    world.now = at("17 10:31");
+    world.read_to(at("17 10:29"));
+    world.check(&["first-touch p1 blocked"]);
+    world.read_to(at("17 10:30"));
+    world.check(&["first-touch p1 task"]);
+}
+
+#[test]
 fn a_meeting_with_a_colleague_on_the_deal_holds_the_deals_gap() {
     let mut world = World::at("18 12:00");
     world.contact("p1");

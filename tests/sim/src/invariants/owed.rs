@@ -59,7 +59,7 @@ pub fn is_judged(scene: &Scene<'_>, expected: &Expected) -> bool {
         .lost_at
         .is_some_and(|lost| expected.from < lost + FORGOTTEN);
     let is_told = scene.is_exact || !expected.is_of_two();
-    is_known && is_told && !is_lost && !expected.subject.is_empty()
+    is_known && is_told && !is_lost && !expected.subject.is_empty() && !expected.is_listed()
 }
 
 /// Walk-ons nobody touched whose task is overdue; the caller asks for the reason.

@@ -90,7 +90,8 @@ fn proposal_asked_about_again(s: &mut Script<'_>) {
     let after = s.some_minutes(wait::HANDLING);
     s.owes_until_rep(rule::PROPOSAL_WAITING, from, after, TaskAct::Complete);
     let again_from = s.try_again_from(sent, wait::PROPOSAL + wait::PROPOSAL_AGAIN);
-    owes_until_called(s, rule::PROPOSAL_WAITING, again_from);
+    let called = owes_until_called(s, rule::PROPOSAL_WAITING, again_from);
+    signs_after(s, called);
 }
 
 /// The buyer rings about it, and the clock begins anew; they sign before it runs out.

@@ -324,6 +324,6 @@ fn never_handled(s: &mut Script<'_>) {
     let day = s.day(3);
     let asked = s.some_time(day, (10, 15));
     s.asks(asked, FormKind::ContactUs);
-    s.owes_for_ever(rule::FIRST_TOUCH, asked + wait::REQUEST);
+    s.owes_until_it_expires(rule::FIRST_TOUCH, asked + wait::REQUEST);
     s.watched_until(s.calendar.later(asked, 3));
 }

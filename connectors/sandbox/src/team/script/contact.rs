@@ -37,7 +37,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::MailIn {
-                who: 0,
+                who: self.who(),
                 to,
                 subject,
                 thread,
@@ -71,7 +71,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::MailOut {
-                who: 0,
+                who: self.who(),
                 by,
                 subject,
                 thread,
@@ -100,7 +100,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::Call {
-                who: 0,
+                who: self.who(),
                 by: None,
                 is_inbound: true,
                 result: CallResult::Missed,
@@ -119,7 +119,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::Call {
-                who: 0,
+                who: self.who(),
                 by: Some(by),
                 is_inbound,
                 result,
@@ -160,7 +160,7 @@ impl Script<'_> {
     /// The rep leaves a note.
     pub(crate) fn notes(&mut self, at: Timestamp) {
         let by = self.rep();
-        self.act(at, Act::Note { who: 0, by });
+        self.act(at, Act::Note { who: self.who(), by });
     }
 
     /// A meeting is booked and takes place; the rep rings about what was agreed soon after.
@@ -175,7 +175,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::Meeting {
-                who: 0,
+                who: self.who(),
                 by,
                 starts_at,
             },

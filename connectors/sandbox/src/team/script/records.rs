@@ -1,6 +1,6 @@
 //! Records: people, their deals, and tasks of people's own.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     super::{act::Act, situation::Subject},
@@ -17,7 +17,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::Person {
-                who: 0,
+                who: self.who(),
                 origin: PersonOrigin::Manual,
                 is_customer,
                 owner,
@@ -28,11 +28,23 @@ impl Script<'_> {
         mailed
     }
 
-    /// As [`Self::meets`], with an open deal.
+    /// As [`Self::meets`], with an open deal that is to close some time.
     pub(crate) fn meets_with_deal(&mut self, day: u32) -> Timestamp {
+        self.meets_with_deal_to_close(day, None)
+    }
+
+    /// As [`Self::meets`], with an open deal that is to close on this date.
+    pub(crate) fn meets_with_deal_to_close(&mut self, day: u32, close_on: Option<Date>) -> Timestamp {
         let mailed = self.meets(day, false);
         let owner = self.rep();
-        self.act(mailed - SignedDuration::from_mins(6), Act::Deal { who: 0, owner });
+        self.act(
+            mailed - SignedDuration::from_mins(6),
+            Act::Deal {
+                who: self.who(),
+                owner,
+                close_on,
+            },
+        );
         self.situation.subject = Subject::Deal;
         mailed
     }
@@ -40,12 +52,25 @@ impl Script<'_> {
     /// The buyer fills in a form; new people go to the rep.
     pub(crate) fn asks(&mut self, at: Timestamp, kind: FormKind) {
         let owner = Some(self.rep());
-        self.act(at, Act::Form { who: 0, kind, owner });
+        self.act(
+            at,
+            Act::Form {
+                who: self.who(),
+                kind,
+                owner,
+            },
+        );
     }
 
     /// The buyer's record changes.
     pub(crate) fn change(&mut self, at: Timestamp, change: PersonChange) {
-        self.act(at, Act::Change { who: 0, change });
+        self.act(
+            at,
+            Act::Change {
+                who: self.who(),
+                change,
+            },
+        );
     }
 
     /// The deal moves.
@@ -59,7 +84,7 @@ impl Script<'_> {
         self.act(
             at,
             Act::HumanTask {
-                who: 0,
+                who: self.who(),
                 owner,
                 due_at,
             },

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::crm::TaskAct;
 
+/// Office days after which a reminder nobody acted on is taken away.
+const EXPIRES_AFTER: u32 = 21;
+
 impl Script<'_> {
     /// A reminder is owed to the rep from `from` until the buyer is answered at `until`.
     pub(crate) fn owes(&mut self, rule: &'static str, from: Timestamp, until: Timestamp) {
@@ -19,9 +22,14 @@ impl Script<'_> {
         self.expect(rule, from, Some(until), Ending::Moot);
     }
 
-    /// A reminder is owed from `from` on and nobody ever acts on it.
-    pub(crate) fn owes_for_ever(&mut self, rule: &'static str, from: Timestamp) {
-        self.expect(rule, from, None, Ending::Never);
+    /// A reminder is owed from `from` on and nobody ever acts on it: it is withdrawn after as many office days as anybody
+    /// looks at one. That may lie beyond the end of the situation.
+    pub(crate) fn owes_until_it_expires(&mut self, rule: &'static str, from: Timestamp) {
+        let ends_at = self.situation.ends_at;
+        let expires_at = self.calendar.later(from, EXPIRES_AFTER);
+        self.expect(rule, from, Some(expires_at), Ending::Never);
+        self.situation.ends_at = ends_at;
+        self.watched_until(from);
     }
 
     /// A reminder is owed from `from` until the rep closes it by hand, `after` it was created.
@@ -42,6 +50,7 @@ impl Script<'_> {
             rule,
             from,
             until,
+            about: self.about,
             site: self.here,
             owner: self.rep(),
             list_of: self.rep.email.clone(),
