@@ -4,6 +4,8 @@
 //! things logged twice counting once. Its last touch anchors what is owed next. A meeting booked after it ends the wait,
 //! and what may have been a touch or an answer silences it.
 
+use std::rc::Rc;
+
 use followup_core::{Activity, ActivityKind, CallOutcome, Deal, Person};
 use jiff::Timestamp;
 
@@ -75,13 +77,29 @@ pub(crate) fn events_of_human<'h, 'a>(
         .get_or_init(|| events(human.activities.iter().copied(), index, context))
 }
 
+/// Everything that happened on a deal.
+#[derive(Debug)]
+pub(crate) struct DealEvents<'a> {
+    /// By instant.
+    pub(crate) events: Vec<Event<'a>>,
+    /// When the next thing that is known already will have happened.
+    next_at: Option<Timestamp>,
+}
+
 /// Everything that happened on a deal: what names it, and what names any of its people.
 pub(crate) fn events_of_deal<'a>(
     deal: &Deal,
     index: &Index<'a>,
     context: &Context<'_>,
     wake: &mut Wake,
-) -> Vec<Event<'a>> {
+) -> Rc<DealEvents<'a>> {
+    let events = index.events(deal, || read_deal(deal, index, context));
+    wake.consider_any(events.next_at);
+    events
+}
+
+fn read_deal<'a>(deal: &Deal, index: &Index<'a>, context: &Context<'_>) -> DealEvents<'a> {
+    let mut wake = Wake::new(context.now);
     let members = index.humans_of(&crate::model::Subject::Deal(deal.id.clone()));
     let concerns = |activity: &&Activity| {
         activity.deals.contains(&deal.id)
@@ -97,7 +115,10 @@ pub(crate) fn events_of_deal<'a>(
     let known = activities
         .into_iter()
         .filter(|activity| activity.at <= context.now);
-    events(known, index, context)
+    DealEvents {
+        events: events(known, index, context),
+        next_at: wake.at(),
+    }
 }
 
 fn events<'a>(

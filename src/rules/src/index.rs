@@ -16,7 +16,7 @@ use followup_core::{
 use jiff::Timestamp;
 
 use crate::{
-    attempts::Event,
+    attempts::{DealEvents, Event},
     context::Context,
     deals::History,
     finding::Answer,
@@ -113,6 +113,7 @@ pub(crate) struct Index<'a> {
     deals: BTreeMap<&'a DealId, &'a Deal>,
     same_person: BTreeMap<&'a OwnerId, OwnerId>,
     histories: RefCell<BTreeMap<(DealId, bool), Rc<History<'a>>>>,
+    events: RefCell<BTreeMap<DealId, Rc<DealEvents<'a>>>>,
 }
 
 impl<'a> Index<'a> {
@@ -162,6 +163,7 @@ impl<'a> Index<'a> {
             deals,
             same_person,
             histories: RefCell::default(),
+            events: RefCell::default(),
         };
         index.add_deals();
         index.add_activities(context);
@@ -264,6 +266,18 @@ impl<'a> Index<'a> {
         let history = Rc::new(read());
         self.histories.borrow_mut().insert(key, Rc::clone(&history));
         history
+    }
+
+    /// What happened on a deal in the eyes of the rules about attempts, read once for all of them.
+    pub(crate) fn events(&self, deal: &Deal, read: impl FnOnce() -> DealEvents<'a>) -> Rc<DealEvents<'a>> {
+        if let Some(known) = self.events.borrow().get(&deal.id) {
+            return Rc::clone(known);
+        }
+        let events = Rc::new(read());
+        self.events
+            .borrow_mut()
+            .insert(deal.id.clone(), Rc::clone(&events));
+        events
     }
 
     /// The subject under the record shown for it, also by a record that is not there any more; `None` if none of its

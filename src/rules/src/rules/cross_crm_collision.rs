@@ -51,10 +51,16 @@ impl Rule for CrossCrmCollision {
         // Nobody in particular is asked, so the admin's hours count.
         let calendar = context.calendar(None);
         let mut lately = touches(human, self.id(), index, context);
+        // Whoever was touched in one CRM alone costs no look at the calendar.
+        let is_in_two = lately
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if connection_of(a.activity) != connection_of(b.activity)));
         lately.retain(|touch| {
-            let ends_at = calendar.add(touch.at, within);
-            wake.consider(ends_at);
-            ends_at > context.now
+            is_in_two && {
+                let ends_at = calendar.add(touch.at, within);
+                wake.consider(ends_at);
+                ends_at > context.now
+            }
         });
         let quiet = (
             "no_collision",

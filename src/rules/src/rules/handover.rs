@@ -125,7 +125,7 @@ impl Rule for Handover {
             deadline_at,
             visible_at: finding::visible_at(deadline_at, guard),
             due: rule.map_or(Due::ClosingOfNextDay, |rule| rule.due),
-            state: closing(&events, change, index).map_or(State::Owed, |answer| match answer.kind {
+            state: closing(&events.events, change, index).map_or(State::Owed, |answer| match answer.kind {
                 AnswerKind::Possible => State::Possible,
                 _ => State::Answered(answer.activity),
             }),

@@ -62,7 +62,7 @@ pub(super) fn owed_to<'a>(
     );
     for deal in deals_of(human, index) {
         let events = attempts::events_of_deal(deal, index, context, wake);
-        let run = attempts::run_of(&events, deal.created_at, index);
+        let run = attempts::run_of(&events.events, deal.created_at, index);
         if !run
             .anchor()
             .is_some_and(|anchor| is_host(human, anchor, deal, index))
@@ -294,11 +294,13 @@ fn settle<'a>(
     if !is_ours {
         return None;
     }
-    let events = match deal {
-        Some(deal) => attempts::events_of_deal(deal, index, context, wake),
-        None => attempts::events_of_human(human, index, context).to_vec(),
-    };
-    let closing = attempts::closing_after(&events, anchor, index)?;
+    let closing = match deal {
+        Some(deal) => {
+            let known = attempts::events_of_deal(deal, index, context, wake);
+            attempts::closing_after(&known.events, anchor, index)
+        }
+        None => attempts::closing_after(attempts::events_of_human(human, index, context), anchor, index),
+    }?;
     let owner = finding::owner_of(index, human, &subject).cloned();
     let record = record_of(anchor, deal, human);
     Some(Finding {
