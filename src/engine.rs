@@ -24,6 +24,7 @@ use crate::{
     writeback::{Applied, WriteBack},
 };
 
+mod apart;
 mod known;
 mod learned;
 mod link;
@@ -154,7 +155,10 @@ impl Engine {
             report.trouble = report.trouble.max(Trouble::CutShort);
         }
         self.remember_quota(link).await?;
-        self.forget_deleted(now).await?;
+        // By a wrong clock, too many would be gone for long enough.
+        if apart::far(&self.clock, link).is_none() {
+            self.forget_deleted(now).await?;
+        }
         report.api_calls = link
             .connector
             .usage()
@@ -258,13 +262,15 @@ impl Engine {
         let is_recent = state
             .probed_at
             .is_some_and(|at| now.duration_since(at) < link::PROBE_EVERY);
-        if is_recent && state.refused.is_none() {
+        let is_doubted = apart::far(&self.clock, link).is_some();
+        if is_recent && state.refused.is_none() && !is_doubted {
             return true;
         }
         if state.probe.is_none() {
             self.restore_quota(link).await;
         }
         match link.connector.probe(now).await {
+            Ok(_) if self.is_clock_wrong(link, report) => false,
             Ok(probe) => {
                 if state.probe.is_none_or(|before| before.streams != probe.streams) {
                     warn_of_forbidden(link, &probe);
@@ -278,7 +284,7 @@ impl Engine {
                 });
                 true
             }
-            Err(error) if state.probe.is_some() && trouble_of(&error) != Trouble::Refused => {
+            Err(error) if state.probe.is_some() && !is_doubted && trouble_of(&error) != Trouble::Refused => {
                 tracing::warn!(crm.connection = %link.connector.connection(), error = %error,
                     "what the login may do could not be asked again; going on with what is known");
                 state.refused.is_none()

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -364,4 +367,69 @@ async fn a_connection_that_cannot_be_used_is_tried_in_the_usual_rhythm_though_so
     cycle(&engine).await;
     let every = SignedDuration::from_mins(2);
     assert_eq!(engine.wait(every).await.unwrap(), Duration::from_mins(2));
+}
+
+/// A daemon on these disks whose machine's clock is as many hours ahead of the CRM's as `hours` says.
+fn daemon_by_another_clock(world: &World, hours: &Arc<AtomicI64>) -> Engine {
+    let (sandbox, hours) = (world.sandbox.clone(), Arc::clone(hours));
+    Engine {
+        clock: Clock::InProcess(Arc::new(move || {
+            sandbox.now() + SignedDuration::from_hours(hours.load(Ordering::Relaxed))
+        })),
+        ..world.daemon()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_a_clock_a_day_off_nothing_is_read_or_written_and_nothing_is_lost() {
+    let world = World::new(Switches::default()).await;
+    let hours = Arc::new(AtomicI64::new(0));
+    let engine = daemon_by_another_clock(&world, &hours);
+    cycle(&engine).await;
+    for (known, way) in [(0, "24 h 0 min ahead of"), (1, "24 h 0 min behind")] {
+        hours.store(if known == 0 { 24 } else { -24 }, Ordering::Relaxed);
+        world.inquiry(&format!("priya{known}@acme.example.com")).await;
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        // Nor does it matter whether the clock was wrong from the start.
+        for engine in [&engine, &daemon_by_another_clock(&world, &hours)] {
+            let report = cycle(engine).await;
+            let told = report.errors.join("\n");
+            assert!(
+                told.contains(way) && told.contains("Fix: let the clock be set"),
+                "{told}"
+            );
+            assert_eq!(
+                (report.trouble, report.pulled.len(), report.evaluated),
+                (Trouble::CutShort, 0, 0)
+            );
+            assert_eq!(followupd::health::of(&engine.links[0]).last_error, Some(told));
+        }
+        hours.store(0, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        let report = cycle(&engine).await;
+        assert_eq!(
+            (report.trouble, report.tasks_created),
+            (Trouble::None, 0),
+            "not due: {report:?}"
+        );
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        assert_eq!(cycle(&engine).await.tasks_created, 1, "{way}");
+        assert_eq!(world.tasks().await.len(), known + 1);
+    }
+}
+
+/// What counts on while a machine sleeps is the clock, not what the process reckons with.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_for_hours_goes_on_at_once() {
+    let world = World::new(Switches::default()).await;
+    let engine = world.daemon();
+    cycle(&engine).await;
+    world.inquiry("priya@acme.example.com").await;
+    world.ask("POST", "/_sandbox/advance", &json!({"by": "5h"})).await;
+    let report = cycle(&engine).await;
+    assert_eq!(
+        (report.trouble, report.tasks_created),
+        (Trouble::None, 1),
+        "{report:?}"
+    );
 }

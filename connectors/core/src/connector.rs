@@ -375,6 +375,12 @@ pub trait Connector: Send + Sync {
     /// Requests sent so far, and how many of them were throttled.
     fn usage(&self) -> Usage;
 
+    /// The present by the CRM's own clock, as far as its last answer tells; `None` before the first, or where answers do
+    /// not say.
+    fn crm_now(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// How long to rest between two passes, at least, so that the allowance lasts the day; zero where it is ample.
     fn rest(&self) -> SignedDuration {
         SignedDuration::ZERO

@@ -233,6 +233,10 @@ impl Connector for Hubspot {
         self.api.client.usage()
     }
 
+    fn crm_now(&self) -> Option<Timestamp> {
+        self.api.client.server_now()
+    }
+
     fn quota(&self) -> Option<SpentQuota> {
         self.budget().quota()
     }

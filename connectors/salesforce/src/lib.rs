@@ -192,6 +192,10 @@ impl Connector for Salesforce {
         self.api.client.usage()
     }
 
+    fn crm_now(&self) -> Option<Timestamp> {
+        self.api.client.server_now()
+    }
+
     fn quota(&self) -> Option<SpentQuota> {
         self.budget().quota()
     }

@@ -30,6 +30,7 @@ use crate::{
     error::{CallError, Cause, Effect},
     guard::Guarded,
     send::{SendError, SendLimits},
+    server_time::ServerClock,
     token::{Bearer, TokenSource},
     vendor::{Failure, RateView, Vendor},
 };
@@ -76,6 +77,7 @@ pub struct Client {
     parts: ClientParts,
     rng: Mutex<fastrand::Rng>,
     health: Mutex<Health>,
+    server_clock: ServerClock,
 }
 
 impl fmt::Debug for Client {
@@ -95,6 +97,7 @@ impl Client {
             parts,
             rng,
             health: Mutex::default(),
+            server_clock: ServerClock::default(),
         }
     }
 
@@ -123,6 +126,11 @@ impl Client {
     /// Counters so far.
     pub fn usage(&self) -> Usage {
         self.parts.budget.usage()
+    }
+
+    /// The present by the CRM's own clock, as far as its last good answer tells; `None` before the first.
+    pub fn server_now(&self) -> Option<Timestamp> {
+        self.server_clock.now()
     }
 
     /// Sends `call` and decodes the answer as `T`.
@@ -266,6 +274,7 @@ impl Client {
             .budget
             .observe(&self.parts.vendor.rate_view(&head.headers), now);
         if self.parts.vendor.is_success(head.status) {
+            self.server_clock.note(&head.headers);
             if let Some((hidden, json)) = self.hidden_error(call, &body) {
                 let asked = Asked {
                     call,

@@ -1,7 +1,10 @@
 //! What an answer's own clock says.
 
+use std::sync::{Mutex, PoisonError};
+
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 /// A server's clock farther from ours than this is not believed.
 const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
@@ -20,6 +23,27 @@ pub fn stated_time(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get(http::header::DATE)?.to_str().ok()?;
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(zoned.timestamp())
+}
+
+/// The vendor's clock as the last answer showed it, running on by a clock that nobody sets.
+#[derive(Debug, Default)]
+pub(crate) struct ServerClock(Mutex<Option<(Timestamp, Instant)>>);
+
+impl ServerClock {
+    /// Takes over what an answer says, if it says anything.
+    pub(crate) fn note(&self, headers: &HeaderMap) {
+        if let Some(stated) = stated_time(headers) {
+            let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some((stated, Instant::now()));
+        }
+    }
+
+    /// What it shows now; `None` before the first answer.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        let (stated, noted_at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = SignedDuration::try_from(noted_at.elapsed()).ok()?;
+        stated.checked_add(since).ok()
+    }
 }
 
 #[cfg(test)]
@@ -50,5 +74,15 @@ mod tests {
             );
         }
         assert_eq!(server_time(&HeaderMap::new(), now), now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_vendors_clock_runs_on_between_two_answers() {
+        let clock = ServerClock::default();
+        assert_eq!(clock.now(), None);
+        clock.note(&headers("Mon, 02 Mar 2026 09:50:00 GMT"));
+        tokio::time::advance(std::time::Duration::from_secs(90)).await;
+        clock.note(&HeaderMap::new());
+        assert_eq!(clock.now(), Some("2026-03-02T09:51:30Z".parse().unwrap()));
     }
 }

@@ -167,6 +167,10 @@ impl Connector for Zoho {
         self.api.client.usage()
     }
 
+    fn crm_now(&self) -> Option<Timestamp> {
+        self.api.client.server_now()
+    }
+
     fn rest(&self) -> SignedDuration {
         rest::rest_of(&self.usage(), self.api.costs().list)
     }

@@ -260,6 +260,10 @@ impl Connector for Wrong {
         self.inner.usage()
     }
 
+    fn crm_now(&self) -> Option<Timestamp> {
+        self.inner.crm_now()
+    }
+
     fn rest(&self) -> SignedDuration {
         self.inner.rest()
     }
