@@ -271,7 +271,10 @@ fn mapping<T>(
         place: path.display().to_string(),
         key: "mapping_file".to_owned(),
         message,
-        fix: format!("compare it with config/connectors/{vendor}.toml"),
+        fix: format!(
+            "compare it with the mapping that is built in (/usr/share/followupd/connectors/{vendor}.toml); without \
+             mapping_file, `followupd discover NAME --out FILE` drafts one anew"
+        ),
     };
     let text = std::fs::read_to_string(path).map_err(|error| vec![problem(error.to_string())])?;
     read(&text).map_err(|messages| messages.into_iter().map(problem).collect())

@@ -77,7 +77,7 @@ pub const ENTRIES: &[Entry] = &[
         area: "configuration",
         means: "A mapping file cannot be used.",
         cause: "A word or table the connector does not know.",
-        fix: "Compare it with the file of that CRM under config/connectors/.",
+        fix: "Compare it with the file of that CRM under /usr/share/followupd/connectors/, or leave mapping_file out and let `followupd discover NAME --out FILE` draft one anew.",
     },
     Entry {
         code: "bad_name",

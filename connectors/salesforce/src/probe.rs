@@ -90,9 +90,11 @@ impl Salesforce {
                 "none of the org's lead statuses reads as given up: {}",
                 statuses.join(", ")
             ),
-            fix: "copy config/connectors/salesforce.toml, add the statuses of given-up leads to [leads.status], and name \
-                  the copy as mapping_file"
-                .to_owned(),
+            fix: format!(
+                "run `followupd discover {} --out FILE`, which drafts a mapping with the org's own statuses; write those \
+                 of given-up leads under [leads.status], and name FILE as mapping_file",
+                self.config.connection
+            ),
         });
     }
 

@@ -117,8 +117,11 @@ impl Zoho {
                         "the org's list of task statuses does not hold: {}",
                         unknown.join(", ")
                     ),
-                    "copy config/connectors/zoho.toml, set the statuses under [tasks] to words of the org's list, and \
-                     name the copy as mapping_file",
+                    format!(
+                        "run `followupd discover {} --out FILE`, which drafts a mapping with the org's own words; choose \
+                         from them the statuses under [tasks], and name FILE as mapping_file",
+                        self.config.connection
+                    ),
                 ));
             }
         }
@@ -132,8 +135,11 @@ impl Zoho {
                     "none of the org's lead statuses reads as given up: {}",
                     status.choices.join(", ")
                 ),
-                "copy config/connectors/zoho.toml, add the statuses of given-up leads to [leads.status], and name the \
-                 copy as mapping_file",
+                format!(
+                    "run `followupd discover {} --out FILE`, which drafts a mapping with the org's own statuses; write \
+                     those of given-up leads under [leads.status], and name FILE as mapping_file",
+                    self.config.connection
+                ),
             ));
         }
     }
@@ -212,10 +218,10 @@ fn hidden_fields(view: &View, problems: &mut Vec<ProbeProblem>) {
     }
 }
 
-fn problem(code: &str, message: String, fix: &str) -> ProbeProblem {
+fn problem(code: &str, message: String, fix: impl Into<String>) -> ProbeProblem {
     ProbeProblem {
         code: code.to_owned(),
         message,
-        fix: fix.to_owned(),
+        fix: fix.into(),
     }
 }

@@ -217,6 +217,26 @@ async fn r24_a_field_hidden_while_running_costs_one_look_and_no_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_org_without_a_known_word_for_given_up_is_told_which_command_drafts_its_mapping() {
+    let org = Org::with(|org| {
+        let word = |name: &str| followup_sandbox::StatusValue {
+            name: name.to_owned(),
+            is_final: false,
+        };
+        org.lead_statuses = vec![word("Nuovo"), word("Chiuso")];
+    });
+    let probe = org.connector().probe(org.now()).await.unwrap();
+    let found = probe
+        .problems
+        .iter()
+        .find(|problem| problem.code == "lead_status_words")
+        .unwrap_or_else(|| panic!("{:?}", probe.problems));
+    assert!(found.message.contains("Nuovo, Chiuso"), "{found:?}");
+    let command = format!("`followupd discover {} --out FILE`", config().connection);
+    assert!(found.fix.contains(&command), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn captured_mails_that_no_query_reaches_make_mail_unreadable() {
     let org = Org::with(|org| org.mail_capture = followup_sandbox::MailCapture::LegacyCapture);
     let connector = org.connector();

@@ -128,6 +128,14 @@ async fn the_orgs_words_are_checked_before_anything_is_written() {
     for code in ["task_status_words", "hidden_field", "no_task_key"] {
         assert!(codes.contains(&code), "{code}: {codes:?}");
     }
+    for problem in probe
+        .problems
+        .iter()
+        .filter(|problem| problem.code == "task_status_words")
+    {
+        let command = format!("`followupd discover {} --out FILE`", config().connection);
+        assert!(problem.fix.contains(&command), "{}", problem.fix);
+    }
     assert!(probe.time_zone.is_some());
 }
 
