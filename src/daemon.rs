@@ -119,7 +119,8 @@ pub async fn cycle_once(
 
 fn save_health(engine: &Engine, data_dir: &Path) {
     if let Err(error) = health::save(data_dir, &engine.links) {
-        tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before");
+        tracing::warn!(error = %error, "health.json could not be written; `status` will show the state before. Fix: make room where the state lies, or \
+             let followupd write there");
     }
 }
 
