@@ -29,6 +29,9 @@ const PLAIN: u8 = 1;
 /// Format of a sealed file.
 const SEALED: u8 = 2;
 
+/// Longer than any pair of tokens a vendor documents, sealed.
+const ROOM_BYTES: usize = 32 * 1024;
+
 /// Where tokens are kept, and under which keys.
 #[derive(Debug, Clone)]
 pub struct TokenPlace {
@@ -93,7 +96,7 @@ pub struct TokenFile {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// The file system refuses.
-    #[error("{path}: {cause}", path = path.display())]
+    #[error("{path}: {cause}. Fix: make room in the state directory, or let followupd write there", path = path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -185,6 +188,17 @@ impl TokenFile {
         self.replace(|| Ok(plain))
     }
 
+    /// Takes room for what the next [`Self::write`] brings.
+    ///
+    /// # Errors
+    /// [`TokenFileError`]: there is none, or nothing may be written.
+    pub fn reserve(&self) -> Result<(), TokenFileError> {
+        let lock = self.place.lock().map_err(|error| self.io(error))?;
+        private_file::reserve(&self.path, ROOM_BYTES).map_err(|error| self.io(error))?;
+        drop(lock);
+        Ok(())
+    }
+
     /// Seals what is stored under the first key, whichever sealed it before; answers whether anything is stored.
     ///
     /// # Errors
@@ -262,6 +276,11 @@ impl TokenStore for TokenFile {
     fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
         let read = self.read().map_err(|error| error.to_string());
         Box::pin(std::future::ready(read))
+    }
+
+    fn prepare(&self) -> Future<'_, Result<(), String>> {
+        let reserved = self.reserve().map_err(|error| error.to_string());
+        Box::pin(std::future::ready(reserved))
     }
 
     fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {

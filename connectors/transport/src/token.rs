@@ -52,6 +52,12 @@ pub trait TokenStore: Send + Sync {
     /// Reads them; `None` if there are none yet.
     fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>>;
 
+    /// Makes sure that there is room for what [`Self::store`] will be given: asked before tokens are bought, because a
+    /// rotated refresh token that cannot be kept is a lost login. The text of an error as there.
+    fn prepare(&self) -> Future<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Writes them; durable when it returns. The text of an error says what went wrong, without a token.
     fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>>;
 }

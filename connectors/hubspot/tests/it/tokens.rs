@@ -221,6 +221,43 @@ async fn r12_a_rotated_token_that_cannot_be_kept_is_not_used() {
     );
 }
 
+/// Would keep nothing, and says so when it is asked.
+struct Foreseen;
+
+impl TokenStore for Foreseen {
+    fn load(&self) -> Future<'_, Result<Option<TokenPair>, String>> {
+        Full.load()
+    }
+
+    fn prepare(&self) -> Future<'_, Result<(), String>> {
+        Box::pin(async { Err("no space left. Fix: make room".to_owned()) })
+    }
+
+    fn store(&self, tokens: TokenPair) -> Future<'_, Result<(), String>> {
+        Full.store(tokens)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_no_token_is_asked_for_that_could_not_be_kept() {
+    let scene = Scene::empty(Switches {
+        rotates_refresh_token: true,
+        ..Switches::default()
+    });
+    let error = connector(&scene, &Arc::new(Foreseen))
+        .pull(request(&scene))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("no space left. Fix: make room"),
+        "{error}"
+    );
+    assert_eq!(scene.sandbox.stats()["requests"], serde_json::json!(0));
+    // With room again the login is what it was.
+    let store = Arc::new(Memory::default());
+    connector(&scene, &store).pull(request(&scene)).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn r13_a_refresh_token_a_sibling_has_just_rotated_is_looked_up_again() {
     let scene = Scene::empty(Switches {

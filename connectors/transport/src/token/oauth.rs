@@ -145,6 +145,12 @@ impl OAuth {
             let message = "nobody has logged in yet".to_owned();
             return Err(failed(Cause::Unauthorized { fix }, message));
         }
+        self.store.prepare().await.map_err(|message| {
+            failed(
+                Cause::Transport,
+                format!("no new token is asked for, because it could not be stored: {message}"),
+            )
+        })?;
         let pair = self.renew(&refresh, wire, budget, now).await?;
         // Durable before use: a crash from here on must not lose a rotated refresh token.
         self.store.store(pair.clone()).await.map_err(|message| {
