@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use followup_store::StoreError;
 
 use crate::{
     exit::{Exit, Failure},
@@ -293,13 +294,20 @@ pub fn main(cli: Cli) -> Exit {
     match dispatch(cli.command) {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = error
-                .downcast_ref::<Failure>()
-                .map_or(Exit::Differs, |failure| failure.exit);
             output::error(&format!("{error:#}"));
-            exit
+            exit_of(&error)
         }
     }
+}
+
+/// The status an error ends the command with. State that fails while it is used counts like state that cannot be opened.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    if error.is::<StoreError>() {
+        return Exit::State;
+    }
+    error
+        .downcast_ref::<Failure>()
+        .map_or(Exit::Differs, |failure| failure.exit)
 }
 
 #[expect(clippy::too_many_lines, reason = "one line for each command")]
@@ -391,5 +399,23 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Sandbox(args) => sandbox::serve(&args),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::demo(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_that_fails_while_it_is_used_ends_with_the_status_of_the_state() {
+        let full = StoreError::Io {
+            action: "writing",
+            path: "journal.log".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert_eq!(exit_of(&full.into()), Exit::State);
+        let refused = Failure::new(Exit::Connection, "no login");
+        assert_eq!(exit_of(&refused.into()), Exit::Connection);
+        assert_eq!(exit_of(&anyhow::anyhow!("anything else")), Exit::Differs);
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use followup_rules::problem::Severity;
+use followup_store::Store;
 use jiff::SignedDuration;
 use sd_notify::NotifyState;
 use serde::Serialize;
@@ -144,12 +145,11 @@ async fn run_until_told(
     if let Err(error) = std::fs::remove_file(control::path(&data_dir)) {
         tracing::debug!(error = %error, "the control socket was gone already");
     }
-    if let Some(engine) = Arc::into_inner(engine)
-        && let Some(store) = engine.store.into_inner()
-    {
-        store.close()?;
-    }
-    Ok(ended?)
+    let store = Arc::into_inner(engine).and_then(|engine| engine.store.into_inner());
+    let closed = store.map_or(Ok(()), Store::close);
+    // What ended it is told, not what became of it on the way out.
+    ended?;
+    Ok(closed?)
 }
 
 /// Ends this life of the engine when a SIGHUP finds a valid configuration; keeps it when it does not.
