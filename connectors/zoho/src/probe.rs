@@ -85,7 +85,7 @@ impl Zoho {
         problems.push(problem(
             "stream_closed",
             format!("{stream} cannot be read: {missing} is missing"),
-            &fix_of(&missing),
+            fix_of(&missing),
         ));
         StreamAccess::Forbidden { missing }
     }
@@ -170,7 +170,7 @@ impl Zoho {
             KeyMode::Plain(reason) => problems.push(problem(
                 "no_task_key",
                 format!("tasks cannot carry a unique key: {reason}"),
-                &format!(
+                format!(
                     "make {key_field} unique (do not allow duplicate values), or an external field of the org; until then a \
                      lost answer takes longer to resolve"
                 ),
@@ -178,7 +178,7 @@ impl Zoho {
             KeyMode::Marker(reason) => problems.push(problem(
                 "no_task_key",
                 format!("tasks cannot carry a unique key: {reason}"),
-                &format!(
+                format!(
                     "add a single-line text field {key_field} to tasks that does not allow duplicate values; until then \
                      the key travels in the task's subject and a lost answer takes longer to resolve"
                 ),
@@ -206,7 +206,7 @@ fn hidden_fields(view: &View, problems: &mut Vec<ProbeProblem>) {
         problems.push(problem(
             "hidden_field",
             format!("hidden from the user of this connection, so treated as unknown: {names}"),
-            &format!("show {names} to that user's profile (field permissions)"),
+            format!("show {names} to that user's profile (field permissions)"),
         ));
     }
     if let Some(closed) = view.org.closed(Module::DealHistory) {
