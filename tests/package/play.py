@@ -5,103 +5,23 @@
 
 STATE is a file in which `begin` leaves for `end` where the CRMs are and which run to undo. The CRMs are served by the caller:
 their addresses come on standard input as `followupd sandbox` prints them. Every message is looked at: cause and fix must be there.
+What happens to the machine itself is played by trouble.py.
 """
 
+import contextlib
 import json
-import os
-import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
+
+import trouble
+from admin import Admin, Crm, check, created, names_cause_and_fix
 
 NAMES = ("hubspot", "salesforce", "zoho")
 ADDRESS = {"hubspot": "base_url", "salesforce": "login_url", "zoho": "accounts_url"}
-
-
-def check(is_so, what, *told):
-    if not is_so:
-        raise SystemExit("\n".join(["FAILED: " + what, *map(str, told)]))
-
-
-class Admin:
-    def __init__(self, program, root, uid, gid):
-        self.program, self.uid, self.gid = program, int(uid), int(gid)
-        self.etc = root + "/etc/followupd"
-        self.state = root + "/var/lib/followupd"
-        self.config = self.etc + "/followupd.toml"
-        self.env = {"PATH": os.environ["PATH"], "FOLLOWUPD_CONFIG": self.config}
-
-    def start(self, *words, **options):
-        return subprocess.Popen(
-            [self.program, *words], user=self.uid, group=self.gid, extra_groups=[], env=self.env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-
-    def run(self, *words, status=0, typed=None):
-        """What a command printed on both streams; its status must be `status`."""
-        child = self.start(*words, stdin=subprocess.PIPE)
-        out, err = child.communicate(typed, timeout=120)
-        wanted = status if isinstance(status, tuple) else (status,)
-        check(child.returncode in wanted, f"{' '.join(words)}: status {child.returncode}, not {wanted}", out, err)
-        return out + err
-
-    def asked(self, *words, status=0):
-        """The answer of a command as JSON, at the simulated date."""
-        child = self.start(*words, "--json", "--clock", "sandbox", stdin=subprocess.DEVNULL)
-        out, err = child.communicate(timeout=120)
-        wanted = status if isinstance(status, tuple) else (status,)
-        check(child.returncode in wanted, f"{' '.join(words)}: status {child.returncode}, not {wanted}", out, err)
-        return json.loads(out)
-
-    def cycle(self, status=0):
-        return self.asked("run", "--once", status=status)
-
-    def edit(self, name, old, new):
-        path = f"{self.etc}/{name}"
-        text = open(path).read()
-        check(old in text, f"{old} is not in {path}")
-        with open(path, "w") as file:
-            file.write(text.replace(old, new))
-
-    def log_in(self, name):
-        """`auth login`, with this script as the browser: whatever the consent page answers is followed."""
-        child = self.start("auth", "login", name, "--port", "0", "--clock", "sandbox", stdin=subprocess.DEVNULL)
-        said = ""
-        for line in child.stderr:
-            said += line
-            if line.startswith("http://"):
-                with urllib.request.urlopen(line.strip(), timeout=30) as page:
-                    page.read()
-                break
-        out, err = child.communicate(timeout=60)
-        check(child.returncode == 0 and "is logged in" in out, f"auth login {name}", said, out, err)
-        check("once, in the CRM:" in said and "what is asked for:" in said, "the login explains itself", said)
-
-
-class Crm:
-    def __init__(self, url, token):
-        self.url, self.token = url, token
-
-    def first_owner(self):
-        """The id of somebody who can be given a task, as HubSpot lists them."""
-        request = urllib.request.Request(
-            f"{self.url}/crm/owners/2026-09", headers={"authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())["results"][0]["id"]
-
-    def control(self, path, body):
-        request = urllib.request.Request(
-            f"{self.url}/_sandbox/{path}", json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
-
-
-def names_cause_and_fix(told, cause):
-    check(re.search(cause, told) and "Fix:" in told, f"a message that names {cause} and its fix", told)
-
-
-def created(run):
-    return sum(cycle["tasks_created"] for cycle in run["cycles"])
 
 
 def set_up(admin, ready):
@@ -134,7 +54,7 @@ def looked_at(admin):
 def watched_then_enforced(admin, hubspot):
     """An inquiry comes: it is shown, not written, until somebody says so. Answers the run that wrote."""
     hubspot.control("form", {"email": "priya@acme.example.com", "firstname": "Priya", "lastname": "Nair",
-                             "company": "Acme", "form": "demo", "owner": hubspot.first_owner()})
+                             "company": "Acme", "form": "demo", "owner": hubspot.owners()[0]})
     hubspot.control("advance", {"by": "6m"})
     watched = admin.cycle()
     check(created(watched) == 0, "observing writes nothing", watched)
@@ -161,7 +81,7 @@ def login_lost_and_found(admin, hubspot):
 
 
 def quota_eaten(admin, salesforce):
-    salesforce.control("neighbour", {"requests": 4100})
+    salesforce.control("neighbour", {"requests": 41000})
     admin.cycle(status=(0, 1))
     doctor = admin.asked("doctor", status=1)
     told = [finding for finding in doctor["problems"] if finding["code"] == "quota_others"]
@@ -169,53 +89,70 @@ def quota_eaten(admin, salesforce):
 
 
 def reloaded(admin):
-    """A running daemon keeps the old configuration while the new one is broken, and refuses a second daemon."""
+    """A running daemon keeps the old configuration while the new one is broken. Answers its metrics."""
     daemon = admin.start("run", "--clock", "sandbox", stdin=subprocess.DEVNULL)
 
-    def until(words):
-        said = ""
-        for line in daemon.stderr:
-            said += line
-            if words in line:
-                return said
-        check(False, f"the daemon never said: {words}", said)
-
     try:
-        until("cycle done")
-        second = admin.run("run", "--once", "--clock", "sandbox", status=4)
-        names_cause_and_fix(second, "in use by another followupd")
+        admin.heard(daemon, "cycle done")
         admin.edit("followupd.toml", "api_share", "api_shar")
         told = admin.run("check-config", status=2)
         check("followupd.toml:" in told and "did you mean `api_share`" in told, "a typing error is named", told)
         daemon.send_signal(signal.SIGHUP)
-        until("the old one stays in force")
+        admin.heard(daemon, "the old one stays in force")
         admin.edit("followupd.toml", "api_shar ", "api_share ")
         daemon.send_signal(signal.SIGHUP)
-        until("taking up the new configuration")
+        admin.heard(daemon, "taking up the new configuration")
+        admin.heard(daemon, "cycle done")
         ask_while_it_reopens(admin)
-        until("cycle done")
-        admin.run("status", status=(0, 1))
+        metrics = monitored(admin, daemon)
         daemon.send_signal(signal.SIGTERM)
         _, said = daemon.communicate(timeout=60)
         check(daemon.returncode == 0, f"a daemon that is stopped ends well, not with {daemon.returncode}", said)
     finally:
         daemon.kill()
+    return metrics
+
+
+def monitored(admin, daemon):
+    """Health is asked for while the daemon runs: a reload begins to serve it. Answers the metrics."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with open(admin.config, "a") as file:
+        file.write(f'\n[health]\nlisten = "127.0.0.1:{port}"\n')
+    daemon.send_signal(signal.SIGHUP)
+    admin.heard(daemon, "taking up the new configuration")
+    for path, words in (("healthz", "ok"), ("metrics", "followupd_connection_state")):
+        said = ""
+        for _ in range(60):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+                said = answer.read().decode()
+            if words in said:
+                break
+            time.sleep(0.5)
+        check(words in said, f"/{path} answers", said)
+    return said
 
 
 def ask_while_it_reopens(admin):
     """Between two lives of a daemon nobody holds the state: questions may be refused then, and never keep it from going on."""
-    for _ in range(6):
-        admin.run("status", "--clock", "sandbox", status=(0, 1, 4))
+    is_answered = False
+    for _ in range(60):
+        if is_answered := admin.status("status", "--clock", "sandbox") in (0, 1):
+            break
+        time.sleep(0.5)
+    check(is_answered, "the daemon answers again")
 
 
-def begin(admin, ready):
+def begin(admin, ready, place):
     crms = {name: Crm(ready[name][ADDRESS[name]], ready[name].get("access_token")) for name in NAMES}
     set_up(admin, ready)
     looked_at(admin)
     wrote = watched_then_enforced(admin, crms["hubspot"])
     login_lost_and_found(admin, crms["hubspot"])
     quota_eaten(admin, crms["salesforce"])
-    reloaded(admin)
+    with open(place + ".metrics", "w") as file:
+        file.write(reloaded(admin))
+    trouble.play(admin, crms["hubspot"], place + ".disk")
     return {"run": next(cycle["run"] for cycle in wrote["cycles"] if cycle["tasks_created"])}
 
 
@@ -235,7 +172,7 @@ def main():
     admin = Admin(program, root, uid, gid)
     if act == "begin":
         with open(path, "w") as file:
-            json.dump(begin(admin, json.load(sys.stdin)), file)
+            json.dump(begin(admin, json.load(sys.stdin), path), file)
     else:
         with open(path) as file:
             end(admin, json.load(file))
