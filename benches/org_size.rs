@@ -1,4 +1,4 @@
-//! How cost grows with the size of the org: taking records in, judging one change, opening again, memory.
+//! How cost grows with the size of the org: taking records in, judging one change, opening again, erasing a person, memory.
 //!
 //! `cargo bench --bench org_size` builds orgs of 10,000 and 100,000 people; `FOLLOWUP_BENCH_PEOPLE=1000000` names
 //! other sizes, separated by commas. Every person has five activities and every fifth a deal. Keys and bytes are counted and do
@@ -68,6 +68,7 @@ struct Figures {
     disk_bytes: u64,
     memory_kib: u64,
     opening: Duration,
+    erasing: Duration,
 }
 
 fn measure(people: usize) -> Figures {
@@ -93,9 +94,16 @@ fn measure(people: usize) -> Figures {
     let memory_kib = resident_kib();
     store.close().unwrap();
     let begun = Instant::now();
-    let (store, opening) = Store::open(dir.path(), &OPTIONS, day(22)).unwrap();
+    let (mut store, opening) = Store::open(dir.path(), &OPTIONS, day(22)).unwrap();
     let opened = begun.elapsed();
     assert!(opening.problems.is_empty());
+    // What `erase --yes` does with the state: the person goes, and every file is written anew without them.
+    let begun = Instant::now();
+    let leaver = BTreeSet::from([PersonId(id(RecordKind::Contact, people / 2))]);
+    let traces = store.erase(&leaver, day(22)).unwrap();
+    store.renew().unwrap();
+    let erasing = begun.elapsed();
+    assert!(!traces.is_empty(), "somebody was erased");
     drop(store);
     let changes = u32::try_from(CHANGES).unwrap();
     Figures {
@@ -106,6 +114,7 @@ fn measure(people: usize) -> Figures {
         disk_bytes: cache_bytes + journal_bytes,
         memory_kib,
         opening: opened,
+        erasing,
     }
 }
 
@@ -326,7 +335,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 fn print(sizes: &[usize], measured: &[Figures]) {
     println!(
-        "{:>9} {:>9} {:>11} {:>11} {:>6} {:>11} {:>6} {:>9} {:>10} {:>9}",
+        "{:>9} {:>9} {:>11} {:>11} {:>6} {:>11} {:>6} {:>9} {:>10} {:>9} {:>9}",
         "people",
         "records",
         "records/s",
@@ -336,13 +345,14 @@ fn print(sizes: &[usize], measured: &[Figures]) {
         "ratio",
         "disk MiB",
         "memory MiB",
-        "open ms"
+        "open ms",
+        "erase ms"
     );
     for (people, figures) in sizes.iter().zip(measured) {
         let first = measured.first().unwrap_or(figures);
         let micros = figures.time_per_change.as_secs_f64() * 1e6;
         println!(
-            "{people:>9} {:>9} {:>11.0} {:>11.1} {:>6.2} {micros:>11.0} {:>6.2} {:>9} {:>10} {:>9}",
+            "{people:>9} {:>9} {:>11.0} {:>11.1} {:>6.2} {micros:>11.0} {:>6.2} {:>9} {:>10} {:>9} {:>9}",
             figures.records,
             ratio(figures.records as u64, 1) / figures.ingest.as_secs_f64(),
             figures.keys_per_change,
@@ -351,6 +361,7 @@ fn print(sizes: &[usize], measured: &[Figures]) {
             figures.disk_bytes >> 20,
             figures.memory_kib >> 10,
             figures.opening.as_millis(),
+            figures.erasing.as_millis(),
         );
     }
 }

@@ -67,7 +67,7 @@ impl SealError {
                 "put one key of 64 hexadecimal digits on each line; `followupd secrets new-key FILE` makes such a file"
                     .to_owned()
             }
-            Self::Unwritable { .. } => "run this as the user that owns the folder".to_owned(),
+            Self::Unwritable { .. } => "run this as the user that owns the folder; a state directory is made by the first `followupd run`".to_owned(),
             Self::OtherKey { .. } => "add the old key as the last line of the key file, or log in again".to_owned(),
             Self::Damaged => "remove the file and log in again".to_owned(),
         }
