@@ -33,13 +33,6 @@ class Admin:
         check(child.returncode in wanted, f"{' '.join(words)}: status {child.returncode}, not {wanted}", out, err)
         return out + err
 
-    def refused(self, *words):
-        """What a command said that the state directory could not be used for; `None` if it went well."""
-        child = self.start(*words, stdin=subprocess.DEVNULL)
-        out, err = child.communicate(timeout=120)
-        check(child.returncode in (0, 1, 4), f"{' '.join(words)}: status {child.returncode}", out, err)
-        return out + err if child.returncode == 4 else None
-
     def status(self, *words):
         """How a command ended, whatever it printed."""
         child = self.start(*words, stdin=subprocess.DEVNULL)

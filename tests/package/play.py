@@ -34,6 +34,8 @@ def set_up(admin, ready):
         check(ready[name]["client_secret"] not in told, "init shows no secret", told)
     again = admin.run(*words, status=2, typed="x")
     names_cause_and_fix(again, "configured already")
+    # Nobody else searches in this account.
+    admin.edit("followupd.toml", "[connections.hubspot]\n", "[connections.hubspot]\nsearch_per_second = 5\n")
     admin.run("check-config")
     told = admin.run("run", "--once", "--clock", "sandbox", status=3)
     check("auth login hubspot" in told, "a cycle before the login says what is missing", told)
