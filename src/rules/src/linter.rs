@@ -189,7 +189,7 @@ fn happened(body: &str) -> Vec<&str> {
 }
 
 /// Whether a line names a year and a time of day.
-fn is_dated(line: &str) -> bool {
+pub(crate) fn is_dated(line: &str) -> bool {
     let has_year = line
         .split(|letter: char| !letter.is_ascii_digit())
         .any(|number| number.len() == 4 && number.starts_with("20"));

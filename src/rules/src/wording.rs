@@ -11,7 +11,7 @@ use crate::{
     bundles,
     calendar::Calendar,
     context::Context,
-    explain,
+    explain, linter,
     marker::{self, Marker},
     model::{Facts, Gap, GapKey, OwnTask, RuleId, Subject},
     policy::Span,
@@ -464,10 +464,16 @@ pub(crate) fn words_in(gap: &Gap, facts: &Facts, context: &Context<'_>) -> Words
     words_of(gap, person_of(gap, facts), &scene)
 }
 
-/// A gap in one line for its owner: whom it is about, and the first fact.
+/// A gap in one line for its owner: whom it is about, the first fact and, if that has no date, the first that has one.
 pub fn line_of(gap: &Gap, facts: &Facts, context: &Context<'_>) -> String {
     let words = words_in(gap, facts, context);
-    let fact = words.happened.into_iter().next().unwrap_or(words.headline);
+    let mut happened = words.happened.into_iter();
+    let mut fact = happened.next().unwrap_or(words.headline);
+    if !linter::is_dated(&fact)
+        && let Some(dated) = happened.find(|line| linter::is_dated(line))
+    {
+        fact = format!("{fact} {dated}");
+    }
     match who_in(gap, facts, context) {
         Some(who) if !fact.contains(&who) => format!("{who}: {fact}"),
         _ => fact,

@@ -8,7 +8,7 @@ use crate::{
     linter::{self, LintProblem},
     marker::{self, Marker},
     model::{Facts, Gap},
-    texts,
+    texts::Language,
     wording::{self, Scene, TaskText},
 };
 
@@ -101,15 +101,16 @@ fn of_return(scene: &Scene<'_>) -> Told {
     }
 }
 
-/// Checks the text of a list: the buyers it names and its owner may be named, nobody else; it may have more lines than
+/// Checks the text of a list in a language: the buyers it names and its owner may be named, nobody else; it may have more lines than
 /// the text of one task.
 pub fn lint_bundle(
+    language: &Language,
     text: &TaskText,
     buyers: &[PersonId],
     owner: Option<&OwnerId>,
     facts: &Facts,
 ) -> Vec<LintProblem> {
-    linter::lint_list(texts::english(), text, buyers, owner, facts, ENTRIES_MAX + 1)
+    linter::lint_list(language, text, buyers, owner, facts, ENTRIES_MAX + 1)
 }
 
 fn marker_of(bundle: &Bundle<'_>, context: &Context<'_>) -> String {

@@ -148,7 +148,16 @@ fn one_list_names_an_owners_top_deals_and_its_text_passes_the_linter() {
         text.body
     );
     let buyers: Vec<PersonId> = (1..=7).map(|number| person(&format!("p{number}"))).collect();
-    assert_eq!(lint_bundle(&text, &buyers, Some(&owner("o1")), &world.facts), []);
+    assert_eq!(
+        lint_bundle(
+            world.policy.texts.language("en"),
+            &text,
+            &buyers,
+            Some(&owner("o1")),
+            &world.facts
+        ),
+        []
+    );
     let marker = parse_marker(&text.marker).unwrap();
     assert_eq!(
         (marker.task_key, marker.rule, marker.gaps.len()),
@@ -338,7 +347,16 @@ fn what_became_due_during_a_leave_makes_one_list_on_the_first_day_back_buyers_fi
     let text = render_bundle(list, &facts, &context);
     assert_eq!(text.subject, "Follow up: 7 follow-ups from while you were away");
     let buyers: Vec<PersonId> = (1..=7).map(|number| person(&format!("p{number}"))).collect();
-    assert_eq!(lint_bundle(&text, &buyers, Some(&owner("o1")), &world.facts), []);
+    assert_eq!(
+        lint_bundle(
+            world.policy.texts.language("en"),
+            &text,
+            &buyers,
+            Some(&owner("o1")),
+            &world.facts
+        ),
+        []
+    );
 }
 
 #[test]

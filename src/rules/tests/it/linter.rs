@@ -2,10 +2,11 @@
 
 use followup_core::{CallOutcome, MeetingResult, Source};
 use followup_rules::{
-    LintProblem, SUBJECT_CHARS_MAX, TaskText, add_primer, lint, lint_in,
+    Bundle, LintProblem, SUBJECT_CHARS_MAX, TaskText, Topic, add_primer, bundle_key, lint, lint_bundle,
+    lint_in,
     model::{Gap, Outcome, RuleId},
     policy::{Delivery, Policy},
-    reminder_at, render,
+    reminder_at, render, render_bundle,
 };
 use jiff::civil::date;
 
@@ -159,14 +160,35 @@ fn every_rules_words_pass_the_linter_in_every_language_whatever_the_buyer_is_cal
             facts.people[0].name = shown(name);
             let phrases = world.policy.texts.language(language);
             let problems = lint_in(phrases, &text, Some(&person("p1")), gap.owner.as_ref(), &facts);
-            let text = format!("{}\n{}", text.subject, text.body);
-            assert_eq!(problems, [], "{rule} {language} {name:?}\n{text}");
-            assert!(
-                !text.contains('{') && !text.contains("  "),
-                "{rule} {language}: {text}"
-            );
+            assert_fine(&problems, &text, (rule, language, name));
+            for topic in [Topic::Rule(rule), Topic::Return] {
+                let text = list_of_one(topic, &gap, &world);
+                let problems = lint_bundle(phrases, &text, &[person("p1")], gap.owner.as_ref(), &facts);
+                assert_fine(&problems, &text, (rule, language, name));
+            }
         }
     }
+}
+
+fn assert_fine(problems: &[LintProblem], text: &TaskText, (rule, language, name): (RuleId, &str, &str)) {
+    let text = format!("{}\n{}", text.subject, text.body);
+    assert_eq!(problems, [], "{rule} {language} {name:?}\n{text}");
+    assert!(
+        !text.contains('{') && !text.contains("  "),
+        "{rule} {language}: {text}"
+    );
+}
+
+/// The list that names a gap alone.
+fn list_of_one(topic: Topic, gap: &Gap, world: &World) -> TaskText {
+    let list = Bundle {
+        key: bundle_key(topic, gap.owner.as_ref(), date(2026, 11, 18)),
+        topic,
+        owner: gap.owner.clone(),
+        parts: vec![(0, gap)],
+        due_at: gap.due_at,
+    };
+    render_bundle(&list, &[&world.facts], &world.context())
 }
 
 /// What buyers and deals are called in forms.
