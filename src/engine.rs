@@ -154,9 +154,11 @@ impl Engine {
         if self.stop.is_cancelled() {
             report.trouble = report.trouble.max(Trouble::CutShort);
         }
-        self.remember_quota(link).await?;
-        // By a wrong clock, too many would be gone for long enough.
+        // By a wrong clock, a day's allowance would count for another day, and too many would be gone for long enough.
         if apart::far(&self.clock, link).is_none() {
+            self.remember_quota(link).await?;
+        }
+        if self.is_clock_borne_out() {
             self.forget_deleted(now).await?;
         }
         report.api_calls = link
@@ -270,7 +272,14 @@ impl Engine {
             self.restore_quota(link).await;
         }
         match link.connector.probe(now).await {
-            Ok(_) if self.is_clock_wrong(link, report) => false,
+            Ok(_) if self.is_clock_wrong(link, report) => {
+                // Nobody waits for it, and it is looked at again with the next cycle.
+                link.change(|state| {
+                    state.is_out_of_reach = true;
+                    state.probed_at = None;
+                });
+                false
+            }
             Ok(probe) => {
                 if state.probe.is_none_or(|before| before.streams != probe.streams) {
                     warn_of_forbidden(link, &probe);
@@ -293,7 +302,10 @@ impl Engine {
                 if trouble_of(&error) == Trouble::Refused {
                     link.change(|state| state.tried(now));
                 }
-                link.change(|state| state.is_out_of_reach = true);
+                link.change(|state| {
+                    state.is_out_of_reach = true;
+                    state.probed_at = None;
+                });
                 note_error(link, &error, report);
                 false
             }

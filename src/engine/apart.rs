@@ -24,6 +24,12 @@ pub(super) fn far(clock: &Clock, link: &Link) -> Option<SignedDuration> {
 }
 
 impl Engine {
+    /// Whether some CRM's clock agrees with ours and none is far from it.
+    pub(super) fn is_clock_borne_out(&self) -> bool {
+        let has_answered = |link: &Link| link.connector.crm_now().is_some();
+        self.links.iter().any(has_answered) && self.links.iter().all(|link| far(&self.clock, link).is_none())
+    }
+
     /// Whether the answers that just came say that this machine's clock is wrong; notes it.
     pub(super) fn is_clock_wrong(&self, link: &Link, report: &mut CycleReport) -> bool {
         let Some(apart) = far(&self.clock, link) else {

@@ -329,9 +329,8 @@ impl Desk<'_> {
         if self.inputs.ask_first.contains(&connection) && !self.ledger.is_approved(&bundle.key) {
             return; // proposed
         }
-        let calendar = self.context.calendars.of(bundle.owner.as_ref());
-        if calendar.next_opening(self.context.now) > self.context.now {
-            return; // its reminder would ring at night; what it names is judged again at the opening
+        if self.is_at_night(bundle) {
+            return; // its reminder would ring; what it names is judged again at the opening
         }
         let draft = self.draft(bundle, place);
         let gaps = gap_ids(bundle);
@@ -354,6 +353,15 @@ impl Desk<'_> {
             }),
         });
         decided.drafts.push(draft);
+    }
+
+    /// Whether it is outside the hours of all for whom the gaps were judged: the calendars by which they are judged again.
+    fn is_at_night(&self, bundle: &Bundle<'_>) -> bool {
+        let now = self.context.now;
+        bundle.parts.iter().all(|(_, gap)| {
+            let owner = gap.owner.as_ref().filter(|_| bundle.owner.is_some());
+            self.context.calendars.of(owner).next_opening(now) > now
+        })
     }
 
     fn draft(&self, bundle: &Bundle<'_>, place: ListPlace) -> TaskDraft {

@@ -20,6 +20,7 @@ use crate::{
 impl Zoho {
     pub(crate) async fn look_around(&self, now: Timestamp) -> Result<Probe, ConnectorError> {
         let turn = Turn::look(now);
+        self.doubt_setup(now);
         let view = self.view(turn).await?;
         let mut problems = Vec::new();
         let streams: Vec<(Stream, StreamAccess)> = STREAMS

@@ -24,6 +24,10 @@ use crate::{
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long what is closed to the login is left alone: each question costs a credit.
 const CLOSED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Clocks farther apart than this are not believed without a new answer.
+const APART: SignedDuration = SignedDuration::from_hours(1);
+/// A new answer is asked for this often.
+const DOUBTED_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// Pages of users after which a server that never ends is given up.
 const USER_PAGES_MAX: u32 = 500;
 /// Ids remembered; beyond that, all are learned anew.
@@ -146,6 +150,18 @@ impl Zoho {
     /// Looks at the fields again with the next call: one that was visible is not any more, or the other way round.
     pub(crate) fn forget_org(&self) {
         self.remembered().org = None;
+    }
+
+    /// Reads the setup again with the next call where our clock and Zoho's seem hours apart: its answer tells Zoho's time anew,
+    /// which a machine that slept reckons wrong. Where they are apart for good, that is done every ten minutes.
+    pub(crate) fn doubt_setup(&self, now: Timestamp) {
+        let told_at = self.api.client.server_now();
+        let is_apart = told_at.is_some_and(|told_at| told_at.duration_since(now).abs() > APART);
+        let mut remembered = self.remembered();
+        let is_fresh = |at: Timestamp| now.duration_since(at).abs() < DOUBTED_EVERY;
+        if is_apart && remembered.setup.as_ref().is_some_and(|(at, _)| !is_fresh(*at)) {
+            remembered.setup = None;
+        }
     }
 
     async fn setup(&self, turn: Turn) -> Result<Arc<Setup>, CallError> {

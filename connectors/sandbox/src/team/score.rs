@@ -91,6 +91,11 @@ impl Found<'_> {
         }
     }
 
+    /// An entry says of which rule it is; a reminder may speak of several.
+    fn may_be_of(&self, rule: &str) -> bool {
+        !self.is_entry || self.task.body.split('/').next() == Some(rule)
+    }
+
     /// It is on the list of the person of whom it is expected.
     fn is_on_list_of(&self, expect: &Expect, reps: &[Rep]) -> bool {
         let owner = self.task.owner.as_deref().unwrap_or_default();
@@ -160,7 +165,7 @@ impl Team {
         score.shared_keys(&ours);
         let (lists, mut reminders): (Vec<_>, Vec<_>) =
             ours.into_iter().partition(|found| found.task.is_list());
-        let listed: Vec<(Site, TaskView)> = lists.iter().flat_map(|list| listed(list, crms)).collect();
+        let listed: Vec<(Site, TaskView)> = lists.iter().flat_map(|list| score.listed(list, crms)).collect();
         reminders.extend(listed.iter().map(|(site, task)| Found {
             site: *site,
             task,
@@ -198,20 +203,28 @@ impl Team {
     }
 }
 
-/// The entries of a list that are of rules the script speaks of.
-fn listed(list: &Found<'_>, crms: &[&dyn Crm]) -> Vec<(Site, TaskView)> {
-    let site = list.site;
-    let bodies = crms.get(site.0).map(|crm| crm.bodies(list.task));
-    let is_marked = |entry: &TaskView| {
-        let rule = entry.body.split('/').next().unwrap_or_default();
-        MARKED_RULES.contains(&rule)
-    };
-    let entries = entries(list.task, &bodies.unwrap_or_default());
-    let marked = entries.into_iter().filter(is_marked);
-    marked.map(|entry| (site, entry)).collect()
-}
-
 impl Score {
+    /// The entries of a list that are of rules the script speaks of. A list that names nothing has no reason to be open.
+    fn listed(&mut self, list: &Found<'_>, crms: &[&dyn Crm]) -> Vec<(Site, TaskView)> {
+        let Found { site, task, .. } = *list;
+        let bodies = crms.get(site.0).map(|crm| crm.bodies(task));
+        let entries = entries(task, &bodies.unwrap_or_default());
+        let is_empty = entries.iter().all(|entry| entry.closed_at.is_some());
+        if task.state == TaskState::Open && is_empty {
+            self.wrong_tasks += 1;
+            self.problems.push(format!(
+                "list {} is open and names nothing: {}",
+                task.id, task.subject
+            ));
+        }
+        let is_marked = |entry: &TaskView| {
+            let rule = entry.body.split('/').next().unwrap_or_default();
+            MARKED_RULES.contains(&rule)
+        };
+        let marked = entries.into_iter().filter(is_marked);
+        marked.map(|entry| (site, entry)).collect()
+    }
+
     /// A key belongs to one reminder in all the CRMs.
     fn shared_keys(&mut self, reminders: &[Found<'_>]) {
         let mut by_key: BTreeMap<&str, &TaskView> = BTreeMap::new();
@@ -288,6 +301,7 @@ impl Judge<'_> {
         let latest = expect.from + self.tolerance + self.mail_round(expect);
         let in_time = |found: &Found<'_>| {
             (expect.from..=latest).contains(&found.task.created_at)
+                && found.may_be_of(expect.rule)
                 && self.situation.is_about(expect, found.task)
         };
         let is_optional = expect.until.is_some_and(|until| until <= latest);

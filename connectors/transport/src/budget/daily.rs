@@ -84,7 +84,8 @@ impl Daily {
     pub(super) fn check(&mut self, priority: Priority, cost: u64, now: Timestamp) -> Result<(), Timestamp> {
         self.turn_over(now);
         if let Some(until) = self.closed_until {
-            if now < until {
+            // Never longer than this, unless the clock was set back meanwhile.
+            if now < until && until.duration_since(now) <= ASK_AGAIN {
                 return Err(until);
             }
             self.closed_until = None;
@@ -232,6 +233,14 @@ impl Daily {
 
     /// Starts a new day when the date has moved on. A clock that steps back does not give the day anew.
     fn turn_over(&mut self, now: Timestamp) {
+        // Told by a clock that was hours ahead and is right now.
+        if self
+            .told_at
+            .is_some_and(|told_at| told_at.duration_since(now) > ASK_AGAIN)
+        {
+            self.told_at = None;
+            self.remaining = None;
+        }
         if let Some(hours) = &mut self.hours {
             hours.forget(now);
             self.used = hours.sum();
@@ -242,7 +251,13 @@ impl Daily {
             return;
         }
         let today = self.zone.to_datetime(now).date();
-        if std::mem::take(&mut self.is_day_foreign) && self.day.is_some_and(|day| day > today) {
+        // A clock a little behind does not give the day anew; one that was days ahead did not use up those to come.
+        let is_far = |day: Date| today.tomorrow().is_ok_and(|tomorrow_on| day > tomorrow_on);
+        let is_foreign = std::mem::take(&mut self.is_day_foreign);
+        if self
+            .day
+            .is_some_and(|day| day > today && (is_foreign || is_far(day)))
+        {
             // The first requests of a run went out before the vendor's midnight was known: they count today, and so
             // does what an earlier run spent.
             self.day = Some(today);
@@ -321,6 +336,22 @@ mod tests {
             Err(midnight),
             "it holds now"
         );
+    }
+
+    #[test]
+    fn a_day_that_a_clock_ahead_began_ends_when_the_clock_is_right() {
+        let mut daily = Daily::new(100, 100);
+        let (ahead, now) = (at("2027-11-08T12:00:00Z"), at("2026-11-08T12:00:00Z"));
+        daily.observe(Some(100), Some(0), ahead);
+        daily.take(40, ahead);
+        daily.close(ahead);
+        assert_eq!(daily.check(Priority::Write, 60, now), Ok(()));
+        assert!(
+            daily.check(Priority::Write, 61, now).is_err(),
+            "what was spent counts today"
+        );
+        let tomorrow = at("2026-11-09T12:00:00Z");
+        assert_eq!(daily.check(Priority::Write, 100, tomorrow), Ok(()));
     }
 
     #[test]

@@ -30,8 +30,16 @@ impl Hours {
         }
     }
 
-    /// Drops the hours that came free.
+    /// Drops the hours that came free. What was counted by a clock hours ahead counts for the present hour.
     pub(super) fn forget(&mut self, now: Timestamp) {
+        let present = now.as_second().div_euclid(HOUR);
+        let mut ahead = 0;
+        while let Some((_, spent)) = self.slots.pop_back_if(|(hour, _)| *hour > present + 1) {
+            ahead += spent;
+        }
+        if ahead > 0 {
+            self.take(ahead, now);
+        }
         while self.slots.front().is_some_and(|(hour, _)| freed_at(*hour) <= now) {
             self.slots.pop_front();
         }
@@ -126,6 +134,16 @@ mod tests {
         assert_eq!(hours.frees_at(0), Some(at(26 * 60)));
         hours.forget(at(25 * 60));
         assert_eq!(hours.sum(), 7);
+    }
+
+    #[test]
+    fn what_a_clock_years_ahead_spent_comes_free_a_day_after_it_was_set_right() {
+        let mut hours = Hours::default();
+        hours.take(5, at(0));
+        hours.take(7, at(365 * 24 * 60));
+        hours.forget(at(30));
+        assert_eq!(hours.sum(), 12, "nothing spent is forgotten");
+        assert_eq!(hours.frees_at(0), Some(at(25 * 60)));
     }
 
     #[test]

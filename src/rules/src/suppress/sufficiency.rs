@@ -44,8 +44,8 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
         .map(|rule| rule.guard)
         .unwrap_or_default();
     let mine = connections_of(case);
-    let met_until = met_until(case, now);
     for connection in &mine {
+        let met_until = met_until(case, connection, now);
         for kind in case.rule.needs(case.finding).iter().copied() {
             let guard = guard_of(kind).min(rule_guard);
             let mut needed_to = later(case.finding.deadline_at, guard);
@@ -75,10 +75,11 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
     unread_elsewhere(case, &mine, rule_guard, now)
 }
 
-/// When the latest meeting with anybody of the subject ended, for rules that wait for meetings.
-fn met_until(case: &Case<'_, '_>, now: Timestamp) -> Option<Timestamp> {
+/// When a connection's latest meeting with anybody of the subject ended, for rules that wait for meetings.
+fn met_until(case: &Case<'_, '_>, connection: &ConnectionId, now: Timestamp) -> Option<Timestamp> {
     let activities = case.people.iter().flat_map(|human| &human.activities);
     let ends = activities
+        .filter(|activity| activity.id.record().connection == *connection)
         .filter_map(|activity| predicates::standing_meeting(activity))
         .map(predicates::meeting_end);
     ends.filter(|end| *end <= now && !case.rule.stands_beside_meetings())
