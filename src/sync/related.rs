@@ -291,7 +291,9 @@ fn wanted(
         }
     }
     let open = store.ledger().tasks().filter(|row| row.is_live());
-    let open = open.map(|row| (row.subject.clone(), Want::OPEN_TASK));
+    // Of a list, everybody it names.
+    let subjects = open.flat_map(|row| store.ledger().shown_subjects_of(row));
+    let open = subjects.map(|subject| (subject, Want::OPEN_TASK));
     let due = store.due(now + AHEAD, SUBJECTS)?;
     let due = due.into_iter().map(|subject| (subject, Want::VERDICT));
     let dirty = store.dirty(SUBJECTS)?;

@@ -2,8 +2,8 @@
 //!
 //! For every connection a human or deal has records in, each kind of activity the rule looks for must be readable up to
 //! the deadline and the kind's guard. Kinds a connection does not log at all (short messages, chats) are not needed;
-//! mails, calls and meetings always are. A meeting that has ended since must be readable up to its end: what became of it is
-//! recorded then, and may be what is missed.
+//! mails, calls and meetings always are. A meeting that has ended since must be readable up to its end and the guard: what
+//! became of it is recorded then, and may be what is missed.
 //!
 //! Other connections may know the same person and not have been read yet. Those that are about to
 //! be read are waited for; one connection's trouble never delays another.
@@ -50,7 +50,7 @@ pub(super) fn blocked_data(case: &Case<'_, '_>, now: Timestamp) -> Reading {
             let guard = guard_of(kind).min(rule_guard);
             let mut needed_to = later(case.finding.deadline_at, guard);
             if kind == EvidenceKind::Activity(ActivityKind::Meeting) {
-                needed_to = met_until.map_or(needed_to, |end| needed_to.max(end));
+                needed_to = met_until.map_or(needed_to, |end| needed_to.max(later(end, guard)));
             }
             match readable(case, connection, kind) {
                 Known::Missing => {

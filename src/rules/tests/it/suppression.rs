@@ -439,11 +439,12 @@ fn a_rule_needs_every_connection_the_human_has_records_in() {
 #[test]
 fn what_became_of_a_meeting_is_read_before_anything_is_missed() {
     let mut world = asked("16 12:00");
+    let guard = world.policy.rules[&RuleId::FirstTouch].guard;
     world.meeting("e1", "16 10:02", "17 10:00", "p1");
-    world.now = at("17 10:31");
+    world.now = at("17 11:00");
     world.read_to(at("17 10:29"));
     world.check(&["first-touch p1 blocked"]);
-    world.read_to(at("17 10:30"));
+    world.read_to(at("17 10:30") + guard);
     world.check(&["first-touch p1 task"]);
 }
 
