@@ -273,11 +273,7 @@ impl Engine {
         }
         match link.connector.probe(now).await {
             Ok(_) if self.is_clock_wrong(link, report) => {
-                // Nobody waits for it, and it is looked at again with the next cycle.
-                link.change(|state| {
-                    state.is_out_of_reach = true;
-                    state.probed_at = None;
-                });
+                link.change(LinkState::lose);
                 false
             }
             Ok(probe) => {
@@ -302,10 +298,7 @@ impl Engine {
                 if trouble_of(&error) == Trouble::Refused {
                     link.change(|state| state.tried(now));
                 }
-                link.change(|state| {
-                    state.is_out_of_reach = true;
-                    state.probed_at = None;
-                });
+                link.change(LinkState::lose);
                 note_error(link, &error, report);
                 false
             }

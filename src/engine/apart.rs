@@ -3,13 +3,11 @@
 //! By a clock that is a day ahead everything is overdue, and what is read counts as read up to tomorrow; by one that is
 //! behind nothing is ever due. Minutes are harmless: places in a stream overlap, and answers tell the CRM's time.
 
+use followup_transport::SKEW_MAX;
 use jiff::SignedDuration;
 
 use super::{CycleReport, Engine, Link, Trouble};
 use crate::clock::Clock;
-
-/// As far as the time in an answer is believed, and no farther.
-const APART_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far this machine's clock is ahead of the CRM's, if that is too far; negative when it is behind. `None` while the CRM
 /// has not answered yet, and for a date that somebody else tells: that is no clock.
@@ -20,7 +18,7 @@ pub(super) fn far(clock: &Clock, link: &Link) -> Option<SignedDuration> {
         return None;
     }
     let apart = clock.now().duration_since(link.connector.crm_now()?);
-    (apart.abs() > APART_MAX).then_some(apart)
+    (apart.abs() > SKEW_MAX).then_some(apart)
 }
 
 impl Engine {

@@ -76,6 +76,12 @@ impl LinkState {
         })
     }
 
+    /// Nobody waits for it, and it is looked at again with the next cycle.
+    pub(super) fn lose(&mut self) {
+        self.is_out_of_reach = true;
+        self.probed_at = None;
+    }
+
     /// Looking around was refused once more.
     pub(super) fn tried(&mut self, now: Timestamp) {
         let since = self.refused_since.map_or(now, |(since, _)| since);

@@ -32,6 +32,6 @@ pub use error::{CallError, Cause, Effect};
 pub use guard::{AllowList, Guarded};
 pub use http::HttpTransport;
 pub use send::{Future, Reached, SendError, SendLimits, Transport};
-pub use server_time::{server_time, stated_time};
+pub use server_time::{SKEW_MAX, server_time, stated_time};
 pub use token::{Grant, OAuthConfig, Refusal, TokenMemory, TokenPair, TokenSource, TokenStore};
 pub use vendor::{Failure, HiddenError, Limit, RateView, Vendor, Verdict};

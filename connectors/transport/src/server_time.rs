@@ -6,8 +6,8 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A server's clock farther from ours than this is not believed.
-const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// A server's clock farther from ours than this is not believed for where a stream was read to: one of the two is wrong.
+pub const SKEW_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// The vendor's own time at which it answered, if its header makes sense: a clock of ours that runs ahead must not make us
 /// believe that we have read further than the CRM has got.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use followup_core::Stream;
-use followup_transport::CallError;
+use followup_transport::{CallError, SKEW_MAX};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -24,8 +24,6 @@ use crate::{
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long what is closed to the login is left alone: each question costs a credit.
 const CLOSED_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// Clocks farther apart than this are not believed without a new answer.
-const APART: SignedDuration = SignedDuration::from_hours(1);
 /// A new answer is asked for this often.
 const DOUBTED_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// Pages of users after which a server that never ends is given up.
@@ -156,7 +154,7 @@ impl Zoho {
     /// which a machine that slept reckons wrong. Where they are apart for good, that is done every ten minutes.
     pub(crate) fn doubt_setup(&self, now: Timestamp) {
         let told_at = self.api.client.server_now();
-        let is_apart = told_at.is_some_and(|told_at| told_at.duration_since(now).abs() > APART);
+        let is_apart = told_at.is_some_and(|told_at| told_at.duration_since(now).abs() > SKEW_MAX);
         let mut remembered = self.remembered();
         let is_fresh = |at: Timestamp| now.duration_since(at).abs() < DOUBTED_EVERY;
         if is_apart && remembered.setup.as_ref().is_some_and(|(at, _)| !is_fresh(*at)) {

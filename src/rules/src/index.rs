@@ -259,25 +259,12 @@ impl<'a> Index<'a> {
         counts_sequences: bool,
         read: impl FnOnce() -> History<'a>,
     ) -> Rc<History<'a>> {
-        let key = (deal.id.clone(), counts_sequences);
-        if let Some(known) = self.histories.borrow().get(&key) {
-            return Rc::clone(known);
-        }
-        let history = Rc::new(read());
-        self.histories.borrow_mut().insert(key, Rc::clone(&history));
-        history
+        once(&self.histories, (deal.id.clone(), counts_sequences), read)
     }
 
     /// What happened on a deal in the eyes of the rules about attempts, read once for all of them.
     pub(crate) fn events(&self, deal: &Deal, read: impl FnOnce() -> DealEvents<'a>) -> Rc<DealEvents<'a>> {
-        if let Some(known) = self.events.borrow().get(&deal.id) {
-            return Rc::clone(known);
-        }
-        let events = Rc::new(read());
-        self.events
-            .borrow_mut()
-            .insert(deal.id.clone(), Rc::clone(&events));
-        events
+        once(&self.events, deal.id.clone(), read)
     }
 
     /// The subject under the record shown for it, also by a record that is not there any more; `None` if none of its
@@ -404,6 +391,16 @@ impl<'a> Index<'a> {
         positions.dedup();
         positions
     }
+}
+
+/// What is known under a key, read the first time it is asked for.
+fn once<K: Ord, V>(known: &RefCell<BTreeMap<K, Rc<V>>>, key: K, read: impl FnOnce() -> V) -> Rc<V> {
+    if let Some(known) = known.borrow().get(&key) {
+        return Rc::clone(known);
+    }
+    let value = Rc::new(read());
+    known.borrow_mut().insert(key, Rc::clone(&value));
+    value
 }
 
 fn note<'a>(human: &mut Human<'a>, activity: &'a Activity, now: Timestamp) {

@@ -101,8 +101,8 @@ fn of_return(scene: &Scene<'_>) -> Told {
     }
 }
 
-/// Checks the text of a list in a language: the buyers it names and its owner may be named, nobody else; it may have more lines than
-/// the text of one task.
+/// Checks the text of a list in a language: the buyers it names and its owner may be named, nobody else; it may have more
+/// lines than the text of one task.
 pub fn lint_bundle(
     language: &Language,
     text: &TaskText,

@@ -55,12 +55,13 @@ impl Rule for CrossCrmCollision {
         let is_in_two = lately
             .windows(2)
             .any(|pair| matches!(pair, [a, b] if connection_of(a.activity) != connection_of(b.activity)));
+        if !is_in_two {
+            lately.clear();
+        }
         lately.retain(|touch| {
-            is_in_two && {
-                let ends_at = calendar.add(touch.at, within);
-                wake.consider(ends_at);
-                ends_at > context.now
-            }
+            let ends_at = calendar.add(touch.at, within);
+            wake.consider(ends_at);
+            ends_at > context.now
         });
         let quiet = (
             "no_collision",
