@@ -8,7 +8,8 @@
 //! so that a second list for the same period cannot be written, whatever was forgotten. It is longer than the key of a
 //! gap, by which the two are told apart. A list that is open takes in what comes later; one that the rep settled is
 //! followed by the next one in the next period. It closes when the last of its gaps is gone. A gap stays in the list that
-//! holds it, whoever has that list now.
+//! holds it, whoever has that list now, and through whatever holds it back for a while: as a task of its own would stay
+//! open. A list that dropped it and took it in again would tell the rep of it twice.
 
 mod text;
 
@@ -161,7 +162,16 @@ pub fn apply_bundles(evaluations: &mut [Evaluation], known: &KnownBundles, conte
         waited_for_return(lead, context)
     });
     gather_new(evaluations, known, context, |lead| is_low(lead.key.rule));
-    keep_top(evaluations, context);
+    keep_top(evaluations, known, context);
+}
+
+/// Whether a list names a gap: one that belongs there, or one that it holds and that is only held back now.
+fn is_listed(gap: &Gap, known: &KnownBundles) -> bool {
+    match gap.outcome {
+        Outcome::Bundled => true,
+        Outcome::Held(_) | Outcome::Blocked(_) | Outcome::Digest => known.held.contains_key(&gap.key),
+        Outcome::Task | Outcome::Folded(_) | Outcome::Queued => false,
+    }
 }
 
 /// Whether a rule's gaps are worth one list rather than a task for each.
@@ -230,15 +240,11 @@ pub fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
 
 /// Of each owner's deals without a next step the top stays: what a task of ours names already, then by amount times age.
 /// Of every other list the oldest stay, as many as one list can hold.
-fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
+fn keep_top(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
     let top = usize::try_from(context.policy.deals.top).unwrap_or(usize::MAX);
     let mut groups: BTreeMap<BundleOf, Vec<(Rank, usize)>> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
-        for gap in evaluation
-            .gaps
-            .iter()
-            .filter(|gap| gap.outcome == Outcome::Bundled)
-        {
+        for gap in evaluation.gaps.iter().filter(|gap| is_listed(gap, known)) {
             let rank = rank(gap, evaluation, context.now);
             groups
                 .entry(list_of(gap, context))
@@ -255,7 +261,7 @@ fn keep_top(evaluations: &mut [Evaluation], context: &Context<'_>) {
         };
         for (rank, place) in ranked.into_iter().skip(stay) {
             if let Some(evaluation) = evaluations.get_mut(place) {
-                queue(evaluation, |gap| gap.key == rank.3);
+                queue(evaluation, |gap| gap.key == rank.3 && gap.outcome == Outcome::Bundled);
             }
         }
     }
@@ -305,11 +311,7 @@ pub fn bundles<'e>(
     let open: BTreeSet<&TaskKey> = known.open.values().chain(known.held.values()).collect();
     let mut bundles: BTreeMap<TaskKey, Bundle<'e>> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
-        for gap in evaluation
-            .gaps
-            .iter()
-            .filter(|gap| gap.outcome == Outcome::Bundled)
-        {
+        for gap in evaluation.gaps.iter().filter(|gap| is_listed(gap, known)) {
             let list = list_of(gap, context);
             let key = known
                 .held

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use followup_core::{Absence, PersonId, Source, TaskKey, TaskStatus};
+use followup_core::{Absence, Merge, PersonId, Source, TaskKey, TaskStatus};
 use followup_rules::{
     KnownBundles, OwnerLoad, Topic, apply_bundles, apply_caps_with, bundle_key, bundle_verdict, bundles,
     calendar::Calendar,
@@ -231,6 +231,48 @@ fn a_deal_in_an_open_list_keeps_its_place_before_larger_ones_and_the_list_is_no_
         .unwrap();
     assert_eq!(on_deal.tasks.get(&key), Some(&TaskVerdict::Keep));
     assert_eq!(carrier(on_deal, &world.facts), None);
+}
+
+#[test]
+fn a_list_names_on_what_it_holds_while_that_is_held_back() {
+    let mut world = deals(3);
+    let key = bundle_key(RuleId::NoNextStep, Some(&owner("o1")), date(2026, 11, 17));
+    let mut known = KnownBundles::default();
+    known
+        .open
+        .insert((RuleId::NoNextStep.into(), Some(owner("o1"))), key.clone());
+    for name in ["d1", "d2"] {
+        let task = listed(&key, name);
+        known.held.insert(task.gaps[0].clone(), key.clone());
+        world.facts.own_tasks.push(task);
+    }
+    // d1 and the one that the list does not name yet
+    for place in [0, 2] {
+        world.facts.people[place].merged = Some(Merge {
+            into: person("p9"),
+            at: Some(at("18 11:58")),
+        });
+    }
+    let evaluations = judged(&world, &known);
+    assert_eq!(
+        outcomes(&evaluations),
+        ["d1 held", "d2 bundled", "d3 held"],
+        "merged two minutes ago"
+    );
+    let names = |world: &World, evaluations: &[Evaluation]| {
+        let lists = bundles(evaluations, &known, &world.context());
+        let parts = lists.into_iter().flat_map(|list| list.parts);
+        let mut names: Vec<_> = parts
+            .map(|(_, gap)| gap.subject.record().native_id.clone())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(&world, &evaluations), ["d1", "d2"]);
+    world.read_to(at("01 08:00"));
+    let evaluations = judged(&world, &known);
+    assert_eq!(outcomes(&evaluations), ["d1 blocked", "d2 blocked", "d3 blocked"]);
+    assert_eq!(names(&world, &evaluations), ["d1", "d2"], "nothing is known anew");
 }
 
 #[test]
