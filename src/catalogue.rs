@@ -586,7 +586,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         code: "unknown_owner",
         area: "configuration",
-        means: "same_as names somebody who is not configured.",
+        means: "same_as or delegate names somebody who is not configured, or the owner of the table.",
         cause: "A typo.",
         fix: "Add a table for that owner, empty if need be.",
     },

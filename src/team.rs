@@ -23,7 +23,12 @@ pub struct OwnerSettings {
     pub is_admin: bool,
     /// The lower-case address of who leads them.
     pub leader: Option<String>,
+    /// The lower-case address of who stands in for them while they are away.
+    pub delegate: Option<String>,
 }
+
+/// The logins of one person that can be given work, by the address that stands for the person.
+type Logins<'a> = BTreeMap<String, Vec<&'a OwnerId>>;
 
 /// Who is what in a team, by login.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +57,9 @@ impl TeamSettings {
             default: self.calendar.clone(),
             ..Calendars::default()
         };
+        let mut workers = Logins::new();
         for owner in owners {
+            self.add_worker(&mut workers, owner);
             match self.address_of(owner) {
                 Some(address) => people.entry(Some(address)).or_default().push(owner),
                 None => self.add(&mut calendars, None, &[owner]),
@@ -61,21 +68,45 @@ impl TeamSettings {
         for (address, logins) in &mut people {
             logins.sort_by(|a, b| a.id.cmp(&b.id));
             self.add(&mut calendars, address.as_deref(), logins);
+            let settings = address.as_ref().and_then(|address| self.owners.get(address));
+            let Some(delegate) = settings.and_then(|settings| settings.delegate.as_deref()) else {
+                continue;
+            };
+            let stand_ins = self.logins_of(&workers, delegate);
+            for owner in logins {
+                // A task lives in the CRM of the record: a login of another one is of no use there.
+                let is_here = |login: &&&OwnerId| login.record().connection == owner.id.record().connection;
+                if let Some(stand_in) = stand_ins.iter().find(is_here) {
+                    calendars.delegates.insert(owner.id.clone(), (*stand_in).clone());
+                }
+            }
         }
         calendars
     }
 
+    fn add_worker<'a>(&self, workers: &mut Logins<'a>, owner: &'a Owner) {
+        let is_worker = owner.is_active && owner.kind == OwnerKind::User;
+        if let Some(address) = self.address_of(owner).filter(|_| is_worker) {
+            workers.entry(address).or_default().push(&owner.id);
+        }
+    }
+
+    /// The logins of whom an owner's table names.
+    fn logins_of<'l, 'a>(&self, workers: &'l Logins<'a>, address: &str) -> &'l [&'a OwnerId] {
+        let same_as = self
+            .owners
+            .get(address)
+            .and_then(|settings| settings.same_as.as_deref());
+        workers.get(same_as.unwrap_or(address)).map_or(&[], Vec::as_slice)
+    }
+
     /// Who is an admin, and who leads whom.
     pub fn roles<'a>(&self, owners: impl IntoIterator<Item = &'a Owner>) -> Roles {
-        let mut logins: BTreeMap<String, Vec<&OwnerId>> = BTreeMap::new();
+        let mut logins = Logins::new();
         let mut known: Vec<(String, &Owner)> = Vec::new();
         for owner in owners {
-            if let Some(address) = self.address_of(owner) {
-                if owner.is_active && owner.kind == OwnerKind::User {
-                    logins.entry(address.clone()).or_default().push(&owner.id);
-                }
-                known.push((address, owner));
-            }
+            self.add_worker(&mut logins, owner);
+            known.extend(self.address_of(owner).map(|address| (address, owner)));
         }
         let mut roles = Roles::default();
         for (address, owner) in known {
@@ -88,17 +119,10 @@ impl TeamSettings {
             if settings.is_admin && can_work {
                 roles.admins.push(owner.id.clone());
             }
-            let leader = settings.leader.as_ref().and_then(|leader| {
-                let same_as = self
-                    .owners
-                    .get(leader)
-                    .and_then(|settings| settings.same_as.as_ref());
-                logins.get(same_as.unwrap_or(leader))
-            });
+            let leaders = settings.leader.as_ref().map_or(&[][..], |leader| self.logins_of(&logins, leader));
             let elsewhere = |login: &&&OwnerId| login.record().connection != owner.id.record().connection;
-            let nearest = leader
-                .into_iter()
-                .flatten()
+            let nearest = leaders
+                .iter()
                 .min_by_key(|login| (elsewhere(login), **login));
             if let Some(leader) = nearest {
                 roles.leaders.insert(owner.id.clone(), (*leader).clone());
@@ -270,6 +294,46 @@ mod tests {
         assert_eq!(roles.leaders[&known[3].id], known[4].id);
         assert_eq!(roles.leaders[&known[5].id], known[2].id, "no leader in that CRM");
         assert_eq!(roles.leaders.len(), 3);
+    }
+
+    #[test]
+    fn whoever_stands_in_does_so_with_a_login_of_the_same_crm_that_can_be_given_work() {
+        let of = |delegate: Option<&str>, same_as: Option<&str>| OwnerSettings {
+            delegate: delegate.map(str::to_owned),
+            same_as: same_as.map(str::to_owned),
+            absences: vec![week()],
+            ..OwnerSettings::default()
+        };
+        let settings = BTreeMap::from([
+            ("ana@example.com".to_owned(), of(Some("b.ito@example.org"), None)),
+            ("b.ito@example.org".to_owned(), of(None, Some("bo@example.com"))),
+            ("bo@example.com".to_owned(), OwnerSettings::default()),
+        ]);
+        let login = |connection: &str, native: &str, address: &str, is_active: bool| Owner {
+            id: OwnerId(RecordRef::new(
+                ConnectionId::new(connection).unwrap(),
+                RecordKind::Owner,
+                native,
+            )),
+            is_active,
+            ..owner(connection, Some(address), Vec::new())
+        };
+        let known = [
+            login("hub", "1", "ana@example.com", true),
+            login("sales", "1", "ana@example.com", true),
+            login("zoho", "1", "ana@example.com", true),
+            login("hub", "2", "bo@example.com", true),
+            login("sales", "2", "b.ito@example.org", false),
+        ];
+        let calendars = team(settings).calendars(&known);
+        let at = |text: &str| text.parse().unwrap();
+        let stands_in = |place: usize, instant: &str| calendars.delegate_at(&known[place].id, at(instant));
+        assert_eq!(stands_in(0, "2026-11-17T10:00:00Z"), Some(&known[3].id));
+        assert_eq!(stands_in(0, "2026-11-23T10:00:00Z"), None, "back at work");
+        assert_eq!(stands_in(1, "2026-11-17T10:00:00Z"), None, "no longer there");
+        assert_eq!(stands_in(2, "2026-11-17T10:00:00Z"), None, "not in that CRM");
+        assert_eq!(calendars.unattended(Some(&known[0].id)), []);
+        assert_eq!(calendars.unattended(Some(&known[2].id)).len(), 1);
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(super) struct RawOwner {
     pub(super) language: Option<String>,
     pub(super) admin: Option<bool>,
     pub(super) leader: Option<String>,
+    pub(super) delegate: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -235,6 +236,7 @@ impl Layer<'_> {
         set(&mut raw.language, fields.text("language").map(str::to_owned));
         set(&mut raw.admin, fields.read("admin", Reader::flag));
         set(&mut raw.leader, fields.text("leader").map(str::to_lowercase));
+        set(&mut raw.delegate, fields.text("delegate").map(str::to_lowercase));
         fields.finish();
     }
 

@@ -162,20 +162,11 @@ impl Checker {
 
     fn owner(&mut self, email: &str, owner: &RawOwner, raw: &Raw, team: &Calendar) -> OwnerSettings {
         let key = format!("owners.\"{email}\"");
-        if let Some(same_as) = &owner.same_as
-            && !raw.owners.contains_key(same_as)
-        {
-            let known = raw.owners.keys().map(String::as_str);
-            let near =
-                nearest(same_as, known).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            let fix = format!("{near}add an [owners.\"{same_as}\"] table, empty if need be");
-            self.error(
-                "unknown_owner",
-                "owners",
-                &key,
-                &format!("same_as names `{same_as}`, which is not configured"),
-                fix,
-            );
+        let named = [("same_as", &owner.same_as), ("delegate", &owner.delegate)];
+        for (word, address) in named {
+            if let Some(address) = address {
+                self.known_owner(word, address, email, raw);
+            }
         }
         OwnerSettings {
             zone: owner.zone.clone(),
@@ -188,6 +179,33 @@ impl Checker {
             language: owner.language.clone(),
             is_admin: owner.admin.unwrap_or(false),
             leader: owner.leader.clone(),
+            delegate: owner.delegate.clone(),
+        }
+    }
+
+    /// Whoever an owner's table names must have one too, and be somebody else.
+    fn known_owner(&mut self, word: &str, address: &str, email: &str, raw: &Raw) {
+        let key = format!("owners.\"{email}\"");
+        if address == email {
+            self.error(
+                "unknown_owner",
+                "owners",
+                &key,
+                &format!("{word} names the owner whose table it is"),
+                format!("name somebody else, or leave {word} out"),
+            );
+        } else if !raw.owners.contains_key(address) {
+            let known = raw.owners.keys().map(String::as_str);
+            let near =
+                nearest(address, known).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let fix = format!("{near}add an [owners.\"{address}\"] table, empty if need be");
+            self.error(
+                "unknown_owner",
+                "owners",
+                &key,
+                &format!("{word} names `{address}`, which is not configured"),
+                fix,
+            );
         }
     }
 

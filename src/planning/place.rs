@@ -57,19 +57,22 @@ pub(super) fn place(
         let theirs = person.owner.as_ref();
         theirs.is_some_and(|theirs| calendars.person_of(theirs) == calendars.person_of(owner))
     };
+    // Whoever stands in has a login of their own there, or cannot be asked there.
+    let asked = |person: &Person| match &lead.instead_of {
+        Some(_) => login(owner, &person.id.record().connection, facts, calendars),
+        None => person.owner.clone().filter(|theirs| is_valid(Some(theirs), facts)),
+    };
     let human = facts.humans.iter().find(|human| human.contains(shown))?;
     facts
         .people
         .iter()
         .filter(|person| human.contains(&person.id) && person.merged.is_none())
         .filter(|person| writable.contains(&person.id.record().connection))
-        .filter(|person| is_valid(person.owner.as_ref(), facts))
-        .min_by_key(|person| (!is_same(person), &person.id))
-        .and_then(|person| {
-            Some(Place {
-                owner: person.owner.clone()?,
-                links: of_person(&person.id),
-            })
+        .filter_map(|person| Some((person, asked(person)?)))
+        .min_by_key(|(person, _)| (!is_same(person), &person.id))
+        .map(|(person, owner)| Place {
+            owner,
+            links: of_person(&person.id),
         })
 }
 

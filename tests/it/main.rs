@@ -26,6 +26,7 @@ mod first_loop;
 mod import;
 mod in_process;
 mod init;
+mod leave;
 mod lists;
 mod login;
 mod observability;

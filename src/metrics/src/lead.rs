@@ -374,7 +374,7 @@ fn promise_of(
     if is_over && touched_at.is_none_or(|at| at > due_at) {
         return None;
     }
-    let pauses = Pauses::of(history, facts, calendar);
+    let pauses = Pauses::of(history, facts, context.calendars);
     Some(Response::between(
         Promise::FirstTouch,
         t0,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use followup_rules::{
     Context,
-    calendar::Calendar,
+    calendar::{Calendar, Calendars},
     history::{self, ContactKind, History},
     model::{Facts, RuleId},
 };
@@ -133,15 +133,16 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// Of the owner's calendar, and of the buyer's automatic replies that tell a first day back.
-    pub(crate) fn of(history: &History<'_>, facts: &Facts, calendar: &Calendar) -> Self {
+    /// Of the owner's absences in which nobody stood in, and of the buyer's automatic replies that tell a first day back.
+    pub(crate) fn of(history: &History<'_>, facts: &Facts, calendars: &Calendars) -> Self {
+        let calendar = calendars.of(history.owner);
         let ids: Vec<_> = history.records.iter().map(|record| &record.id).collect();
         let notices = facts.activities.iter().filter(|activity| activity.is_auto_reply);
         let away = notices
             .filter(|activity| activity.people.iter().any(|person| ids.contains(&person)))
             .filter_map(|activity| Some((activity.at, calendar.start_of(activity.return_on?))));
         Self {
-            rep_absent: calendar.absences().collect(),
+            rep_absent: calendars.unattended(history.owner),
             buyer_away: away.collect(),
         }
     }
@@ -181,7 +182,7 @@ pub(crate) fn replies(
     context: &Context<'_>,
 ) -> (Vec<Response>, u64) {
     let calendar = context.calendars.of(history.owner);
-    let pauses = Pauses::of(history, facts, calendar);
+    let pauses = Pauses::of(history, facts, context.calendars);
     let settings = context.policy.rule(RuleId::ReplyWaiting);
     let (mut responses, mut doubtful) = (Vec::new(), 0);
     let mut waits: Option<Timestamp> = None;

@@ -183,10 +183,10 @@ const fn is_low(rule: RuleId) -> bool {
 }
 
 /// Whether a gap became due while its owner was on leave, and today is the first day back. What a buyer asked on the night
-/// before is no part of the leave.
+/// before is due at the opening, and no part of the leave.
 fn waited_for_return(gap: &Gap, context: &Context<'_>) -> bool {
     let rule = gap.key.rule;
-    let is_own = !rule.is_aside() && !rule.is_always_bundled() && rule != RuleId::AfterHoursLead;
+    let is_own = !rule.is_aside() && !rule.is_always_bundled();
     let back_at = gap.owner.as_ref().and_then(|owner| {
         context
             .calendar(Some(owner))

@@ -460,6 +460,9 @@ pub struct Calendars {
     /// The languages of owners who are written to in another one than the team, by their words.
     #[serde(with = "portable::pairs")]
     pub languages: BTreeMap<OwnerId, String>,
+    /// Who stands in for an owner who is away: a login of the same CRM that can be given work.
+    #[serde(with = "portable::pairs", default)]
+    pub delegates: BTreeMap<OwnerId, OwnerId>,
 }
 
 impl Calendars {
@@ -468,6 +471,29 @@ impl Calendars {
         owner
             .and_then(|owner| self.by_owner.get(owner))
             .unwrap_or(&self.default)
+    }
+
+    /// Who is asked in place of an owner who is away at an instant; `None` where the owner is there, nobody stands in, or
+    /// whoever does is away as well.
+    pub fn delegate_at(&self, owner: &OwnerId, at: Timestamp) -> Option<&OwnerId> {
+        self.of(Some(owner)).absent_until(at)?;
+        let delegate = self.delegates.get(owner)?;
+        let is_there = self.of(Some(delegate)).absent_until(at).is_none();
+        is_there.then_some(delegate)
+    }
+
+    /// When an owner is away and nobody stands in: from the begin of the first day to the begin of the first day back.
+    pub fn unattended(&self, owner: Option<&OwnerId>) -> Vec<(Timestamp, Timestamp)> {
+        let away = self.of(owner).absences();
+        let Some(delegate) = owner.and_then(|owner| self.delegates.get(owner)) else {
+            return away.collect();
+        };
+        let theirs: Vec<_> = self.of(Some(delegate)).absences().collect();
+        let both = away.flat_map(|(from, to)| {
+            let common = theirs.iter().map(move |(begin, end)| (from.max(*begin), to.min(*end)));
+            common.filter(|(begin, end)| begin < end)
+        });
+        both.collect()
     }
 
     /// The language an owner is written to in, by its word; `None` = the team's.

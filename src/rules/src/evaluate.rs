@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use followup_core::TaskStatus;
+use followup_core::{OwnerId, TaskStatus};
 use jiff::Timestamp;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     fold,
     index::{Human, Index},
     model::{
-        Code, Evaluation, EvidenceLine, Facts, Gap, Outcome, RuleId, RuleState, Skip, Subject,
+        Away, Code, Evaluation, EvidenceLine, Facts, Gap, Outcome, RuleId, RuleState, Skip, Subject,
         SuppressorCheck,
     },
     policy::{Delivery, Due},
@@ -275,7 +275,7 @@ fn judge_one<'a>(
         people: index.humans_of(&finding.subject),
         index,
         context,
-        calendar: context.calendar(finding.owner.as_ref()),
+        calendar: context.calendar(asked(finding, context)),
         has_open_task: open_task.is_some(),
         is_duplicate: kept.is_some_and(|kept| is_duplicate(finding, kept, rule)),
     };
@@ -307,6 +307,18 @@ fn judge_one<'a>(
     }
     consider_turns(&case, wake);
     (Fate::Open(Box::new(gap_of(&case, outcome, checks))), is_kept)
+}
+
+/// Who is asked: the owner or, for what somebody waits for while the owner is away, who stands in. What is only book-keeping
+/// waits for the owner.
+fn asked<'f>(finding: &'f Finding<'_>, context: &'f Context<'_>) -> Option<&'f OwnerId> {
+    let owner = finding.owner.as_ref()?;
+    let rule = finding.key.rule;
+    let is_for_others = !rule.is_always_bundled() && !rule.is_aside();
+    let delegate = Some(context)
+        .filter(|_| is_for_others && context.delivery(rule) == Delivery::Task)
+        .and_then(|context| context.calendars.delegate_at(owner, context.now));
+    delegate.or(Some(owner))
 }
 
 /// Where a gap goes that nothing suppresses.
@@ -377,10 +389,12 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         .filter(|task| task.status == TaskStatus::Open)
         .and_then(|task| task.owner.as_ref())
         .filter(|owner| case.index.is_valid_owner(owner));
+    let owner = adopted.or_else(|| asked(finding, case.context));
     Gap {
         key: finding.key.clone(),
         subject: finding.subject.clone(),
-        owner: adopted.or(finding.owner.as_ref()).cloned(),
+        owner: owner.cloned(),
+        instead_of: instead_of(owner, finding, case.context),
         anchor_at: finding.anchor_at,
         deadline_at: finding.deadline_at,
         opened_at,
@@ -397,6 +411,20 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
             .map(|handed| handed.loops.clone())
             .unwrap_or_default(),
     }
+}
+
+/// Whom an owner stands in for now.
+fn instead_of(owner: Option<&OwnerId>, finding: &Finding<'_>, context: &Context<'_>) -> Option<Away> {
+    let away = finding.owner.as_ref()?;
+    context
+        .calendars
+        .delegate_at(away, context.now)
+        .filter(|delegate| Some(*delegate) == owner)?;
+    let back_at = context.calendar(Some(away)).absent_until(context.now)?;
+    Some(Away {
+        owner: away.clone(),
+        back_at,
+    })
 }
 
 /// When a gap is due that opened at an instant. A clock that ran out during a hold starts again at its end.

@@ -168,6 +168,7 @@ fn gap(gap: &Gap) -> Value {
         "rule": gap.key.rule,
         "subject": gap.subject.to_string(),
         "owner": gap.owner.as_ref().map(ToString::to_string),
+        "instead_of": gap.instead_of.as_ref().map(|away| away.owner.to_string()),
         "outcome": gap.outcome.as_str(),
         "detail": detail,
         "clause": gap.clause,

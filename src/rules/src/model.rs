@@ -587,6 +587,8 @@ pub struct Gap {
     pub subject: Subject,
     /// Who should act; `None` = nobody valid.
     pub owner: Option<OwnerId>,
+    /// If somebody is asked in place of an owner who is away: who that is, and until when.
+    pub instead_of: Option<Away>,
     /// The instant of the anchor event.
     pub anchor_at: Timestamp,
     /// When the rule's own wait was over.
@@ -609,6 +611,15 @@ pub struct Gap {
     pub deal: Option<DealFacts>,
     /// For `handover`: what was open when the owner changed.
     pub notes: Vec<Note>,
+}
+
+/// An owner who is away.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Away {
+    /// Who.
+    pub owner: OwnerId,
+    /// The opening of the first day back.
+    pub back_at: Timestamp,
 }
 
 /// A dated fact, in a few words without names or content.

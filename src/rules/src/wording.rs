@@ -402,6 +402,11 @@ fn why(lead: &Gap, folded: &[&Gap], scene: &Scene<'_>, context: &Context<'_>) ->
         scene.say("common.why_policy", &[("sentence", &sentence)]),
     ];
     lines.extend(folded.iter().map(|gap| rule("common.why_also", gap)));
+    lines.extend(
+        lead.instead_of
+            .as_ref()
+            .map(|away| scene.say("common.why_instead", &[("date", &scene.date(away.back_at))])),
+    );
     lines.push(scene.say(
         "common.why_version",
         &[("policy", &context.policy.version), ("gap", &lead.id().0)],
@@ -474,9 +479,17 @@ pub fn line_of(gap: &Gap, facts: &Facts, context: &Context<'_>) -> String {
     {
         fact = format!("{fact} {dated}");
     }
-    match who_in(gap, facts, context) {
+    let line = match who_in(gap, facts, context) {
         Some(who) if !fact.contains(&who) => format!("{who}: {fact}"),
         _ => fact,
+    };
+    match &gap.instead_of {
+        Some(away) => {
+            let scene = Scene::new(gap.owner.as_ref(), context.now, None, context);
+            let date = scene.date(away.back_at);
+            format!("{line} {}", scene.say("list.instead", &[("date", &date)]))
+        }
+        None => line,
     }
 }
 

@@ -170,7 +170,7 @@ fn read_owners(
     ids: &Ids,
     base: Calendar,
 ) -> (BTreeMap<OwnerId, Owner>, Calendars, BTreeMap<OwnerId, OwnerId>) {
-    let mut leaders = BTreeMap::new();
+    let (mut leaders, mut delegates) = (BTreeMap::new(), BTreeMap::new());
     let mut owners = BTreeMap::new();
     let mut by_owner = BTreeMap::new();
     if fields.get("owners").is_none() {
@@ -183,8 +183,9 @@ fn read_owners(
         by_owner.insert(id, base.clone());
     }
     for item in fields.tables("owners") {
-        if let Some((owner, zone, leader)) = read_owner(&item, ids) {
+        if let Some((owner, zone, leader, delegate)) = read_owner(&item, ids) {
             leaders.extend(leader.map(|leader| (owner.id.clone(), leader)));
+            delegates.extend(delegate.map(|delegate| (owner.id.clone(), delegate)));
             let calendar = base.clone().with_zone(zone).with_absences(owner.absences.clone());
             by_owner.insert(owner.id.clone(), calendar);
             owners.insert(owner.id.clone(), owner);
@@ -193,7 +194,7 @@ fn read_owners(
     let calendars = Calendars {
         default: base,
         by_owner,
-        same_person: BTreeMap::new(),
+        delegates,
         ..Calendars::default()
     };
     (owners, calendars, leaders)
@@ -216,7 +217,10 @@ fn plain_owner(id: OwnerId) -> Owner {
     }
 }
 
-fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone, Option<OwnerId>)> {
+/// An owner, the zone, the leader, and who stands in.
+type ReadOwner = (Owner, TimeZone, Option<OwnerId>, Option<OwnerId>);
+
+fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<ReadOwner> {
     let id = fields.need("id", |reader, node, path| ids.owner(reader, node, path));
     let name = fields.text("name");
     let kinds = [
@@ -227,6 +231,7 @@ fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone, Op
     let kind = fields.read("kind", |reader, node, path| reader.word(node, path, &kinds));
     let is_active = fields.flag("active", true);
     let leader = fields.read("manager", |reader, node, path| ids.owner(reader, node, path));
+    let delegate = fields.read("delegate", |reader, node, path| ids.owner(reader, node, path));
     let zone = fields.read("tz", |reader, node, path| {
         let name = reader.text(node, path)?;
         let zone = TimeZone::get(name).ok();
@@ -267,6 +272,7 @@ fn read_owner(fields: &Fields<'_, '_>, ids: &Ids) -> Option<(Owner, TimeZone, Op
         },
         zone.unwrap_or(TimeZone::UTC),
         leader,
+        delegate,
     ))
 }
 
