@@ -133,6 +133,7 @@ fn world(options: &DemoOptions, begins_at: Timestamp) -> WorldConfig {
                 fortnights: options.days / FORTNIGHT,
                 reps: options.reps,
                 bystanders: options.bystanders,
+                has_leaves: true,
             },
             salesforce: OrgSwitches {
                 people: SITUATIONS,

@@ -119,11 +119,12 @@ impl TeamSettings {
             if settings.is_admin && can_work {
                 roles.admins.push(owner.id.clone());
             }
-            let leaders = settings.leader.as_ref().map_or(&[][..], |leader| self.logins_of(&logins, leader));
+            let leaders = settings
+                .leader
+                .as_ref()
+                .map_or(&[][..], |leader| self.logins_of(&logins, leader));
             let elsewhere = |login: &&&OwnerId| login.record().connection != owner.id.record().connection;
-            let nearest = leaders
-                .iter()
-                .min_by_key(|login| (elsewhere(login), **login));
+            let nearest = leaders.iter().min_by_key(|login| (elsewhere(login), **login));
             if let Some(leader) = nearest {
                 roles.leaders.insert(owner.id.clone(), (*leader).clone());
             }

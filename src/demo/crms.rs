@@ -5,11 +5,14 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use followup_core::{ConnectionId, Connector};
+use followup_core::{Absence, ConnectionId, Connector};
 use followup_hubspot::{Hubspot, HubspotConfig};
 use followup_rules::{calendar::Calendar, policy::Policy};
 use followup_salesforce::{Salesforce, SalesforceConfig};
-use followup_sandbox::{Reply, Sandbox, Vendor, team::MARKED_RULES};
+use followup_sandbox::{
+    Reply, Sandbox, Vendor,
+    team::{Leave, MARKED_RULES},
+};
 use followup_store::{SimJournal, SimKv, Store};
 use followup_transport::{Future, SendError, SendLimits, TokenMemory, TokenSource, Transport};
 use followup_zoho::{Zoho, ZohoConfig};
@@ -25,7 +28,7 @@ use crate::{
     planning::Outbox,
     shared_store::{SharedStore, StoreThread},
     subject_key::{self, SubjectHash},
-    team::TeamSettings,
+    team::{OwnerSettings, TeamSettings},
 };
 
 /// The CRMs a demo runs; the last one only where it is asked for.
@@ -59,7 +62,7 @@ pub(super) fn engine(
         policy: Arc::new(Policy::default().limited_to(MARKED_RULES)),
         team: TeamSettings {
             calendar: Calendar::default(),
-            owners: BTreeMap::new(),
+            owners: owners(&sandbox.leaves()),
         },
         links: links.collect::<anyhow::Result<_>>()?,
         keep_deleted: None,
@@ -67,6 +70,20 @@ pub(super) fn engine(
         waiting: AtomicUsize::new(0),
         plan_turn: tokio::sync::Mutex::new(Outbox::default()),
     })
+}
+
+/// What an admin writes down about reps on leave.
+fn owners(leaves: &[Leave]) -> BTreeMap<String, OwnerSettings> {
+    let mut owners: BTreeMap<String, OwnerSettings> = BTreeMap::new();
+    for leave in leaves {
+        let settings = owners.entry(leave.email.clone()).or_default();
+        settings.absences.push(Absence {
+            first_on: leave.first_on,
+            last_on: leave.last_on,
+        });
+        settings.delegate.clone_from(&leave.delegate);
+    }
+    owners
 }
 
 fn connector(

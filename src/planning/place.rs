@@ -60,7 +60,10 @@ pub(super) fn place(
     // Whoever stands in has a login of their own there, or cannot be asked there.
     let asked = |person: &Person| match &lead.instead_of {
         Some(_) => login(owner, &person.id.record().connection, facts, calendars),
-        None => person.owner.clone().filter(|theirs| is_valid(Some(theirs), facts)),
+        None => person
+            .owner
+            .clone()
+            .filter(|theirs| is_valid(Some(theirs), facts)),
     };
     let human = facts.humans.iter().find(|human| human.contains(shown))?;
     facts

@@ -64,11 +64,7 @@ impl Desk {
 
     async fn cycle(&self) -> usize {
         let link = &self.engine.links[0];
-        let report = self
-            .engine
-            .cycle(link, Rhythm::Single, &Silent)
-            .await
-            .unwrap();
+        let report = self.engine.cycle(link, Rhythm::Single, &Silent).await.unwrap();
         assert!(report.errors.is_empty(), "{report:?}");
         usize::try_from(report.tasks_created).unwrap()
     }
@@ -87,7 +83,11 @@ impl Desk {
     async fn requests(&self, days: u32) -> (Vec<String>, usize) {
         let (mut asked, mut written) = (Vec::new(), 0);
         for day in 0..days {
-            asked.push(self.world.inquiry(&format!("kim{day}@acme{day}.example.com")).await);
+            asked.push(
+                self.world
+                    .inquiry(&format!("kim{day}@acme{day}.example.com"))
+                    .await,
+            );
             written += self.hours(24).await;
         }
         (asked, written)
@@ -98,7 +98,8 @@ impl Desk {
                     hubspot_owner_id";
         let page = self.world.ask("GET", path, &Value::Null).await;
         let tasks = page["results"].as_array().unwrap();
-        let text = |task: &Value, name: &str| task["properties"][name].as_str().unwrap_or_default().to_owned();
+        let text =
+            |task: &Value, name: &str| task["properties"][name].as_str().unwrap_or_default().to_owned();
         let written = tasks.iter().map(|task| Written {
             id: task["id"].as_str().unwrap().to_owned(),
             owner: text(task, "hubspot_owner_id"),
@@ -131,7 +132,10 @@ async fn two_weeks_of_leave_end_with_one_list_that_takes_in_nothing_new() {
     assert_eq!(desk.hours(4 * 24 - 1).await, 1, "one list");
     let tasks = desk.tasks().await;
     assert_eq!(tasks.len(), 1, "{tasks:?}");
-    assert_eq!(tasks[0].subject, "Follow up: 9 follow-ups from while you were away");
+    assert_eq!(
+        tasks[0].subject,
+        "Follow up: 9 follow-ups from while you were away"
+    );
     assert_eq!(tasks[0].owner, desk.world.owner);
     // What is new is a task of its own.
     desk.world.inquiry("new@acme99.example.com").await;
@@ -160,7 +164,10 @@ async fn who_stands_in_is_asked_during_a_leave_and_the_owner_finds_nothing_twice
     let tasks = desk.tasks().await;
     for task in &tasks {
         assert_eq!(task.owner, desk.colleague, "{task:?}");
-        assert!(task.body.contains("back on 16 November 2026, and you stand in"), "{task:?}");
+        assert!(
+            task.body.contains("back on 16 November 2026, and you stand in"),
+            "{task:?}"
+        );
     }
     desk.call(&asked[0], &desk.colleague).await;
     assert_eq!(desk.hours(10 * 24 - 1).await, 0, "to Monday, ten o'clock");

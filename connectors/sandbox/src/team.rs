@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use cast::Leave;
 pub use casting::{Scale, TeamSize};
 pub use pace::Pace;
 pub use score::{Score, SituationScore};
@@ -75,6 +76,9 @@ type Slot = (Timestamp, u64);
 pub struct Team {
     begins_at: Timestamp,
     reps: Vec<Rep>,
+    /// Those who go on leave and who stands in for them.
+    travellers: Vec<Rep>,
+    leaves: Vec<Leave>,
     situations: Vec<Situation>,
     /// What is still to happen, by situation, and in which CRM.
     agenda: BTreeMap<Slot, (usize, Site, Act)>,
@@ -93,7 +97,7 @@ impl Team {
     pub fn new(seed: u64, scale: &Scale, as_of: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let count = scale.size.reps.unwrap_or_else(|| Cast::reps_for(scale.people()));
-        let cast = Cast::hire(count, as_of, crms);
+        let cast = Cast::hire(count, scale.size.has_leaves, as_of, crms);
         let mut added = Added::default();
         let at_work = crms.iter_mut().zip(&scale.alone).enumerate();
         for (place, (crm, _)) in at_work.filter(|(_, (_, people))| **people > 0) {
@@ -107,15 +111,26 @@ impl Team {
         let mut team = Self {
             begins_at: as_of,
             reps: cast.reps().to_vec(),
+            travellers: Vec::new(),
+            leaves: Vec::new(),
             situations: Vec::new(),
             agenda: BTreeMap::new(),
             planned: 0,
             added,
         };
+        let travellers = cast.others().travellers.as_ref();
+        team.travellers =
+            travellers.map_or_else(Vec::new, |travellers| travellers.all().map(Rep::clone).to_vec());
         let mut lists = Lists::default();
         for fortnight in 0..scale.size.fortnights.max(1) {
             let begins_at = as_of + SignedDuration::from_hours(14 * 24 * i64::from(fortnight));
             let calendar = Calendar::starting(begins_at);
+            let (first_on, last_on) = calendar.leave();
+            team.leaves.extend(
+                travellers
+                    .into_iter()
+                    .flat_map(|who| who.leaves(first_on, last_on)),
+            );
             for part in casting::parts(&mix, scale, crms, &mut rng) {
                 let situation = write(&part, team.situations.len(), calendar, &cast, &lists, &rng.fork());
                 lists.take(&situation);
@@ -123,6 +138,11 @@ impl Team {
             }
         }
         team
+    }
+
+    /// Every leave, in the order of their first days; nobody goes on leave unless [`TeamSize::has_leaves`].
+    pub fn leaves(&self) -> &[Leave] {
+        &self.leaves
     }
 
     fn add(&mut self, mut situation: Situation) {

@@ -18,7 +18,7 @@ use crate::{
     hubspot::{Answer, Portal},
     salesforce::{Org, OrgSwitches, PRIVATE_KEY},
     switches::Switches,
-    team::{Scale, Score, Site, Team},
+    team::{Leave, Scale, Score, Site, Team},
     zoho::{Tenant, ZohoSwitches},
 };
 
@@ -425,6 +425,11 @@ impl Sandbox {
     /// The tasks of all CRMs judged against the script at the present date; a reminder may be `tolerance` late.
     pub fn score(&self, tolerance: SignedDuration) -> Score {
         self.world().score(tolerance)
+    }
+
+    /// When reps of the team are on leave.
+    pub fn leaves(&self) -> Vec<Leave> {
+        self.world().team.leaves().to_vec()
     }
 
     /// As [`Sandbox::score`], of what the script plays in one CRM alone.

@@ -261,7 +261,9 @@ fn keep_top(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Cont
         };
         for (rank, place) in ranked.into_iter().skip(stay) {
             if let Some(evaluation) = evaluations.get_mut(place) {
-                queue(evaluation, |gap| gap.key == rank.3 && gap.outcome == Outcome::Bundled);
+                queue(evaluation, |gap| {
+                    gap.key == rank.3 && gap.outcome == Outcome::Bundled
+                });
             }
         }
     }

@@ -490,7 +490,9 @@ impl Calendars {
         };
         let theirs: Vec<_> = self.of(Some(delegate)).absences().collect();
         let both = away.flat_map(|(from, to)| {
-            let common = theirs.iter().map(move |(begin, end)| (from.max(*begin), to.min(*end)));
+            let common = theirs
+                .iter()
+                .map(move |(begin, end)| (from.max(*begin), to.min(*end)));
             common.filter(|(begin, end)| begin < end)
         });
         both.collect()

@@ -3,10 +3,13 @@
 //! Scripts place what people do on the n-th office day of a run. This is how the script's author thinks about time; it
 //! is not the daemon's business calendar and shares nothing with it.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 /// Office days within a fortnight that a run can count on, whatever weekday it starts on.
 pub(crate) const OFFICE_DAYS: u32 = 9;
+
+/// Whoever goes on leave is away on so many office days, from the first one on.
+pub(crate) const LEAVE_DAYS: u32 = 7;
 
 /// The first office day begins for the script at this minute of the day: people settle in before they act.
 const FIRST_MINUTE: i64 = 9 * 60 + 30;
@@ -49,6 +52,13 @@ impl Calendar {
         let from_monday = self.weekday + day;
         let days = from_monday / 5 * 7 + from_monday % 5 - self.weekday;
         self.midnight + SignedDuration::from_mins(i64::from(days * 24 * 60 + hour * 60 + minute))
+    }
+
+    /// The first and the last day of a leave, the weekend before the first day back included.
+    pub(crate) fn leave(&self) -> (Date, Date) {
+        let date_of = |day: u32| self.time(day, 12, 0).to_zoned(TimeZone::UTC).date();
+        let back_on = date_of(LEAVE_DAYS);
+        (date_of(0), back_on.yesterday().unwrap_or(back_on))
     }
 
     /// Office day `day` is followed by a weekend.

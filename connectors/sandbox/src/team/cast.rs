@@ -2,7 +2,7 @@
 //!
 //! No two buyers of a run share an address, a number or a company, so that no situation can touch another.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::situation::Site;
 use crate::crm::{Crm, NewOwner, NewPerson, PersonOrigin};
@@ -138,19 +138,78 @@ pub(crate) struct Others {
     pub(crate) gone: Rep,
     /// A queue.
     pub(crate) queue: Rep,
+    /// Who goes on leave, where anybody does.
+    pub(crate) travellers: Option<Travellers>,
+}
+
+/// Who is on leave in the first days of each fortnight. They are reps apart from the others, whose situations no leave meets.
+#[derive(Debug, Clone)]
+pub(crate) struct Travellers {
+    /// Nobody stands in for them.
+    pub(crate) alone: Rep,
+    /// Somebody stands in for them.
+    pub(crate) covered: Rep,
+    /// Who that is; always there.
+    pub(crate) stand_in: Rep,
+}
+
+impl Travellers {
+    /// All three.
+    pub(crate) fn all(&self) -> [&Rep; 3] {
+        [&self.alone, &self.covered, &self.stand_in]
+    }
+
+    /// Everybody on leave between two dates, both included.
+    pub(crate) fn leaves(&self, first_on: Date, last_on: Date) -> [Leave; 2] {
+        let leave = |rep: &Rep, delegate: Option<&Rep>| Leave {
+            email: rep.email.clone(),
+            first_on,
+            last_on,
+            delegate: delegate.map(|delegate| delegate.email.clone()),
+        };
+        [
+            leave(&self.alone, None),
+            leave(&self.covered, Some(&self.stand_in)),
+        ]
+    }
+}
+
+/// A rep's leave, as the team's admin knows of it: no CRM tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    /// Whose.
+    pub email: String,
+    /// The first day away, in UTC.
+    pub first_on: Date,
+    /// The last day away.
+    pub last_on: Date,
+    /// Who stands in.
+    pub delegate: Option<String>,
 }
 
 impl Cast {
-    /// Adds `count` reps to every CRM, and who else owns records.
-    pub(crate) fn hire(count: u32, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
+    /// Adds `count` reps to every CRM, who else owns records and, where there are leaves, who goes on leave.
+    pub(crate) fn hire(count: u32, has_leaves: bool, at: Timestamp, crms: &mut [&mut dyn Crm]) -> Self {
         let reps = (0..count)
             .map(|number| hire(user(number, true), at, crms))
             .collect();
         let gone = hire(user(count, false), at, crms);
         let queue = hire(queue(), at, crms);
+        let travellers = has_leaves.then(|| {
+            let mut next = |nth: u32| hire(user(count + nth, true), at, crms);
+            Travellers {
+                alone: next(1),
+                covered: next(2),
+                stand_in: next(3),
+            }
+        });
         Self {
             reps,
-            others: Others { gone, queue },
+            others: Others {
+                gone,
+                queue,
+                travellers,
+            },
         }
     }
 

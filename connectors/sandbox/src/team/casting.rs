@@ -34,6 +34,9 @@ pub struct TeamSize {
     pub reps: Option<u32>,
     /// People of a purchased list in each CRM that has situations: they do nothing and are owed nothing. Default 0.
     pub bystanders: u32,
+    /// Whether reps go on leave ([`Team::leaves`](super::Team::leaves)): whoever is to be right about it must be told. Default
+    /// no.
+    pub has_leaves: bool,
 }
 
 impl Default for TeamSize {
@@ -42,6 +45,7 @@ impl Default for TeamSize {
             fortnights: 1,
             reps: None,
             bystanders: 0,
+            has_leaves: false,
         }
     }
 }
@@ -79,7 +83,7 @@ pub(super) fn parts<'a>(
 ) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     for (place, (crm, count)) in crms.iter().zip(&scale.alone).enumerate() {
-        let drawn = mix.draw(count_of(*count), |needs| is_shown(&needs.here, *crm), rng);
+        let drawn = mix.draw(count_of(*count), |needs| is_played(needs, scale, *crm), rng);
         parts.extend(drawn.into_iter().map(|(name, play)| Part {
             name,
             play,
@@ -107,6 +111,10 @@ pub(super) fn parts<'a>(
 
 fn count_of(people: u32) -> usize {
     usize::try_from(people).unwrap_or(0)
+}
+
+fn is_played(needs: &Needs, scale: &Scale, crm: &dyn Crm) -> bool {
+    (scale.size.has_leaves || !needs.leaves) && is_shown(&needs.here, crm)
 }
 
 fn is_shown(features: &[Feature], crm: &dyn Crm) -> bool {

@@ -5,6 +5,7 @@
 //! before its reminder, the answer comes within two minutes.
 
 mod attempts;
+mod away;
 mod bounces;
 mod deals;
 mod dormant;
@@ -29,6 +30,7 @@ pub(crate) type Play = fn(&mut Script<'_>);
 /// Kinds of people known to one CRM.
 pub(crate) const ALONE: &[&[(&str, Play)]] = &[
     attempts::KINDS,
+    away::KINDS,
     bounces::KINDS,
     deals::KINDS,
     dormant::KINDS,
@@ -143,6 +145,7 @@ mod tests {
         let others = Others {
             gone: rep("gone"),
             queue: rep("queue"),
+            travellers: None,
         };
         let setting = Setting {
             calendar: Calendar::starting(as_of),

@@ -49,6 +49,9 @@ struct Entry {
     /// What the other CRM must be able to show.
     #[serde(default)]
     needs_there: Vec<Feature>,
+    /// Whether reps must go on leave.
+    #[serde(default)]
+    needs_leaves: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +69,8 @@ pub(crate) struct Needs {
     pub(crate) here: Vec<Feature>,
     /// In the other CRM.
     pub(crate) there: Vec<Feature>,
+    /// Reps go on leave.
+    pub(crate) leaves: bool,
 }
 
 /// A kind with its script.
@@ -138,6 +143,7 @@ fn prove(entries: Vec<Entry>, scripts: &[&[(&str, Play)]]) -> Result<Vec<Kind>, 
         let needs = Needs {
             here: std::mem::take(&mut entry.needs),
             there: std::mem::take(&mut entry.needs_there),
+            leaves: entry.needs_leaves,
         };
         proved.push(Kind { entry, needs, play });
     }

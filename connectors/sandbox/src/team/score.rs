@@ -174,6 +174,7 @@ impl Team {
         for list in lists {
             score.count_closing(list.task.state);
         }
+        let everybody: Vec<Rep> = self.reps.iter().chain(&self.travellers).cloned().collect();
         for situation in judged {
             let own: Vec<Found<'_>> = reminders
                 .iter()
@@ -182,7 +183,7 @@ impl Team {
                 .collect();
             let mut judge = Judge {
                 situation,
-                reps: &self.reps,
+                reps: &everybody,
                 crms,
                 now,
                 tolerance,
@@ -302,6 +303,7 @@ impl Judge<'_> {
         let in_time = |found: &Found<'_>| {
             (expect.from..=latest).contains(&found.task.created_at)
                 && found.may_be_of(expect.rule)
+                && (found.is_entry || !expect.is_listed)
                 && self.situation.is_about(expect, found.task)
         };
         let is_optional = expect.until.is_some_and(|until| until <= latest);

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     act::Act,
     calendar::{Calendar, OFFICE_DAYS},
-    cast::{Others, Persona, Rep, persona},
+    cast::{Others, Persona, Rep, Travellers, persona},
     situation::{Site, Situation, Step, Subject},
 };
 
@@ -114,6 +114,23 @@ impl<'a> Script<'a> {
         let before = self.about.replace(slot);
         play(self);
         self.about = before;
+    }
+
+    /// Everything in `play` is done by, and owed to, another rep.
+    pub(crate) fn of_rep(&mut self, rep: Rep, play: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.rep, rep);
+        play(self);
+        self.rep = before;
+    }
+
+    /// Who goes on leave; the rep in charge where nobody does.
+    pub(crate) fn travellers(&self) -> Travellers {
+        let nobody = || Travellers {
+            alone: self.rep.clone(),
+            covered: self.rep.clone(),
+            stand_in: self.rep.clone(),
+        };
+        self.others.travellers.clone().unwrap_or_else(nobody)
     }
 
     /// The slot of the buyer to whom things happen.

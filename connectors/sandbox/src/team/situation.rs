@@ -70,6 +70,8 @@ pub(crate) struct Expect {
     pub(crate) renamed: Option<String>,
     /// Only a mail tells of it, of somebody whom nothing else points at.
     pub(crate) is_told_by_mail: bool,
+    /// It must come as an entry of a list, not by itself.
+    pub(crate) is_listed: bool,
 }
 
 /// What a rep does once a reminder is on their list.

@@ -313,6 +313,7 @@ fn a_perfect_daemon_is_right_through_three_fortnights_with_few_reps_and_a_purcha
             fortnights: 3,
             reps: Some(9),
             bystanders: 30,
+            has_leaves: false,
         },
     };
     let run = play_in(two(), 2, &scale, MONDAY, 3 * 14, Flaw::None);

@@ -57,6 +57,7 @@ impl Script<'_> {
             ending,
             renamed: None,
             is_told_by_mail: false,
+            is_listed: false,
         });
         self.watched_until(until.unwrap_or(from));
     }
@@ -77,6 +78,13 @@ impl Script<'_> {
     pub(crate) fn told_by_mail(&mut self) {
         if let Some(expect) = self.situation.expects.last_mut() {
             expect.is_told_by_mail = true;
+        }
+    }
+
+    /// The latest expected reminder comes in a list.
+    pub(crate) fn in_a_list(&mut self) {
+        if let Some(expect) = self.situation.expects.last_mut() {
+            expect.is_listed = true;
         }
     }
 
