@@ -241,6 +241,7 @@ fn read(code: Code, case: &Case<'_, '_>) -> Reading {
     match hold {
         Some(hold) => Reading::Held(hold),
         None if code == Code::ActiveSequence => holds::sequence_detail(case),
+        None if code == Code::RepAbsent => holds::absence_detail(case, now),
         None => Reading::Clear,
     }
 }

@@ -59,6 +59,16 @@ pub(super) fn rep_absent(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     })
 }
 
+/// Why an absence of the owner is no hold.
+pub(super) fn absence_detail(case: &Case<'_, '_>, now: Timestamp) -> Reading {
+    let owner = case.finding.owner.as_ref();
+    if case.context.calendar(owner).absent_until(now).is_some() {
+        Reading::ClearBecause("the owner is away, and somebody stands in")
+    } else {
+        Reading::Clear
+    }
+}
+
 /// The latest absence notice of the buyer still holds; on a deal, of everybody, until the first is back.
 pub(super) fn buyer_ooo(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
     let away: Option<Vec<Hold>> = case

@@ -4,7 +4,7 @@ use followup_core::{CallOutcome, MeetingResult, Source};
 use followup_rules::{
     Bundle, LintProblem, SUBJECT_CHARS_MAX, TaskText, Topic, add_primer, bundle_key, lint, lint_bundle,
     lint_in,
-    model::{Gap, Outcome, RuleId},
+    model::{Away, Facts, Gap, Outcome, RuleId},
     policy::{Delivery, Policy},
     reminder_at, render, render_bundle,
 };
@@ -155,18 +155,38 @@ fn every_rules_words_pass_the_linter_in_every_language_whatever_the_buyer_is_cal
                 name.clone_into(&mut deal.name);
             }
             world.policy.texts = world.policy.texts.clone().with_team_language(language);
-            let (gap, text) = text_of(rule, &world);
+            let (gap, _) = text_of(rule, &world);
             let mut facts = world.facts.clone();
             facts.people[0].name = shown(name);
-            let phrases = world.policy.texts.language(language);
-            let problems = lint_in(phrases, &text, Some(&person("p1")), gap.owner.as_ref(), &facts);
-            assert_fine(&problems, &text, (rule, language, name));
-            for topic in [Topic::Rule(rule), Topic::Return] {
-                let text = list_of_one(topic, &gap, &world);
-                let problems = lint_bundle(phrases, &text, &[person("p1")], gap.owner.as_ref(), &facts);
-                assert_fine(&problems, &text, (rule, language, name));
+            let away = Away {
+                owner: owner("o2"),
+                back_at: at("23 09:00"),
+            };
+            for instead_of in [None, Some(away)] {
+                let gap = Gap {
+                    instead_of,
+                    ..gap.clone()
+                };
+                words_are_fine(&gap, &facts, &world, (rule, language, name));
             }
         }
+    }
+}
+
+fn words_are_fine(gap: &Gap, facts: &Facts, world: &World, (rule, language, name): (RuleId, &str, &str)) {
+    let phrases = world.policy.texts.language(language);
+    let owner = gap.owner.as_ref();
+    let text = render(gap, &[], &world.facts, &world.context());
+    let problems = lint_in(phrases, &text, Some(&person("p1")), owner, facts);
+    assert_fine(&problems, &text, (rule, language, name));
+    let tells =
+        |text: &TaskText| text.body.contains("23 November 2026") || text.body.contains("23. November 2026");
+    assert_eq!(tells(&text), gap.instead_of.is_some(), "{}", text.body);
+    for topic in [Topic::Rule(rule), Topic::Return] {
+        let text = list_of_one(topic, gap, world);
+        let problems = lint_bundle(phrases, &text, &[person("p1")], owner, facts);
+        assert_fine(&problems, &text, (rule, language, name));
+        assert_eq!(tells(&text), gap.instead_of.is_some(), "{}", text.body);
     }
 }
 
