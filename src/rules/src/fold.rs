@@ -7,7 +7,7 @@ use crate::model::{Gap, Outcome, RuleId};
 /// and digest gaps neither lead nor fold, nor do gaps that ask somebody else than the subject's owner.
 pub(crate) fn fold(gaps: &mut Vec<Gap>) {
     drop_lone_channel(gaps);
-    let first = |is_meant: fn(&Gap) -> bool| {
+    let first = |is_meant: &dyn Fn(&Gap) -> bool| {
         gaps.iter()
             .enumerate()
             .filter(|(_, gap)| !gap.key.rule.is_aside() && is_meant(gap))
@@ -16,9 +16,10 @@ pub(crate) fn fold(gaps: &mut Vec<Gap>) {
             })
             .map(|(place, gap)| (place, gap.key.rule))
     };
-    let lead = first(|gap| gap.outcome == Outcome::Task)
-        .or_else(|| first(|gap| gap.outcome == Outcome::Bundled && !gap.key.rule.is_always_bundled()))
-        .or_else(|| first(|gap| gap.outcome == Outcome::Bundled));
+    // What a list took in leads as it did before: else what was folded into it would take it off the list again.
+    let in_a_list = |gap: &Gap| gap.outcome == Outcome::Bundled && !gap.key.rule.is_always_bundled();
+    let lead = first(&|gap| gap.outcome == Outcome::Task || in_a_list(gap))
+        .or_else(|| first(&|gap| gap.outcome == Outcome::Bundled));
     let Some((lead, rule)) = lead else { return };
     for (place, gap) in gaps.iter_mut().enumerate() {
         let is_open = matches!(gap.outcome, Outcome::Task | Outcome::Bundled);

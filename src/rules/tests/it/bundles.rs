@@ -276,6 +276,37 @@ fn a_list_names_on_what_it_holds_while_that_is_held_back() {
 }
 
 #[test]
+fn what_is_folded_into_an_entry_of_a_list_does_not_take_it_off_again() {
+    let mut world = World::at("19 12:00");
+    world.lead("p1", Source::Other, "16 09:30");
+    world.call_out("c1", "16 10:00", "p1");
+    world.call_out("c2", "16 15:00", "p1");
+    let key = bundle_key(RuleId::NextAttempt, Some(&owner("o1")), date(2026, 11, 19));
+    let mut known = KnownBundles::default();
+    known
+        .open
+        .insert((RuleId::NextAttempt.into(), Some(owner("o1"))), key.clone());
+    let evaluations = judged(&world, &known);
+    assert_eq!(outcomes(&evaluations), ["p1 bundled", "p1 folded"]);
+    let lists = bundles(&evaluations, &known, &world.context());
+    let entry = lists[0].parts[0].1.key.clone();
+    assert_eq!((lists[0].parts.len(), entry.rule), (1, RuleId::NextAttempt));
+    known.held.insert(entry.clone(), key.clone());
+    world.facts.own_tasks.push(OwnTask {
+        gaps: vec![entry.clone()],
+        subject: Subject::Human(person("p1")),
+        created_at: at("19 11:00"),
+        due_at: Some(at("20 17:00")),
+        original_due_at: Some(at("20 17:00")),
+        ..listed(&key, "d1")
+    });
+    let evaluations = judged(&world, &known);
+    assert_eq!(outcomes(&evaluations), ["p1 bundled", "p1 folded"]);
+    let lists = bundles(&evaluations, &known, &world.context());
+    assert_eq!(lists[0].parts[0].1.key, entry);
+}
+
+#[test]
 fn a_list_closes_when_the_last_of_its_gaps_is_gone() {
     let mut world = deals(2);
     let key = bundle_key(RuleId::NoNextStep, Some(&owner("o1")), date(2026, 11, 17));
