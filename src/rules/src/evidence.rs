@@ -67,7 +67,11 @@ impl Evidence {
     fn leave_out_others(&mut self) {
         let owners: BTreeSet<&OwnerId> = self.facts.owners.keys().collect();
         let calendars = &mut self.calendars;
-        calendars.by_owner.retain(|owner, _| owners.contains(owner));
+        calendars.delegates.retain(|owner, _| owners.contains(owner));
+        let delegates: BTreeSet<&OwnerId> = calendars.delegates.values().collect();
+        calendars
+            .by_owner
+            .retain(|owner, _| owners.contains(owner) || delegates.contains(owner));
         calendars.same_person.retain(|owner, _| owners.contains(owner));
         calendars.languages.clear();
         let people = self.facts.people.iter().map(|person| person.id.record());

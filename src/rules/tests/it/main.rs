@@ -12,6 +12,7 @@ mod bundles;
 mod deal_rules;
 mod deal_scenes;
 mod deals;
+mod delegates;
 mod explained;
 mod fair;
 mod inquiries;
