@@ -142,7 +142,7 @@ fn of_key(place: &str, key: &str) -> Value {
         _ if key.ends_with("_file") || key == "data_dir" => {
             text("a path; relative to the folder of this file")
         }
-        "same_as" | "leader" | "language" | "client_id" | "username" | "api_version" => {
+        "same_as" | "leader" | "delegate" | "language" | "client_id" | "username" | "api_version" => {
             json!({"type": "string"})
         }
         _ => json!({}),

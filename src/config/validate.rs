@@ -186,7 +186,15 @@ impl Checker {
     /// Whoever an owner's table names must have one too, and be somebody else.
     fn known_owner(&mut self, word: &str, address: &str, email: &str, raw: &Raw) {
         let key = format!("owners.\"{email}\"");
-        if address == email {
+        let stands_for = |address: &str| {
+            let same_as = raw.owners.get(address).and_then(|owner| owner.same_as.clone());
+            same_as.unwrap_or_else(|| address.to_owned())
+        };
+        let is_own = match word {
+            "delegate" => stands_for(address) == stands_for(email),
+            _ => address == email,
+        };
+        if is_own {
             self.error(
                 "unknown_owner",
                 "owners",

@@ -246,12 +246,10 @@ impl Desk<'_> {
         }
         let shown: &[String] = row.map_or(&[], |row| &row.shown);
         bundle.parts.retain(|(place, gap)| {
+            // What is held back is not named anew.
             let is_shown = shown.contains(&gap.id().0);
-            is_shown
-                || self
-                    .facts
-                    .get(*place)
-                    .is_some_and(|facts| self.can_list(gap, facts, decided))
+            let can_list = |facts: &&Facts| self.can_list(gap, facts, decided);
+            is_shown || (gap.outcome == Outcome::Bundled && self.facts.get(*place).is_some_and(can_list))
         });
         match row {
             _ if bundle.parts.is_empty() => {}
@@ -264,6 +262,8 @@ impl Desk<'_> {
                 }
             }
             Some(row) if !self.inputs.writable.contains(&row.connection) => {}
+            // Not sent yet, and all of it held back now: it waits.
+            Some(row) if row.state == RowState::Planned && !bundle.has_anything_now() => {}
             Some(row) if row.state == RowState::Planned => {
                 if let Some(place) = self.place_of(&bundle, &BTreeSet::from([row.connection.clone()])) {
                     decided.entries.extend(self.told(row, &bundle));

@@ -1,5 +1,5 @@
-//! A rep's leave from end to end: nothing is written meanwhile, one list waits on the first day back, and who stands in is
-//! asked what somebody waits for.
+//! A rep's leave from end to end: nothing is written meanwhile, one list waits on the first day back, and who stands in
+//! is asked what somebody waits for.
 
 use std::{sync::Arc, time::Duration};
 

@@ -108,18 +108,15 @@ impl Response {
         calendar: &Calendar,
     ) -> Self {
         let in_all = |spans: &[(Timestamp, Timestamp)]| within(spans, from, to, calendar);
-        let both: Vec<_> = pauses
-            .rep_absent
-            .iter()
-            .chain(&pauses.buyer_away)
-            .copied()
-            .collect();
+        let stayed = pauses.covered.iter().filter(|(begin, _)| *begin > from);
+        let rep_absent: Vec<_> = pauses.rep_absent.iter().chain(stayed).copied().collect();
+        let both: Vec<_> = rep_absent.iter().chain(&pauses.buyer_away).copied().collect();
         Self {
             promise,
             target,
             elapsed: calendar.business_between(from, to).saturating_sub(in_all(&both)),
             is_open,
-            rep_absent: in_all(&pauses.rep_absent),
+            rep_absent: in_all(&rep_absent),
             buyer_away: in_all(&pauses.buyer_away),
         }
     }
@@ -129,11 +126,14 @@ impl Response {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pauses {
     rep_absent: Vec<(Timestamp, Timestamp)>,
+    /// While a colleague stood in: what was promised before stayed with the owner.
+    covered: Vec<(Timestamp, Timestamp)>,
     buyer_away: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Pauses {
-    /// Of the owner's absences in which nobody stood in, and of the buyer's automatic replies that tell a first day back.
+    /// Of the owner's absences in which nobody asks a colleague, and of the buyer's automatic replies that tell a first day
+    /// back.
     pub(crate) fn of(history: &History<'_>, facts: &Facts, calendars: &Calendars) -> Self {
         let calendar = calendars.of(history.owner);
         let ids: Vec<_> = history.records.iter().map(|record| &record.id).collect();
@@ -143,6 +143,7 @@ impl Pauses {
             .filter_map(|activity| Some((activity.at, calendar.start_of(activity.return_on?))));
         Self {
             rep_absent: calendars.unattended(history.owner),
+            covered: calendar.absences().collect(),
             buyer_away: away.collect(),
         }
     }

@@ -106,6 +106,11 @@ impl Bundle<'_> {
         }
     }
 
+    /// Whether anything in it is not held back.
+    pub fn has_anything_now(&self) -> bool {
+        self.parts.iter().any(|(_, gap)| gap.outcome == Outcome::Bundled)
+    }
+
     /// Whether a buyer raised any of it.
     pub fn is_urgent(&self) -> bool {
         self.parts
@@ -182,8 +187,8 @@ const fn is_low(rule: RuleId) -> bool {
     )
 }
 
-/// Whether a gap became due while its owner was on leave, and today is the first day back. What a buyer asked on the night
-/// before is due at the opening, and no part of the leave.
+/// Whether a gap became due while its owner was on leave, and today is the first day back. What a buyer asked on the
+/// night before is due at the opening, and no part of the leave; leads of earlier nights are.
 fn waited_for_return(gap: &Gap, context: &Context<'_>) -> bool {
     let rule = gap.key.rule;
     let is_own = !rule.is_aside() && !rule.is_always_bundled();
@@ -239,31 +244,31 @@ pub fn list_of(gap: &Gap, context: &Context<'_>) -> BundleOf {
 }
 
 /// Of each owner's deals without a next step the top stays: what a task of ours names already, then by amount times age.
-/// Of every other list the oldest stay, as many as one list can hold.
+/// Of every other list the oldest stay, as many as one list can hold beside what is held back in it.
 fn keep_top(evaluations: &mut [Evaluation], known: &KnownBundles, context: &Context<'_>) {
     let top = usize::try_from(context.policy.deals.top).unwrap_or(usize::MAX);
-    let mut groups: BTreeMap<BundleOf, Vec<(Rank, usize)>> = BTreeMap::new();
+    let mut groups: BTreeMap<BundleOf, (usize, Vec<(Rank, usize)>)> = BTreeMap::new();
     for (place, evaluation) in evaluations.iter().enumerate() {
         for gap in evaluation.gaps.iter().filter(|gap| is_listed(gap, known)) {
-            let rank = rank(gap, evaluation, context.now);
-            groups
-                .entry(list_of(gap, context))
-                .or_default()
-                .push((rank, place));
+            let (held_back, ranked) = groups.entry(list_of(gap, context)).or_default();
+            if gap.outcome == Outcome::Bundled {
+                ranked.push((rank(gap, evaluation, context.now), place));
+            } else {
+                *held_back += 1;
+            }
         }
     }
-    for (list, mut ranked) in groups {
+    for (list, (held_back, mut ranked)) in groups {
         ranked.sort();
+        let room = PARTS_MAX.saturating_sub(held_back);
         let stay = if list.0 == Topic::Rule(RuleId::NoNextStep) {
-            top.min(PARTS_MAX)
+            top.min(room)
         } else {
-            PARTS_MAX
+            room
         };
         for (rank, place) in ranked.into_iter().skip(stay) {
             if let Some(evaluation) = evaluations.get_mut(place) {
-                queue(evaluation, |gap| {
-                    gap.key == rank.3 && gap.outcome == Outcome::Bundled
-                });
+                queue(evaluation, known, |gap| gap.key == rank.3);
             }
         }
     }
@@ -295,11 +300,11 @@ pub(crate) fn has_any_task(evaluation: &Evaluation) -> bool {
 }
 
 /// Queues the gaps that are meant; what was folded into them may lead in their place.
-pub(crate) fn queue(evaluation: &mut Evaluation, is_meant: impl Fn(&Gap) -> bool) {
+pub(crate) fn queue(evaluation: &mut Evaluation, known: &KnownBundles, is_meant: impl Fn(&Gap) -> bool) {
     for gap in evaluation.gaps.iter_mut().filter(|gap| is_meant(gap)) {
         gap.outcome = Outcome::Queued;
     }
-    fold::unfold(&mut evaluation.gaps);
+    fold::unfold(&mut evaluation.gaps, known);
     fold::fold(&mut evaluation.gaps);
 }
 

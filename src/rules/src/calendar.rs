@@ -473,8 +473,8 @@ impl Calendars {
             .unwrap_or(&self.default)
     }
 
-    /// Who is asked in place of an owner who is away at an instant; `None` where the owner is there, nobody stands in, or
-    /// whoever does is away as well.
+    /// Who is asked in place of an owner who is away at an instant; `None` where the owner is there, nobody stands in,
+    /// or whoever does is away as well.
     pub fn delegate_at(&self, owner: &OwnerId, at: Timestamp) -> Option<&OwnerId> {
         self.of(Some(owner)).absent_until(at)?;
         let delegate = self.delegates.get(owner)?;

@@ -83,7 +83,7 @@ pub fn apply_caps_with(
         if pass.admits(evaluation, &next) {
             pass.admitted.insert(next.2);
         } else {
-            queue_gap(evaluation, &next.2, context);
+            queue_gap(evaluation, &next.2, known, context);
             let again = candidates(next.3, evaluation);
             queue.extend(again.filter(|candidate| !pass.admitted.contains(&candidate.2)));
         }
@@ -209,10 +209,10 @@ fn take_room(load: &mut OwnerLoad, factor: u32, context: &Context<'_>) -> bool {
 }
 
 /// Queues a gap; what was folded into it may lead in its place.
-fn queue_gap(evaluation: &mut Evaluation, key: &GapKey, context: &Context<'_>) {
+fn queue_gap(evaluation: &mut Evaluation, key: &GapKey, known: &KnownBundles, context: &Context<'_>) {
     let owner = evaluation.gaps.iter().find(|gap| gap.key == *key);
     let owner = owner.and_then(|gap| gap.owner.clone());
-    bundles::queue(evaluation, |gap| gap.key == *key);
+    bundles::queue(evaluation, known, |gap| gap.key == *key);
     let again_at = start_of_next_day(context.calendar(owner.as_ref()), context.now);
     evaluation.wake_at = Some(evaluation.wake_at.map_or(again_at, |known| known.min(again_at)));
 }

@@ -16,7 +16,7 @@ use crate::{
     fold,
     index::{Human, Index},
     model::{
-        Away, Code, Evaluation, EvidenceLine, Facts, Gap, Outcome, RuleId, RuleState, Skip, Subject,
+        Away, Code, Evaluation, EvidenceLine, Facts, Gap, Outcome, OwnTask, RuleId, RuleState, Skip, Subject,
         SuppressorCheck,
     },
     policy::{Delivery, Due},
@@ -275,7 +275,7 @@ fn judge_one<'a>(
         people: index.humans_of(&finding.subject),
         index,
         context,
-        calendar: context.calendar(asked(finding, context)),
+        calendar: context.calendar(asked(finding, index, context)),
         has_open_task: open_task.is_some(),
         is_duplicate: kept.is_some_and(|kept| is_duplicate(finding, kept, rule)),
     };
@@ -309,15 +309,21 @@ fn judge_one<'a>(
     (Fate::Open(Box::new(gap_of(&case, outcome, checks))), is_kept)
 }
 
-/// Who is asked: the owner or, for what somebody waits for while the owner is away, who stands in. What is only book-keeping
-/// waits for the owner.
-fn asked<'f>(finding: &'f Finding<'_>, context: &'f Context<'_>) -> Option<&'f OwnerId> {
+/// Who is asked: the owner or, for what somebody waits for while the owner is away, the colleague who stands in. A subject
+/// has one task: where that is the owner's own, nobody else is asked.
+fn asked<'f>(finding: &'f Finding<'_>, index: &Index<'_>, context: &'f Context<'_>) -> Option<&'f OwnerId> {
     let owner = finding.owner.as_ref()?;
     let rule = finding.key.rule;
-    let is_for_others = !rule.is_always_bundled() && !rule.is_aside();
-    let delegate = Some(context)
-        .filter(|_| is_for_others && context.delivery(rule) == Delivery::Task)
-        .and_then(|context| context.calendars.delegate_at(owner, context.now));
+    let calendars = context.calendars;
+    let delegate = calendars.delegate_at(owner, context.now).filter(|delegate| {
+        let is_someone_elses = |task: &OwnTask| {
+            let whose = task.owner.as_ref();
+            whose.is_none_or(|whose| calendars.person_of(whose) != calendars.person_of(delegate))
+        };
+        rule.is_delegated()
+            && context.delivery(rule) == Delivery::Task
+            && !index.open_tasks_about(&finding.subject).any(is_someone_elses)
+    });
     delegate.or(Some(owner))
 }
 
@@ -389,7 +395,7 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         .filter(|task| task.status == TaskStatus::Open)
         .and_then(|task| task.owner.as_ref())
         .filter(|owner| case.index.is_valid_owner(owner));
-    let owner = adopted.or_else(|| asked(finding, case.context));
+    let owner = adopted.or_else(|| asked(finding, case.index, case.context));
     Gap {
         key: finding.key.clone(),
         subject: finding.subject.clone(),
@@ -415,13 +421,11 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
 
 /// Whom an owner stands in for now.
 fn instead_of(owner: Option<&OwnerId>, finding: &Finding<'_>, context: &Context<'_>) -> Option<Away> {
-    let away = finding.owner.as_ref()?;
-    context
-        .calendars
-        .delegate_at(away, context.now)
-        .filter(|delegate| Some(*delegate) == owner)?;
-    let back_at = context.calendar(Some(away)).absent_until(context.now)?;
-    Some(Away {
+    let (owner, away) = (owner?, finding.owner.as_ref()?);
+    let calendars = context.calendars;
+    let delegate = calendars.delegate_at(away, context.now)?;
+    let back_at = calendars.of(Some(away)).absent_until(context.now)?;
+    (calendars.person_of(delegate) == calendars.person_of(owner)).then(|| Away {
         owner: away.clone(),
         back_at,
     })

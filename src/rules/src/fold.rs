@@ -1,6 +1,9 @@
 //! One open task per subject: the first gap in the order of rules leads, the others' facts live in its task.
 
-use crate::model::{Gap, Outcome, RuleId};
+use crate::{
+    bundles::KnownBundles,
+    model::{Gap, Outcome, RuleId},
+};
 
 /// Folds the gaps of one subject: every gap that would be a task or part of a list, but the first, lives in the first
 /// one's task. What is always delivered by a list leads only where nothing else would be a task. Held, queued, blocked
@@ -29,11 +32,11 @@ pub(crate) fn fold(gaps: &mut Vec<Gap>) {
     }
 }
 
-/// Takes what was folded out again, each gap as it was before.
-pub(crate) fn unfold(gaps: &mut [Gap]) {
+/// Takes what was folded out again, each gap as it was before: what an open list holds is in it.
+pub(crate) fn unfold(gaps: &mut [Gap], known: &KnownBundles) {
     for gap in gaps {
         if matches!(gap.outcome, Outcome::Folded(_)) {
-            gap.outcome = if gap.key.rule.is_always_bundled() {
+            gap.outcome = if gap.key.rule.is_always_bundled() || known.held.contains_key(&gap.key) {
                 Outcome::Bundled
             } else {
                 Outcome::Task

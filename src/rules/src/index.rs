@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use crate::{
     attempts::{DealEvents, Event},
+    bundles,
     context::Context,
     deals::History,
     finding::Answer,
@@ -316,6 +317,16 @@ impl<'a> Index<'a> {
     pub(crate) fn is_valid_owner(&self, id: &OwnerId) -> bool {
         self.owner(id)
             .is_some_and(|owner| owner.kind == OwnerKind::User && owner.is_active)
+    }
+
+    /// Our open tasks about a subject; lists are about many, and not among them.
+    pub(crate) fn open_tasks_about(&self, subject: &Subject) -> impl Iterator<Item = &'a OwnTask> {
+        let is_about =
+            move |task: &&OwnTask| self.resolve(&task.subject).as_ref().unwrap_or(&task.subject) == subject;
+        let own = self.facts.own_tasks.iter();
+        own.filter(|task| task.status == TaskStatus::Open && task.closed_by_us.is_none())
+            .filter(|task| !bundles::is_bundle(&task.key))
+            .filter(is_about)
     }
 
     /// Our task that holds a gap: an open one before a closed one, then the oldest.

@@ -150,6 +150,25 @@ impl RuleId {
         )
     }
 
+    /// Whether somebody waits for what it asks, so that it goes to whoever stands in while the owner is away: a buyer, or
+    /// the next attempt and what was agreed. Decisions about a lead or a deal, and book-keeping, wait for the owner.
+    pub const fn is_delegated(self) -> bool {
+        self.is_buyer_initiated()
+            || matches!(
+                self,
+                Self::MeetingRecap
+                    | Self::Handover
+                    | Self::BackFromLeave
+                    | Self::MeetingUnconfirmed
+                    | Self::ProposalWaiting
+                    | Self::GoneQuiet
+                    | Self::PlanStep
+                    | Self::NextAttempt
+                    | Self::OneChannel
+                    | Self::PromisedDate
+            )
+    }
+
     /// Whether it asks somebody else than the subject's owner (the admin, a leader, the owner as such): its gaps neither
     /// lead the subject's task nor fold into it.
     pub const fn is_aside(self) -> bool {

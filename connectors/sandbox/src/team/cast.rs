@@ -142,7 +142,8 @@ pub(crate) struct Others {
     pub(crate) travellers: Option<Travellers>,
 }
 
-/// Who is on leave in the first days of each fortnight. They are reps apart from the others, whose situations no leave meets.
+/// Who is on leave in the first days of each fortnight. They are reps apart from the others, whose situations no leave
+/// meets.
 #[derive(Debug, Clone)]
 pub(crate) struct Travellers {
     /// Nobody stands in for them.

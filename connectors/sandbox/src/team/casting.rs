@@ -34,8 +34,8 @@ pub struct TeamSize {
     pub reps: Option<u32>,
     /// People of a purchased list in each CRM that has situations: they do nothing and are owed nothing. Default 0.
     pub bystanders: u32,
-    /// Whether reps go on leave ([`Team::leaves`](super::Team::leaves)): whoever is to be right about it must be told. Default
-    /// no.
+    /// Whether reps go on leave ([`Team::leaves`](super::Team::leaves)): whoever is to be right about it must be told.
+    /// Default no.
     pub has_leaves: bool,
 }
 

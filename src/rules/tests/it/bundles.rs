@@ -304,6 +304,27 @@ fn what_is_folded_into_an_entry_of_a_list_does_not_take_it_off_again() {
     assert_eq!(outcomes(&evaluations), ["p1 bundled", "p1 folded"]);
     let lists = bundles(&evaluations, &known, &world.context());
     assert_eq!(lists[0].parts[0].1.key, entry);
+    // A call for which there is no room: the entry stays where it is.
+    world.with(RuleId::MissedCall);
+    world.missed_call("c3", "19 09:30", "p1");
+    world.policy.caps.new_per_day = 0;
+    let evaluations = judged(&world, &known);
+    let of_entry = |evaluations: &[Evaluation]| {
+        let mut gaps = evaluations.iter().flat_map(|one| &one.gaps);
+        gaps.find(|gap| gap.key == entry).map(|gap| gap.outcome.clone())
+    };
+    assert!(
+        outcomes(&evaluations).contains(&"p1 queued".to_owned()),
+        "{:?}",
+        outcomes(&evaluations)
+    );
+    assert_eq!(of_entry(&evaluations), Some(Outcome::Bundled));
+    // With room it leads, in a task of its own.
+    world.policy.caps.new_per_day = 5;
+    assert_eq!(
+        of_entry(&judged(&world, &known)),
+        Some(Outcome::Folded(RuleId::MissedCall))
+    );
 }
 
 #[test]

@@ -54,14 +54,23 @@ fn the_absence_of_an_owner_for_whom_somebody_stands_in_is_told_and_holds_nothing
 
 #[test]
 fn a_bundle_of_evidence_holds_the_hours_of_who_stands_in_and_of_nobody_else() {
-    for (now, outcome) in [("18 12:00", "held"), ("18 15:00", "task")] {
-        let world = inquiry(now);
+    let asked = owner("o2").to_string();
+    for (now, outcome, whose, are_both_away) in [
+        ("18 12:00", "held", &asked, false),
+        ("18 15:00", "task", &asked, false),
+        ("18 15:00", "held", &owner("o1").to_string(), true),
+    ] {
+        let mut world = inquiry(now);
+        if are_both_away {
+            let theirs = world.calendars.by_owner[&owner("o1")].clone();
+            world.calendars.by_owner.insert(owner("o2"), theirs);
+        }
         let subject = subjects_of(&world.facts).remove(0);
         let evidence = Evidence::of(&subject, &world.facts, &world.context());
         let gap = &evidence.verdict()["gaps"][0];
         assert_eq!(gap["outcome"], outcome, "{now}");
-        assert_eq!(gap["owner"], owner("o2").to_string());
-        assert_eq!(gap["instead_of"], owner("o1").to_string());
+        assert_eq!(gap["owner"], **whose);
+        assert_eq!(gap["instead_of"].is_null(), are_both_away);
         assert_eq!(evidence.calendars.delegates.len(), 1);
         assert_eq!(evidence.calendars.by_owner.len(), 2);
     }

@@ -1,7 +1,7 @@
 //! The rep is away for the first days of the fortnight.
 //!
-//! Nothing is owed to whoever is on leave: what came up meanwhile is owed when they are back, in one list. Where a colleague
-//! stands in, it is owed to them as on any other day, and to the rep it is not owed again.
+//! Nothing is owed to whoever is on leave: what came up meanwhile is owed when they are back, in one list. Where a
+//! colleague stands in, it is owed to them as on any other day, and to the rep it is not owed again.
 
 use super::{Play, owes_until_called, rule, wait};
 use crate::{
