@@ -150,6 +150,13 @@ pub const ENTRIES: &[Entry] = &[
         fix: "None needed if it passes; if it stays, compare api_version with what the CRM serves.",
     },
     Entry {
+        code: "delegate_idle",
+        area: "doctor",
+        means: "Whoever is to stand in for an owner cannot be asked in this CRM.",
+        cause: "They have no active login of their own there, or the CRM knows them by another address.",
+        fix: "Name somebody who works in that CRM, or add same_as for the other address.",
+    },
+    Entry {
         code: "disk_low",
         area: "doctor",
         means: "Little space is free where the state lies.",

@@ -84,6 +84,20 @@ impl TeamSettings {
         calendars
     }
 
+    /// Of the owners of one CRM: whose delegate cannot be asked there, and who that is, by address.
+    pub fn idle_delegates(&self, owners: &[Owner]) -> Vec<(String, String)> {
+        let calendars = self.calendars(owners);
+        let is_uncovered = |owner: &&Owner| {
+            owner.is_active && owner.kind == OwnerKind::User && !calendars.delegates.contains_key(&owner.id)
+        };
+        let named = owners.iter().filter(is_uncovered).filter_map(|owner| {
+            let address = self.address_of(owner)?;
+            let delegate = self.owners.get(&address)?.delegate.clone()?;
+            Some((address, delegate))
+        });
+        named.collect()
+    }
+
     fn add_worker<'a>(&self, workers: &mut Logins<'a>, owner: &'a Owner) {
         let is_worker = owner.is_active && owner.kind == OwnerKind::User;
         if let Some(address) = self.address_of(owner).filter(|_| is_worker) {
@@ -326,13 +340,24 @@ mod tests {
             login("hub", "2", "bo@example.com", true),
             login("sales", "2", "b.ito@example.org", false),
         ];
-        let calendars = team(settings).calendars(&known);
+        let calendars = team(settings.clone()).calendars(&known);
         let at = |text: &str| text.parse().unwrap();
         let stands_in = |place: usize, instant: &str| calendars.delegate_at(&known[place].id, at(instant));
         assert_eq!(stands_in(0, "2026-11-17T10:00:00Z"), Some(&known[3].id));
         assert_eq!(stands_in(0, "2026-11-23T10:00:00Z"), None, "back at work");
         assert_eq!(stands_in(1, "2026-11-17T10:00:00Z"), None, "no longer there");
         assert_eq!(stands_in(2, "2026-11-17T10:00:00Z"), None, "not in that CRM");
+        let settings = team(settings);
+        assert_eq!(
+            settings.idle_delegates(&known[..1]).len(),
+            1,
+            "nobody else is there"
+        );
+        assert_eq!(
+            settings.idle_delegates(&[known[1].clone(), known[4].clone()]),
+            [("ana@example.com".to_owned(), "b.ito@example.org".to_owned())]
+        );
+        assert_eq!(settings.idle_delegates(&[known[0].clone(), known[3].clone()]), []);
         assert_eq!(calendars.unattended(Some(&known[0].id)), []);
         assert_eq!(calendars.unattended(Some(&known[2].id)).len(), 1);
     }

@@ -193,6 +193,7 @@ async fn look(engine: &Engine, link: &Link) -> Result<(ConnectionReport, Vec<Fin
         report.kinds.push(kind);
     }
     found.extend(unseen(&connection, &owners, &counted));
+    found.extend(idle_delegates(engine, &connection).await?);
     report.owners = owners;
     Ok((report, found))
 }
@@ -391,6 +392,29 @@ fn unseen(connection: &ConnectionId, owners: &[OwnerSight], all: &BTreeMap<Strin
         ));
     }
     found
+}
+
+/// Delegates who cannot be asked in this CRM: what somebody waits for waits for the owner's return.
+async fn idle_delegates(engine: &Engine, connection: &ConnectionId) -> Result<Option<Finding>, StoreError> {
+    let of = connection.clone();
+    let owners = engine.store.with(move |store| store.owners(&of)).await?;
+    let idle = engine.team.idle_delegates(&owners);
+    let told: Vec<String> = idle
+        .iter()
+        .map(|(owner, delegate)| format!("{delegate} (for {owner})"))
+        .collect();
+    Ok((!told.is_empty()).then(|| {
+        Finding::new(
+            "delegate_idle",
+            Severity::Warning,
+            connection,
+            format!(
+                "these are to stand in for somebody who is away and have no login here that can be given work: {}",
+                told.join(", ")
+            ),
+            "name somebody who works in this CRM, or give them an active login; until then everything waits for the owner",
+        )
+    }))
 }
 
 /// What scopes that a token answer told, separated by spaces, lack and have too much.
