@@ -155,10 +155,12 @@ pub(crate) const fn is_away_notice(activity: &Activity) -> bool {
 /// minutes by the same user or without user; mails of one subject within 2 minutes, and of one thread where one CRM holds
 /// both (threads of two CRMs have nothing in common).
 pub(crate) fn is_double(a: &Activity, b: &Activity, index: &Index<'_>) -> bool {
-    if a.kind != b.kind || a.direction != b.direction || !index.shares_human(a, b) {
+    let apart = a.at.duration_since(b.at).abs();
+    let is_alike = a.kind == b.kind && a.direction == b.direction && apart <= DOUBLE_WITHIN;
+    // Who is asked last: it costs most.
+    if !is_alike || !index.shares_human(a, b) {
         return false;
     }
-    let apart = a.at.duration_since(b.at).abs();
     if a.kind == ActivityKind::Email {
         let is_one_crm = a.id.record().connection == b.id.record().connection;
         let is_one_thread = if is_one_crm {
@@ -172,7 +174,7 @@ pub(crate) fn is_double(a: &Activity, b: &Activity, index: &Index<'_>) -> bool {
         (Some(a), Some(b)) => index.is_same_user(a, b),
         _ => true,
     };
-    is_one_user && apart <= DOUBLE_WITHIN
+    is_one_user
 }
 
 /// These activities (by instant) with doubles left out: of each thing the record stays that a task of ours is about, else

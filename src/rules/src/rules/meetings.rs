@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     anchored::key_of,
-    waiting::{answers_and_bookings, earliest, others_named},
+    waiting::{earliest, others_named, touches_then_bookings},
 };
 use crate::{
     context::{Context, Wake},
@@ -57,8 +57,8 @@ pub(super) fn answer_since<'a>(
     wake: &mut Wake,
 ) -> Option<Answer<'a>> {
     let answers = |one: &Human<'a>| {
-        let all = answers_and_bookings(one, rule, index, context);
-        earliest(all.into_iter().filter(|answer| {
+        let all = touches_then_bookings(one, rule, index, context);
+        earliest(all.filter(|answer| {
             answer.at >= since
                 && answer.activity.id != met.activity.id
                 && !predicates::is_double(answer.activity, met.activity, index)

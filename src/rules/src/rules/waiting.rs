@@ -68,6 +68,26 @@ fn activities_of<'a>(waiting: &[&Waiting<'a>]) -> Vec<&'a Activity> {
     waiting.iter().map(|one| one.activity).collect()
 }
 
+/// Touches and conversations, by instant, then bookings.
+pub(super) fn touches_then_bookings<'h, 'a>(
+    human: &'h Human<'a>,
+    rule: RuleId,
+    index: &Index<'a>,
+    context: &Context<'_>,
+) -> impl Iterator<Item = Answer<'a>> + use<'h, 'a> {
+    let now = context.now;
+    let bookings = human.activities.iter().copied().filter_map(move |activity| {
+        let at = predicates::booked_at(activity, now)?;
+        Some(Answer {
+            at,
+            kind: AnswerKind::Touch,
+            activity,
+        })
+    });
+    let answers = finding::answers_to(human, rule, index, context);
+    answers.iter().copied().chain(bookings)
+}
+
 /// Touches, conversations and bookings, by instant.
 pub(super) fn answers_and_bookings<'a>(
     human: &Human<'a>,
@@ -75,16 +95,7 @@ pub(super) fn answers_and_bookings<'a>(
     index: &Index<'a>,
     context: &Context<'_>,
 ) -> Vec<Answer<'a>> {
-    let mut answers = finding::answers_to(human, rule, index, context).to_vec();
-    let bookings = human.activities.iter().copied().filter_map(|activity| {
-        let at = predicates::booked_at(activity, context.now)?;
-        Some(Answer {
-            at,
-            kind: AnswerKind::Touch,
-            activity,
-        })
-    });
-    answers.extend(bookings);
+    let mut answers: Vec<Answer<'a>> = touches_then_bookings(human, rule, index, context).collect();
     answers.sort_by(|a, b| (a.at, &a.activity.id).cmp(&(b.at, &b.activity.id)));
     answers
 }
