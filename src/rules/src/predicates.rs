@@ -170,11 +170,10 @@ pub(crate) fn is_double(a: &Activity, b: &Activity, index: &Index<'_>) -> bool {
         };
         return is_one_thread && a.subject_hash == b.subject_hash && apart <= DOUBLE_MAIL_WITHIN;
     }
-    let is_one_user = match (&a.by, &b.by) {
+    match (&a.by, &b.by) {
         (Some(a), Some(b)) => index.is_same_user(a, b),
         _ => true,
-    };
-    is_one_user
+    }
 }
 
 /// These activities (by instant) with doubles left out: of each thing the record stays that a task of ours is about, else
