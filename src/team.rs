@@ -27,9 +27,6 @@ pub struct OwnerSettings {
     pub delegate: Option<String>,
 }
 
-/// The logins of one person that can be given work, by the address that stands for the person.
-type Logins<'a> = BTreeMap<String, Vec<&'a OwnerId>>;
-
 /// Who is what in a team, by login.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roles {
@@ -52,32 +49,31 @@ impl TeamSettings {
     /// The calendar of every owner who has one of their own. Owners of one address are one person: who is away in one
     /// CRM is away in all.
     pub fn calendars<'a>(&self, owners: impl IntoIterator<Item = &'a Owner>) -> Calendars {
-        let mut people: BTreeMap<Option<String>, Vec<&'a Owner>> = BTreeMap::new();
+        let mut people: BTreeMap<String, Vec<&'a Owner>> = BTreeMap::new();
         let mut calendars = Calendars {
             default: self.calendar.clone(),
             ..Calendars::default()
         };
-        let mut workers = Logins::new();
         for owner in owners {
-            self.add_worker(&mut workers, owner);
             match self.address_of(owner) {
-                Some(address) => people.entry(Some(address)).or_default().push(owner),
+                Some(address) => people.entry(address).or_default().push(owner),
                 None => self.add(&mut calendars, None, &[owner]),
             }
         }
         for (address, logins) in &mut people {
             logins.sort_by(|a, b| a.id.cmp(&b.id));
-            self.add(&mut calendars, address.as_deref(), logins);
-            let settings = address.as_ref().and_then(|address| self.owners.get(address));
-            let Some(delegate) = settings.and_then(|settings| settings.delegate.as_deref()) else {
-                continue;
-            };
-            let stand_ins = self.logins_of(&workers, delegate);
+            self.add(&mut calendars, Some(address), logins);
+        }
+        for (address, logins) in &people {
+            let delegate = self.owners.get(address).and_then(|own| own.delegate.as_deref());
+            let stand_ins = delegate.and_then(|delegate| people.get(self.stands_for(delegate)));
             for owner in logins {
                 // A task lives in the CRM of the record: a login of another one is of no use there.
-                let is_here = |login: &&&OwnerId| login.record().connection == owner.id.record().connection;
-                if let Some(stand_in) = stand_ins.iter().find(is_here) {
-                    calendars.delegates.insert(owner.id.clone(), (*stand_in).clone());
+                let is_here = |login: &&&Owner| {
+                    can_work(login) && login.id.record().connection == owner.id.record().connection
+                };
+                if let Some(stand_in) = stand_ins.into_iter().flatten().find(is_here) {
+                    calendars.delegates.insert(owner.id.clone(), stand_in.id.clone());
                 }
             }
         }
@@ -87,9 +83,7 @@ impl TeamSettings {
     /// Of the owners of one CRM: whose delegate cannot be asked there, and who that is, by address.
     pub fn idle_delegates(&self, owners: &[Owner]) -> Vec<(String, String)> {
         let calendars = self.calendars(owners);
-        let is_uncovered = |owner: &&Owner| {
-            owner.is_active && owner.kind == OwnerKind::User && !calendars.delegates.contains_key(&owner.id)
-        };
+        let is_uncovered = |owner: &&Owner| can_work(owner) && !calendars.delegates.contains_key(&owner.id);
         let named = owners.iter().filter(is_uncovered).filter_map(|owner| {
             let address = self.address_of(owner)?;
             let delegate = self.owners.get(&address)?.delegate.clone()?;
@@ -98,29 +92,17 @@ impl TeamSettings {
         named.collect()
     }
 
-    fn add_worker<'a>(&self, workers: &mut Logins<'a>, owner: &'a Owner) {
-        let is_worker = owner.is_active && owner.kind == OwnerKind::User;
-        if let Some(address) = self.address_of(owner).filter(|_| is_worker) {
-            workers.entry(address).or_default().push(&owner.id);
-        }
-    }
-
-    /// The logins of whom an owner's table names.
-    fn logins_of<'l, 'a>(&self, workers: &'l Logins<'a>, address: &str) -> &'l [&'a OwnerId] {
-        let same_as = self
-            .owners
-            .get(address)
-            .and_then(|settings| settings.same_as.as_deref());
-        workers.get(same_as.unwrap_or(address)).map_or(&[], Vec::as_slice)
-    }
-
     /// Who is an admin, and who leads whom.
     pub fn roles<'a>(&self, owners: impl IntoIterator<Item = &'a Owner>) -> Roles {
-        let mut logins = Logins::new();
+        let mut logins: BTreeMap<String, Vec<&OwnerId>> = BTreeMap::new();
         let mut known: Vec<(String, &Owner)> = Vec::new();
         for owner in owners {
-            self.add_worker(&mut logins, owner);
-            known.extend(self.address_of(owner).map(|address| (address, owner)));
+            if let Some(address) = self.address_of(owner) {
+                if can_work(owner) {
+                    logins.entry(address.clone()).or_default().push(&owner.id);
+                }
+                known.push((address, owner));
+            }
         }
         let mut roles = Roles::default();
         for (address, owner) in known {
@@ -133,12 +115,13 @@ impl TeamSettings {
             if settings.is_admin && can_work {
                 roles.admins.push(owner.id.clone());
             }
-            let leaders = settings
-                .leader
-                .as_ref()
-                .map_or(&[][..], |leader| self.logins_of(&logins, leader));
+            let leader = settings.leader.as_deref();
+            let leaders = leader.and_then(|leader| logins.get(self.stands_for(leader)));
             let elsewhere = |login: &&&OwnerId| login.record().connection != owner.id.record().connection;
-            let nearest = leaders.iter().min_by_key(|login| (elsewhere(login), **login));
+            let nearest = leaders
+                .into_iter()
+                .flatten()
+                .min_by_key(|login| (elsewhere(login), **login));
             if let Some(leader) = nearest {
                 roles.leaders.insert(owner.id.clone(), (*leader).clone());
             }
@@ -150,11 +133,15 @@ impl TeamSettings {
     /// The address that stands for a person, whatever CRM knows them.
     fn address_of(&self, owner: &Owner) -> Option<String> {
         let address = owner.email.as_deref()?.to_lowercase();
-        let same_as = self
-            .owners
-            .get(&address)
-            .and_then(|settings| settings.same_as.clone());
-        Some(same_as.unwrap_or(address))
+        Some(self.stands_for(&address).to_owned())
+    }
+
+    /// The address under which a person's settings are, by any of theirs.
+    fn stands_for<'t>(&'t self, address: &'t str) -> &'t str {
+        let settings = self.owners.get(address);
+        settings
+            .and_then(|settings| settings.same_as.as_deref())
+            .unwrap_or(address)
     }
 
     /// Adds one person, by all of the person's logins in order of their ids.
@@ -203,6 +190,11 @@ impl TeamSettings {
         }
         Some(calendar.with_absences(absences.to_vec()))
     }
+}
+
+/// Whether an owner can be given work.
+fn can_work(owner: &Owner) -> bool {
+    owner.is_active && owner.kind == OwnerKind::User
 }
 
 #[cfg(test)]

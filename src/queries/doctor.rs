@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use followup_core::{
-    ActivityKind, ConnectionId, OwnerKind, ProbeProblem, Record, RecordKind, Stream, StreamAccess,
+    ActivityKind, ConnectionId, Owner, OwnerKind, ProbeProblem, Record, RecordKind, Stream, StreamAccess,
 };
 use followup_store::StoreError;
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use crate::{
     engine::{Engine, Link},
     exit::Exit,
     health,
+    team::TeamSettings,
 };
 
 /// Activities read at once; between two batches the store serves others.
@@ -187,13 +188,15 @@ async fn look(engine: &Engine, link: &Link) -> Result<(ConnectionReport, Vec<Fin
     };
     found.extend(quota(&connection, &report.quota));
     let kinds = kinds(engine, link, &closed).await?;
-    let (owners, counted) = owners(engine, &connection).await?;
+    let of = connection.clone();
+    let known = engine.store.with(move |store| store.owners(&of)).await?;
+    found.extend(idle_delegates(&connection, &engine.team, &known));
+    let (owners, counted) = owners(engine, &connection, known).await?;
     for mut kind in kinds {
         kind.since = counted.get(&kind.kind).map(|seen| seen.since);
         report.kinds.push(kind);
     }
     found.extend(unseen(&connection, &owners, &counted));
-    found.extend(idle_delegates(engine, &connection).await?);
     report.owners = owners;
     Ok((report, found))
 }
@@ -303,6 +306,7 @@ async fn kinds(
 async fn owners(
     engine: &Engine,
     connection: &ConnectionId,
+    known: Vec<Owner>,
 ) -> Result<(Vec<OwnerSight>, BTreeMap<String, Seen>), StoreError> {
     let mut by_owner: BTreeMap<String, BTreeMap<String, Seen>> = BTreeMap::new();
     let mut all: BTreeMap<String, Seen> = BTreeMap::new();
@@ -338,8 +342,6 @@ async fn owners(
             }
         }
     }
-    let connection = connection.clone();
-    let known = engine.store.with(move |store| store.owners(&connection)).await?;
     let owners = known
         .into_iter()
         .filter(|owner| owner.is_active && owner.kind == OwnerKind::User)
@@ -395,15 +397,13 @@ fn unseen(connection: &ConnectionId, owners: &[OwnerSight], all: &BTreeMap<Strin
 }
 
 /// Delegates who cannot be asked in this CRM: what somebody waits for waits for the owner's return.
-async fn idle_delegates(engine: &Engine, connection: &ConnectionId) -> Result<Option<Finding>, StoreError> {
-    let of = connection.clone();
-    let owners = engine.store.with(move |store| store.owners(&of)).await?;
-    let idle = engine.team.idle_delegates(&owners);
+fn idle_delegates(connection: &ConnectionId, team: &TeamSettings, owners: &[Owner]) -> Option<Finding> {
+    let idle = team.idle_delegates(owners);
     let told: Vec<String> = idle
         .iter()
         .map(|(owner, delegate)| format!("{delegate} (for {owner})"))
         .collect();
-    Ok((!told.is_empty()).then(|| {
+    (!told.is_empty()).then(|| {
         Finding::new(
             "delegate_idle",
             Severity::Warning,
@@ -414,7 +414,7 @@ async fn idle_delegates(engine: &Engine, connection: &ConnectionId) -> Result<Op
             ),
             "name somebody who works in this CRM, or give them an active login; until then everything waits for the owner",
         )
-    }))
+    })
 }
 
 /// What scopes that a token answer told, separated by spaces, lack and have too much.

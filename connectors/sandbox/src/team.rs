@@ -39,7 +39,7 @@ pub use situation::Site;
 use self::{
     act::{Act, Added, carry_out},
     calendar::Calendar,
-    cast::{Cast, Rep, bystander},
+    cast::{Cast, Rep, Travellers, bystander},
     casting::{Lists, Part},
     mix::Mix,
     script::{Script, Setting},
@@ -76,8 +76,8 @@ type Slot = (Timestamp, u64);
 pub struct Team {
     begins_at: Timestamp,
     reps: Vec<Rep>,
-    /// Those who go on leave and who stands in for them.
-    travellers: Vec<Rep>,
+    /// The reps, those who go on leave, and who stands in for them.
+    everybody: Vec<Rep>,
     leaves: Vec<Leave>,
     situations: Vec<Situation>,
     /// What is still to happen, by situation, and in which CRM.
@@ -108,19 +108,18 @@ impl Team {
             }
         }
         let mix = Mix::checked_in().expect("a test proves the checked-in situation mix");
+        let travellers = cast.others().travellers.as_ref();
+        let travelling = travellers.into_iter().flat_map(Travellers::all);
         let mut team = Self {
             begins_at: as_of,
             reps: cast.reps().to_vec(),
-            travellers: Vec::new(),
+            everybody: cast.reps().iter().chain(travelling).cloned().collect(),
             leaves: Vec::new(),
             situations: Vec::new(),
             agenda: BTreeMap::new(),
             planned: 0,
             added,
         };
-        let travellers = cast.others().travellers.as_ref();
-        team.travellers =
-            travellers.map_or_else(Vec::new, |travellers| travellers.all().map(Rep::clone).to_vec());
         let mut lists = Lists::default();
         for fortnight in 0..scale.size.fortnights.max(1) {
             let begins_at = as_of + SignedDuration::from_hours(14 * 24 * i64::from(fortnight));

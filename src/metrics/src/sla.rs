@@ -108,7 +108,7 @@ impl Response {
         calendar: &Calendar,
     ) -> Self {
         let in_all = |spans: &[(Timestamp, Timestamp)]| within(spans, from, to, calendar);
-        let stayed = pauses.covered.iter().filter(|(begin, _)| *begin > from);
+        let stayed = pauses.absences.iter().filter(|(begin, _)| *begin > from);
         let rep_absent: Vec<_> = pauses.rep_absent.iter().chain(stayed).copied().collect();
         let both: Vec<_> = rep_absent.iter().chain(&pauses.buyer_away).copied().collect();
         Self {
@@ -126,8 +126,8 @@ impl Response {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pauses {
     rep_absent: Vec<(Timestamp, Timestamp)>,
-    /// While a colleague stood in: what was promised before stayed with the owner.
-    covered: Vec<(Timestamp, Timestamp)>,
+    /// Whether or not somebody stood in: what was promised before one stayed with the owner.
+    absences: Vec<(Timestamp, Timestamp)>,
     buyer_away: Vec<(Timestamp, Timestamp)>,
 }
 
@@ -143,7 +143,7 @@ impl Pauses {
             .filter_map(|activity| Some((activity.at, calendar.start_of(activity.return_on?))));
         Self {
             rep_absent: calendars.unattended(history.owner),
-            covered: calendar.absences().collect(),
+            absences: calendar.absences().collect(),
             buyer_away: away.collect(),
         }
     }

@@ -476,8 +476,8 @@ impl Calendars {
     /// Who is asked in place of an owner who is away at an instant; `None` where the owner is there, nobody stands in,
     /// or whoever does is away as well.
     pub fn delegate_at(&self, owner: &OwnerId, at: Timestamp) -> Option<&OwnerId> {
-        self.of(Some(owner)).absent_until(at)?;
         let delegate = self.delegates.get(owner)?;
+        self.of(Some(owner)).absent_until(at)?;
         let is_there = self.of(Some(delegate)).absent_until(at).is_none();
         is_there.then_some(delegate)
     }

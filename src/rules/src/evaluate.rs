@@ -267,15 +267,17 @@ fn judge_one<'a>(
         Subject::Deal(id) => index.deal(id),
         Subject::Human(_) => None,
     };
+    let asked = asked(finding, index, context);
     let case = Case {
         finding,
+        asked,
         rule,
         human,
         deal,
         people: index.humans_of(&finding.subject),
         index,
         context,
-        calendar: context.calendar(asked(finding, index, context)),
+        calendar: context.calendar(asked),
         has_open_task: open_task.is_some(),
         is_duplicate: kept.is_some_and(|kept| is_duplicate(finding, kept, rule)),
     };
@@ -395,7 +397,7 @@ fn gap_of(case: &Case<'_, '_>, outcome: Outcome, suppressors: Vec<SuppressorChec
         .filter(|task| task.status == TaskStatus::Open)
         .and_then(|task| task.owner.as_ref())
         .filter(|owner| case.index.is_valid_owner(owner));
-    let owner = adopted.or_else(|| asked(finding, case.index, case.context));
+    let owner = adopted.or(case.asked);
     Gap {
         key: finding.key.clone(),
         subject: finding.subject.clone(),

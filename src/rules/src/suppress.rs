@@ -9,7 +9,7 @@ mod holds;
 mod sufficiency;
 
 pub(crate) use self::finals::has_opted_out;
-use followup_core::Deal;
+use followup_core::{Deal, OwnerId};
 use jiff::Timestamp;
 
 use crate::{
@@ -24,6 +24,8 @@ use crate::{
 /// One due gap, and everything a suppressor may look at.
 pub(crate) struct Case<'f, 'a> {
     pub(crate) finding: &'f Finding<'a>,
+    /// Who is asked: its owner, or who stands in.
+    pub(crate) asked: Option<&'f OwnerId>,
     pub(crate) rule: &'static dyn Rule,
     /// The human whose anchor it is; `None` where the anchor is a deal, which is about all its people.
     pub(crate) human: Option<&'f Human<'a>>,
@@ -241,7 +243,7 @@ fn read(code: Code, case: &Case<'_, '_>) -> Reading {
     match hold {
         Some(hold) => Reading::Held(hold),
         None if code == Code::ActiveSequence => holds::sequence_detail(case),
-        None if code == Code::RepAbsent => holds::absence_detail(case, now),
+        None if code == Code::RepAbsent => holds::absence_detail(case),
         None => Reading::Clear,
     }
 }

@@ -174,7 +174,6 @@ impl Team {
         for list in lists {
             score.count_closing(list.task.state);
         }
-        let everybody: Vec<Rep> = self.reps.iter().chain(&self.travellers).cloned().collect();
         for situation in judged {
             let own: Vec<Found<'_>> = reminders
                 .iter()
@@ -183,7 +182,7 @@ impl Team {
                 .collect();
             let mut judge = Judge {
                 situation,
-                reps: &everybody,
+                reps: &self.everybody,
                 crms,
                 now,
                 tolerance,

@@ -36,7 +36,7 @@ fn an_instant_at_which_both_are_away_pauses_a_clock_once() {
     // Monday to Friday, 09:00 to 17:00: the owner is away on Tuesday, the buyer from Tuesday noon to Thursday
     let pauses = Pauses {
         rep_absent: vec![(at("2026-11-17T00:00:00Z"), at("2026-11-18T00:00:00Z"))],
-        covered: Vec::new(),
+        absences: Vec::new(),
         buyer_away: vec![(at("2026-11-17T12:00:00Z"), at("2026-11-19T00:00:00Z"))],
     };
     let (from, to) = (at("2026-11-16T16:00:00Z"), at("2026-11-19T10:00:00Z"));
@@ -55,7 +55,7 @@ fn a_clock_runs_while_a_colleague_stands_in_unless_the_promise_is_older_than_the
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let calendar = Calendar::default();
     let pauses = Pauses {
-        covered: vec![(at("2026-11-17T00:00:00Z"), at("2026-11-19T00:00:00Z"))],
+        absences: vec![(at("2026-11-17T00:00:00Z"), at("2026-11-19T00:00:00Z"))],
         ..Pauses::default()
     };
     let elapsed = |from: &str| {

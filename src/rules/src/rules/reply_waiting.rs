@@ -9,7 +9,7 @@ use followup_core::{Activity, ActivityKind, Direction, OwnerId, Person};
 use super::{
     Rule, Words,
     anchored::{key_of, named_record},
-    waiting::{self, Waiting, answers_and_bookings, earliest, others_named},
+    waiting::{self, Waiting, answers_and_bookings, earliest, others_named, touches_then_bookings},
 };
 use crate::{
     context::{Context, Wake, start_of_next_day},
@@ -140,7 +140,7 @@ fn messages_of<'a>(
             }
             let shared = others
                 .into_iter()
-                .flat_map(|other| answers_and_bookings(other, RuleId::ReplyWaiting, index, context));
+                .flat_map(|other| touches_then_bookings(other, RuleId::ReplyWaiting, index, context));
             let answer = earliest(
                 finding::first_answer(&answers, activity.at)
                     .copied()

@@ -60,12 +60,11 @@ pub(super) fn rep_absent(case: &Case<'_, '_>, at: Timestamp) -> Option<Hold> {
 }
 
 /// Why an absence of the owner is no hold.
-pub(super) fn absence_detail(case: &Case<'_, '_>, now: Timestamp) -> Reading {
-    let owner = case.finding.owner.as_ref();
-    if case.context.calendar(owner).absent_until(now).is_some() {
-        Reading::ClearBecause("the owner is away, and somebody stands in")
-    } else {
+pub(super) fn absence_detail(case: &Case<'_, '_>) -> Reading {
+    if case.asked == case.finding.owner.as_ref() {
         Reading::Clear
+    } else {
+        Reading::ClearBecause("the owner is away, and somebody stands in")
     }
 }
 

@@ -148,6 +148,7 @@ fn reading(code: Code, facts: &Facts, hours: i64) -> (bool, bool) {
     };
     let case = Case {
         finding: &finding,
+        asked: finding.owner.as_ref(),
         rule: &Attempt,
         human: Some(human),
         deal: None,
